@@ -1,0 +1,54 @@
+# Every target makes .venv first when it is missing or older than what it is made from.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+BIN := $(CURDIR)/.venv/bin
+export EMOTION_UDF_DATA ?= ../shared/data
+export PATH := $(BIN):$(PATH)
+export PYSPARK_PYTHON := $(BIN)/python
+export SPARK_CONF_DIR := $(CURDIR)/conf
+# Spark binds to this address; a machine's own name does not always resolve.
+export SPARK_LOCAL_IP ?= 127.0.0.1
+# Local mode retries a failed task only when asked to, here three times.
+MASTER ?= local[*,4]
+DEMO_DAYS := --from 2026-10-05 --to 2026-10-18
+
+.PHONY: help setup demo test check format train base clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+setup: .venv/.ready ## make the environment in .venv
+
+.venv/.ready: pyproject.toml constraints.txt tools/setup.sh
+	@tools/setup.sh
+
+demo: .venv/.ready ## run the nightly job on a sample of feedback
+	@rm -rf build/demo
+	@python demo/make_input.py build/demo/feedback
+	@spark-submit --master '$(MASTER)' jobs/score_feedback.py --config conf/demo.toml $(DEMO_DAYS)
+
+test: .venv/.ready ## run the tests
+	@python -m pytest
+
+check: .venv/.ready ## style, types, docstrings, and the direction of imports
+	@ruff check .
+	@ruff format --check .
+	@mypy
+	@lint-imports
+
+format: .venv/.ready ## format the code
+	@ruff check --fix .
+	@ruff format .
+
+base: build/base/all-MiniLM-L6-v2/model.safetensors ## fetch the encoder that training starts from
+
+build/base/all-MiniLM-L6-v2/model.safetensors: | .venv/.ready
+	@tools/fetch_base.sh $(@D)
+
+train: base ## train the bundled classifier anew, into build/emotion-minilm
+	@python jobs/train_classifier.py --config conf/train.toml --set data.folder=$(EMOTION_UDF_DATA)/emotion
+
+clean: ## remove what the targets made, but for .venv
+	@rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache spark-warehouse

@@ -1,0 +1,166 @@
+"""A model folder that may be trusted: found, checked, and named by the digest of what it holds."""
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from emotion_udf.emotions import EMOTIONS
+from emotion_udf.errors import ModelError
+
+BUNDLED: Final = "bundled"
+"""The name by which settings ask for the classifier that comes with this package."""
+
+BUNDLED_FOLDER: Final = Path(__file__).parent.parent / "models" / "emotion-minilm"
+
+WEIGHTS: Final = "model.safetensors"
+TOKENIZER: Final = "tokenizer.json"
+CONFIG: Final = "config.json"
+_FILES = (CONFIG, TOKENIZER, WEIGHTS)
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_GENERIC_LABEL = re.compile(r"LABEL_\d+")
+
+
+@dataclass(frozen=True)
+class ArtifactSource:
+    """Where a classifier comes from, as settings name it. Small and picklable: this is what workers are sent.
+
+    Args:
+        model: `bundled`, a local folder, or a Hub id.
+        revision: The 40-digit commit of a Hub id.
+        labels: The model's labels in its own order, for a model whose configuration only says `LABEL_0 … LABEL_5`.
+    """
+
+    model: str = BUNDLED
+    revision: str | None = None
+    labels: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A checked model folder.
+
+    Args:
+        folder: Holds `config.json`, `tokenizer.json` and `model.safetensors`.
+        config: The parsed `config.json`.
+        weights_sha256: Of `model.safetensors`, 64 hex digits.
+        fingerprint: Of everything that can change a score (weights, configuration, tokenizer), 32 hex digits.
+    """
+
+    folder: Path
+    config: dict[str, Any]
+    weights_sha256: str
+    fingerprint: str
+
+    @property
+    def max_tokens(self) -> int:
+        """The longest input that the model reads, in tokens, special tokens included."""
+        return int(self.config["max_position_embeddings"])
+
+
+def open_artifact(source: ArtifactSource) -> Artifact:
+    """Find the folder that `source` names, check it, and compute its digests.
+
+    Raises:
+        ModelError: There is no such model, it has no safetensors, is no DistilBERT classifier, or its labels are
+            not the six emotions in their order.
+    """
+    folder = _find_folder(source)
+    for name in _FILES:
+        if not (folder / name).is_file():
+            raise ModelError(_missing_file(folder, name))
+    config = _read_config(folder / CONFIG)
+    _check_labels(config, source.labels, folder)
+    digests = {name: _sha256(folder / name) for name in _FILES}
+    everything = hashlib.sha256(json.dumps(digests, sort_keys=True).encode())
+    return Artifact(folder, config, digests[WEIGHTS], everything.hexdigest()[:32])
+
+
+def _find_folder(source: ArtifactSource) -> Path:
+    if source.model == BUNDLED:
+        return BUNDLED_FOLDER
+    folder = Path(source.model)
+    if folder.is_dir():
+        return folder
+    if source.revision is None or not _HUB_ID.fullmatch(source.model):
+        raise ModelError(
+            f"expected a model folder at {source.model}, found none; give {BUNDLED!r}, an existing folder, "
+            "or a Hub id (owner/name) with classifier.revision set to the 40-digit commit to take it at"
+        )
+    if not _COMMIT.fullmatch(source.revision):
+        raise ModelError(
+            f"expected classifier.revision to be a 40-digit commit, found {source.revision!r}; a branch or tag can "
+            "move, and every night must run the same weights"
+        )
+    return _from_hub(source.model, source.revision)
+
+
+def _from_hub(hub_id: str, revision: str) -> Path:
+    """Return the local snapshot of a Hub model; asks the network only when the snapshot is not there yet."""
+    # Imported here because most nights run a local model and need no HTTP client.
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    def snapshot(local_files_only: bool) -> Path:
+        return Path(
+            snapshot_download(hub_id, revision=revision, allow_patterns=list(_FILES), local_files_only=local_files_only)
+        )
+
+    try:
+        local = snapshot(local_files_only=True)
+        if all((local / name).is_file() for name in _FILES):
+            return local
+    except LocalEntryNotFoundError:
+        pass  # not downloaded yet: ask the Hub below
+    try:
+        return snapshot(local_files_only=False)
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise ModelError(
+            f"expected to load {hub_id} at {revision} from the Hub, found neither a local copy nor an answer "
+            f"({type(error).__name__}); check the id and the commit, or download the folder and name its path"
+        ) from error
+
+
+def _missing_file(folder: Path, name: str) -> str:
+    if name == WEIGHTS and any(folder.glob("*.bin")):
+        found = "only .bin weights, which can run code when loaded; convert them with save_pretrained(…)"
+    else:
+        found = "no such file; name the folder of a complete model"
+    return f"expected {name} in {folder}, found {found}"
+
+
+def _read_config(file: Path) -> dict[str, Any]:
+    try:
+        config = json.loads(file.read_text(encoding="utf-8"))
+        architecture = config["model_type"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"expected a model configuration in {file}, found no readable one") from error
+    if architecture != "distilbert" or "DistilBertForSequenceClassification" not in config.get("architectures", []):
+        raise ModelError(
+            f"expected DistilBertForSequenceClassification in {file}, found model_type {architecture!r} with "
+            f"architectures {config.get('architectures')}; name a fine-tuned DistilBERT classifier"
+        )
+    return dict(config)
+
+
+def _check_labels(config: dict[str, Any], stated: Sequence[str] | None, folder: Path) -> None:
+    """Refuse a model whose label ids do not mean the six emotions in their order."""
+    by_id = {int(i): str(label) for i, label in config.get("id2label", {}).items()}
+    labels = [by_id[i] for i in sorted(by_id)]
+    if stated and labels and all(_GENERIC_LABEL.fullmatch(label) for label in labels):
+        labels = list(stated)
+    if tuple(label.lower() for label in labels) != EMOTIONS:
+        raise ModelError(
+            f"expected the labels {', '.join(EMOTIONS)} in this order in {folder / CONFIG}, found "
+            f"{', '.join(labels) or 'none'}; name a model trained on these labels, or, when its configuration only "
+            "says LABEL_0 … LABEL_5, state their meaning in classifier.labels"
+        )
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,35 @@
+"""Lengths -> index groups: the second of the classifier's three phases."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def cut_by_token_budget(lengths: Sequence[int], token_budget: int) -> list[NDArray[np.intp]]:
+    """Group rows of similar length so that no group holds more than `token_budget` tokens.
+
+    Rows are taken longest first, so the largest batch is met at once and not after an hour. The groups together
+    hold every row exactly once; a row that is longer than the budget makes a group of its own.
+
+    Args:
+        lengths: Tokens of each row, at least 1 each.
+        token_budget: Tokens a group may hold, at least 1.
+
+    Returns:
+        Row indices, lengths falling from group to group and inside each group.
+    """
+    if token_budget < 1:
+        raise ValueError(f"expected a token budget of at least 1, found {token_budget}")
+    if len(lengths) == 0:
+        return []
+    tokens = np.asarray(lengths)
+    longest_first = np.argsort(-tokens, kind="stable")
+    groups, start, held = [], 0, 0
+    for position, row_tokens in enumerate(tokens[longest_first].tolist()):
+        if held and held + row_tokens > token_budget:
+            groups.append(longest_first[start:position])
+            start, held = position, 0
+        held += row_tokens
+    groups.append(longest_first[start:])
+    return groups

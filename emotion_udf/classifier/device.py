@@ -1,0 +1,38 @@
+"""Which device to score on."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from emotion_udf.errors import DeviceError
+
+Device = Literal["auto", "cpu", "cuda"]
+
+
+def choose_device(wanted: Device, visible_gpus: int, assigned: Sequence[str] = ()) -> str:
+    """Return the torch device that `wanted` means here.
+
+    Args:
+        wanted: `cpu`; `cuda`, which must exist; or `auto`, a GPU where there is one.
+        visible_gpus: How many GPUs this process can see.
+        assigned: The GPU addresses that Spark gave this task, if it schedules GPUs.
+
+    Raises:
+        DeviceError: `cuda` is wanted and no GPU is visible, or Spark assigned an address that is not visible.
+    """
+    if wanted == "cpu" or (wanted == "auto" and not visible_gpus):
+        return "cpu"
+    if not visible_gpus:
+        raise DeviceError(
+            "classifier.device = 'cuda' expects a GPU in every Python worker, found none; "
+            "run on GPU executors, or set classifier.device to 'auto' or 'cpu'"
+        )
+    address = int(assigned[0]) if assigned else 0
+    # A launcher that hides all but the assigned GPU renumbers the one that is left.
+    if visible_gpus == 1:
+        address = 0
+    if address >= visible_gpus:
+        raise DeviceError(
+            f"Spark assigned GPU {address} to this task, found {visible_gpus} visible; "
+            "check spark.executor.resource.gpu.discoveryScript and CUDA_VISIBLE_DEVICES"
+        )
+    return f"cuda:{address}"

@@ -1,0 +1,43 @@
+"""Texts -> token ids: the first of the classifier's three phases."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Token ids of some texts, special tokens included.
+
+    Args:
+        token_ids: One list a text, each at most as long as the model's longest input.
+        token_counts: The number of tokens of the whole text, before anything was cut.
+    """
+
+    token_ids: list[list[int]]
+    token_counts: list[int]
+
+
+class MessageTokenizer:
+    """The artifact's own `tokenizer.json`, without padding, cut to what the model can read.
+
+    Args:
+        file: A `tokenizer.json`.
+        max_tokens: The longest input of the model in tokens, special tokens included.
+    """
+
+    def __init__(self, file: Path, max_tokens: int) -> None:
+        self._tokenizer = Tokenizer.from_file(str(file))
+        self._tokenizer.no_padding()
+        self._tokenizer.enable_truncation(max_tokens)
+        self._special_tokens = self._tokenizer.num_special_tokens_to_add(is_pair=False)
+
+    def encode(self, texts: Sequence[str]) -> Tokens:
+        """Tokenise `texts` in order; `encode_batch_fast` leaves out the character offsets, which nobody reads."""
+        encodings = self._tokenizer.encode_batch_fast(list(texts))
+        return Tokens(
+            [encoding.ids for encoding in encodings],
+            [len(e.ids) + sum(len(rest.ids) - self._special_tokens for rest in e.overflowing) for e in encodings],
+        )

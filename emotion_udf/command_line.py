@@ -1,0 +1,96 @@
+"""What every job's command line shares: `--config`, `--set`, `--debug`, errors as messages, and exit codes."""
+
+import argparse
+import logging
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from emotion_udf.errors import EmotionUdfError
+from emotion_udf.settings_file import describe_settings
+
+_EXIT_CODES = """\
+exit codes:
+  0 done   1 unexpected error   2 usage or settings   3 input does not meet its contract
+  4 a gate refused, nothing was published   5 another run published the same dates meanwhile
+"""
+
+
+class JobParser(argparse.ArgumentParser):
+    """A parser with the options that all jobs have, whose help lists every setting.
+
+    Args:
+        description: What the job does.
+        settings: The model of its settings file.
+        example: A settings file to name in the help.
+    """
+
+    def __init__(self, description: str, settings: type[BaseModel], example: str) -> None:
+        listed = "\n".join(f"  {path}\n      {meaning}" for path, meaning in describe_settings(settings))
+        super().__init__(
+            description=description,
+            epilog=f"settings, in the file or by --set:\n{listed}\n\n{_EXIT_CODES}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        self.add_argument("--config", type=Path, required=True, metavar="FILE", help=f"settings, such as {example}")
+        self.add_argument(
+            "--set",
+            action="append",
+            default=[],
+            metavar="KEY.PATH=VALUE",
+            dest="overrides",
+            help="replace one setting; may be given again",
+        )
+        self.add_argument("--debug", action="store_true", help="show stack traces")
+
+
+def log_to_stderr(debug: bool) -> None:
+    """Log one line an event, in UTC, to standard error."""
+    logging.Formatter.converter = time.gmtime
+    logging.basicConfig(
+        level=logging.INFO,
+        stream=sys.stderr,
+        format="%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s %(message)s",
+        datefmt="%Y-%m-%dT%H:%M:%S",
+    )
+    logging.getLogger("emotion_udf").setLevel(logging.DEBUG if debug else logging.INFO)
+    logging.getLogger("py4j").setLevel(logging.WARNING)
+
+
+def exit_code_of(job: Callable[[], None], debug: bool) -> int:
+    """Run a job and turn how it ends into an exit code and, on failure, one message on standard error.
+
+    The text of a foreign error is shown with `--debug` only: it may quote data.
+    """
+    try:
+        job()
+    except EmotionUdfError as error:
+        print(f"error: {error}", file=sys.stderr)
+        code = error.exit_code
+    except KeyboardInterrupt:
+        print("error: interrupted; nothing more was published", file=sys.stderr)
+        code = EmotionUdfError.exit_code
+    except Exception as error:
+        condition = getattr(error, "getCondition", lambda: None)()
+        print(
+            f"error: unexpected {type(error).__name__}{f' ({condition})' if condition else ''}; "
+            "run again with --debug to see where",
+            file=sys.stderr,
+        )
+        code = EmotionUdfError.exit_code
+    else:
+        return 0
+    if debug:
+        traceback.print_exc()
+    return code
+
+
+def parse(parser: JobParser, arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the command line and start logging."""
+    parsed = parser.parse_args(arguments)
+    log_to_stderr(parsed.debug)
+    return parsed

@@ -1,0 +1,183 @@
+"""The columns of every table and of the frames between the steps; each step ends in the `select` of its contract."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Final
+
+from pyspark.sql.types import (
+    ArrayType,
+    BooleanType,
+    DataType,
+    DateType,
+    DoubleType,
+    FloatType,
+    IntegerType,
+    LongType,
+    MapType,
+    StringType,
+    StructField,
+    StructType,
+    TimestampType,
+)
+
+from emotion_udf.emotions import EMOTIONS
+
+LABELS: Final = "emotion_labels"
+DAILY: Final = "emotion_daily"
+QUARANTINE: Final = "quarantine"
+RUNS: Final = "runs"
+
+
+class Reason(StrEnum):
+    """Why a row or a file is in quarantine."""
+
+    MISSING_ID = "missing_id"
+    MISSING_CREATED_AT = "missing_created_at"
+    MISSING_TEXT = "missing_text"
+    BLANK_TEXT = "blank_text"
+    TEXT_TOO_LONG = "text_too_long"
+    INVALID_UTF8 = "invalid_utf8"
+    DUPLICATE_ID = "duplicate_id"
+    UNREADABLE_FILE = "unreadable_file"
+    SCHEMA_MISMATCH = "schema_mismatch"
+
+
+def _required(name: str, kind: DataType) -> StructField:
+    return StructField(name, kind, nullable=False)
+
+
+def _dimensions(names: Sequence[str]) -> list[StructField]:
+    return [StructField(name, StringType()) for name in names]
+
+
+_PROBABILITIES = [_required(emotion, FloatType()) for emotion in EMOTIONS]
+
+
+def checked_schema(dimensions: Sequence[str]) -> StructType:
+    """A row of the window after validation, staged with its text; `reasons` is empty for an accepted row."""
+    return StructType(
+        [
+            StructField("feedback_id", StringType()),
+            StructField("text", StringType()),
+            StructField("text_hash", StringType()),
+            StructField("created_at", TimestampType()),
+            *_dimensions(dimensions),
+            _required("event_date", DateType()),
+            StructField("reasons", ArrayType(StringType(), containsNull=False)),
+            StructField("raw", StringType()),
+            StructField("file", StringType()),
+        ]
+    )
+
+
+def scores_schema() -> StructType:
+    """A distinct text's scores, staged before anything is derived from them."""
+    return StructType(
+        [
+            StructField("text_hash", StringType()),
+            StructField("emotion", StringType()),
+            StructField("confidence", FloatType()),
+            *(StructField(emotion, FloatType()) for emotion in EMOTIONS),
+            StructField("token_count", IntegerType()),
+            StructField("is_truncated", BooleanType()),
+        ]
+    )
+
+
+def labels_schema(dimensions: Sequence[str], keep_text: bool = False) -> StructType:
+    """`emotion_labels`: a row is one message."""
+    return StructType(
+        [
+            _required("event_date", DateType()),
+            _required("feedback_id", StringType()),
+            _required("created_at", TimestampType()),
+            *_dimensions(dimensions),
+            *([StructField("text", StringType())] if keep_text else []),
+            _required("emotion", StringType()),
+            _required("confidence", FloatType()),
+            *_PROBABILITIES,
+            _required("is_confident", BooleanType()),
+            _required("token_count", IntegerType()),
+            _required("is_truncated", BooleanType()),
+            _required("model_fingerprint", StringType()),
+            _required("run_id", StringType()),
+        ]
+    )
+
+
+def daily_schema(dimensions: Sequence[str]) -> StructType:
+    """`emotion_daily`: a row is one date, one combination of dimensions, one emotion; all six are always there."""
+    return StructType(
+        [
+            _required("event_date", DateType()),
+            *_dimensions(dimensions),
+            _required("emotion", StringType()),
+            _required("feedback_count", LongType()),
+            _required("share", DoubleType()),
+            _required("mean_probability", DoubleType()),
+            _required("low_confidence_count", LongType()),
+            _required("total_count", LongType()),
+            _required("run_id", StringType()),
+        ]
+    )
+
+
+def quarantine_schema() -> StructType:
+    """`quarantine`: a row is one refused message, or one refused file where `raw` is null."""
+    return StructType(
+        [
+            _required("event_date", DateType()),
+            StructField("feedback_id", StringType()),
+            StructField("created_at", TimestampType()),
+            _required("reasons", ArrayType(StringType(), containsNull=False)),
+            StructField("raw", StringType()),
+            StructField("file", StringType()),
+            _required("run_id", StringType()),
+        ]
+    )
+
+
+def runs_schema() -> StructType:
+    """`runs`: a row is one run, published or not."""
+    text, count, when = StringType(), LongType(), TimestampType()
+    gate = StructType([_required("name", text), _required("passed", BooleanType()), _required("detail", text)])
+    return StructType(
+        [
+            _required("event_date", DateType()),
+            _required("run_id", text),
+            _required("from_date", DateType()),
+            _required("to_date", DateType()),
+            _required("timezone", text),
+            _required("started_at", when),
+            _required("finished_at", when),
+            _required("outcome", text),
+            _required("exit_code", IntegerType()),
+            StructField("error", text),
+            _required("input", text),
+            _required("input_files", ArrayType(text, containsNull=False)),
+            _required("input_bytes", count),
+            _required("refused_files", count),
+            _required("rows_read", count),
+            _required("rows_quarantined", count),
+            _required("distinct_texts", count),
+            _required("rows_labelled", count),
+            _required("model", text),
+            StructField("model_revision", text),
+            StructField("model_fingerprint", text),
+            StructField("weights_sha256", text),
+            StructField("model_card", text),
+            _required("settings_digest", text),
+            _required("versions", MapType(text, text, valueContainsNull=False)),
+            _required("seconds", MapType(text, DoubleType(), valueContainsNull=False)),
+            _required("rows_per_s", DoubleType()),
+            _required("gates", ArrayType(gate, containsNull=False)),
+        ]
+    )
+
+
+RESERVED_COLUMNS: Final = frozenset(
+    field.name
+    for schema in (checked_schema([]), scores_schema(), labels_schema([], keep_text=True), daily_schema([]))
+    for field in schema
+)
+"""Names that a dimension cannot have."""

@@ -1,0 +1,59 @@
+"""The Spark session and the settings that the job's promises need."""
+
+import os
+import sys
+from typing import Final
+
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+REQUIRED: Final = {
+    # Days are cut in the settings' zone from instants in UTC; the machine's own zone must not matter.
+    "spark.sql.session.timeZone": "UTC",
+    # Spark's default, INT96, is read by delta-rs as nanoseconds and refused.
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    # A second copy of a slow task would score its rows again and compete for the same cores or GPU.
+    "spark.speculation": "false",
+    # Damaged files are set aside by the inventory, with a reason; Spark must not skip any silently.
+    "spark.sql.files.ignoreCorruptFiles": "false",
+    "spark.sql.files.ignoreMissingFiles": "false",
+    # A worker's traceback must not print its local variables: messages are among them.
+    "spark.sql.execution.pyspark.udf.tracebackWithLocals.enabled": "false",
+    # Rows of one Arrow batch: enough for a window of the classifier, small enough to bound memory.
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "10000",
+    # Only names in the data decide column types, not how a partition folder's value looks.
+    "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
+}
+"""Set by the job whatever the cluster's defaults are."""
+
+
+def start_session(app_name: str, debug: bool = False) -> SparkSession:
+    """Start (or take) the Spark session, with `REQUIRED` and a progress bar where a terminal shows it.
+
+    Args:
+        app_name: What Spark's pages call the run.
+        debug: Show where in a Python worker an error arose, not just what it says.
+    """
+    settings = REQUIRED | {
+        "spark.ui.showConsoleProgress": str(_is_on_terminal()).lower(),
+        "spark.sql.execution.pyspark.udf.hideTraceback.enabled": str(not debug).lower(),
+    }
+    builder = SparkSession.builder.appName(app_name)
+    for key, value in settings.items():
+        builder = builder.config(key, value)
+    return builder.getOrCreate()
+
+
+def _is_on_terminal() -> bool:
+    """Tell whether somebody watches: spark-submit gives its Python a pipe, so its own standard error counts."""
+    if "PYSPARK_GATEWAY_PORT" not in os.environ:
+        return sys.stderr.isatty()
+    try:
+        return os.readlink(f"/proc/{os.getppid()}/fd/2").startswith(("/dev/pts/", "/dev/tty", "/dev/console"))
+    except OSError:
+        return False
+
+
+def parallelism(spark: SparkSession) -> int:
+    """Return how many tasks the cluster runs at once: as many as `range` makes, which works over Connect too."""
+    return spark.range(100_000).select(F.spark_partition_id().alias("task")).distinct().count()

@@ -1,0 +1,23 @@
+"""Refused rows and files -> `quarantine`."""
+
+from collections.abc import Sequence
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from emotion_udf.schemas import quarantine_schema
+from emotion_udf.steps.inventory import RefusedFile
+from emotion_udf.window import Window
+
+
+def quarantine(refused: DataFrame, files: Sequence[RefusedFile], window: Window, run_id: str) -> DataFrame:
+    """Keep every refused row as JSON and every refused file by its name, each with its reasons.
+
+    A file has no date; it stands under the window's last day.
+    """
+    names = quarantine_schema().fieldNames()
+    rows = refused.withColumn("run_id", F.lit(run_id)).select(*names)
+    if not files:
+        return rows
+    entries = [(window.last, None, None, [file.reason.value], None, file.uri, run_id) for file in files]
+    return rows.unionByName(rows.sparkSession.createDataFrame(entries, quarantine_schema()))

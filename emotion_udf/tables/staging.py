@@ -1,0 +1,33 @@
+"""Where a run keeps what no table may show: it holds message texts, and goes when the run ends."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from emotion_udf.storage import Folder
+
+FOLDER: Final = "_staging"
+# Longer than any night: a folder this old was left by a run that was killed.
+_ABANDONED_AFTER: Final = timedelta(days=2)
+
+
+@contextmanager
+def staging_folder(root: Folder, run_id: str) -> Iterator[Folder]:
+    """Yield the run's own staging folder and delete it at the end, along with those of runs killed long ago."""
+    staging = root / FOLDER
+    for entry in staging.children():
+        if _started_at(entry.base_name) < datetime.now(UTC) - _ABANDONED_AFTER:
+            (staging / entry.base_name).remove()
+    try:
+        yield staging / run_id
+    finally:
+        (staging / run_id).remove()
+
+
+def _started_at(run_id: str) -> datetime:
+    """Read the start off a run's name; a foreign folder counts as new and stays."""
+    try:
+        return datetime.strptime(run_id.partition("-")[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        return datetime.now(UTC)

@@ -1,0 +1,1 @@
+"""Fine-tuning and evaluation of the classifier; never imported by the nightly job."""

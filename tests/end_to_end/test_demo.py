@@ -1,0 +1,71 @@
+"""The demo's sample, with the rows that real feeds have."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from demo.make_input import SAMPLE, main
+
+from .conftest import Ended, query, submit
+
+
+@pytest.fixture(scope="module")
+def demo(warehouse: Path, tmp_path_factory: pytest.TempPathFactory) -> Ended:
+    feedback = tmp_path_factory.mktemp("demo") / "feedback"
+    main(feedback)
+    overrides = (f"--set=input.path={feedback}", f"--set=warehouse.root={warehouse}")
+    return submit("--config=conf/demo.toml", *overrides, "--from=2026-10-05", "--to=2026-10-18")
+
+
+def sample() -> list[dict[str, str | None]]:
+    return [json.loads(line) for line in SAMPLE.read_text(encoding="utf-8").splitlines()]
+
+
+def test_the_demo_publishes_and_shows_its_tables(demo: Ended, warehouse: Path) -> None:
+    assert demo.code == 0, demo.output
+    for shown in ("rows read", "quarantined", "rows/s", "Emotions by source", "review", "support", "tweet"):
+        assert shown in demo.output
+    for table in ("emotion_labels", "emotion_daily", "quarantine", "runs"):
+        assert str(warehouse / table) in demo.output
+
+
+@pytest.mark.usefixtures("demo")
+def test_every_row_of_the_sample_is_labelled_or_quarantined(warehouse: Path) -> None:
+    ((read, labelled, quarantined),) = query(warehouse, "SELECT rows_read, rows_labelled, rows_quarantined FROM runs")
+
+    assert read == len(sample()) == labelled + quarantined
+    assert query(warehouse, "SELECT count(*) FROM emotion_labels") == [(labelled,)]
+    assert query(warehouse, "SELECT count(*) FROM quarantine") == [(quarantined,)]
+    assert query(warehouse, "SELECT sum(feedback_count) FROM emotion_daily") == [(labelled,)]
+
+
+@pytest.mark.usefixtures("demo")
+def test_quarantine_holds_what_the_sample_has_wrong(warehouse: Path) -> None:
+    rows = sample()
+    found = dict(query(warehouse, "SELECT unnest(reasons) AS reason, count(*) FROM quarantine GROUP BY 1"))
+    good = [r for r in rows if r["feedback_id"] and r["created_at"] and r["text"] and r["text"].strip()]
+    again = sum(count - 1 for count in Counter((r["feedback_id"], r["created_at"][:10]) for r in good).values())
+
+    assert found == {
+        "missing_id": sum(not row["feedback_id"] for row in rows),
+        "missing_text": sum(row["text"] is None for row in rows),
+        "blank_text": sum(row["text"] is not None and not row["text"].strip() for row in rows),
+        "missing_created_at": sum(row["created_at"] is None for row in rows),
+        "duplicate_id": again,
+    }
+
+
+@pytest.mark.usefixtures("demo")
+def test_awkward_messages_are_labelled(warehouse: Path) -> None:
+    ((longest, truncated),) = query(
+        warehouse, "SELECT max(token_count), count(*) FILTER (is_truncated) FROM emotion_labels"
+    )
+
+    assert longest > 512
+    assert truncated == 3
+    assert query(warehouse, "SELECT count(*) FROM emotion_labels WHERE product IS NULL")[0][0] > 0
+    assert query(warehouse, "SELECT DISTINCT source FROM emotion_daily ORDER BY 1") == [
+        ("review",), ("support",), ("tweet",),
+    ]  # fmt: skip

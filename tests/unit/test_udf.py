@@ -1,0 +1,125 @@
+"""What a Python worker does with its batches, without Spark."""
+
+import pickle
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emotion_udf.classifier.artifact import ArtifactSource, open_artifact
+from emotion_udf.classifier.classifier import Classifier, load_classifier
+from emotion_udf.emotions import EMOTIONS
+from emotion_udf.errors import ModelError
+from emotion_udf.udf import SCORE_TYPE, WorkerSpec, score_batches, score_window, windows
+
+TEXTS = ["i feel so happy today", None, "i am furious", "", "word " * 3000, None, "i was terrified"]
+
+
+@pytest.fixture(scope="module")
+def classifier() -> Classifier:
+    return load_classifier(open_artifact(ArtifactSource()), "cpu")
+
+
+def spec(window_rows: int = 10, token_budget: int = 4096, fingerprint: str | None = None) -> WorkerSpec:
+    source = ArtifactSource()
+    return WorkerSpec(source, fingerprint or open_artifact(source).fingerprint, "cpu", token_budget, window_rows)
+
+
+@given(st.lists(st.lists(st.one_of(st.none(), st.text(max_size=3)), max_size=7), max_size=9), st.integers(1, 15))
+def test_windows_hold_all_rows_in_order_and_are_large_enough(batches: list[list[str | None]], rows: int) -> None:
+    made = list(windows((pd.Series(batch, dtype=object) for batch in batches), rows))
+    assert [text for window in made for text in window] == [text for batch in batches for text in batch]
+    assert all(len(window) >= rows for window in made[:-1])
+    assert all(len(window) > 0 for window in made)
+    assert all(list(window.index) == list(range(len(window))) for window in made)
+
+
+@given(st.integers(1, 20), st.integers(1, 20))
+def test_a_window_ends_with_the_batch_that_fills_it(batch_rows: int, window_rows: int) -> None:
+    batches = [pd.Series(["x"] * batch_rows) for _ in range(10)]
+    assert all(len(window) < window_rows + batch_rows for window in windows(iter(batches), window_rows))
+
+
+def test_a_window_is_handed_on_before_the_next_batch_is_taken() -> None:
+    taken = 0
+
+    def batches() -> Iterator[pd.Series]:
+        nonlocal taken
+        for _ in range(5):
+            taken += 1
+            yield pd.Series(["x"])
+
+    made = windows(batches(), 2)
+    next(made)
+    assert taken == 2
+
+
+def test_no_batches_make_no_window() -> None:
+    assert list(windows(iter([]), 3)) == []
+    assert list(windows(iter([pd.Series([], dtype=object)]), 3)) == []
+
+
+def test_nulls_come_out_where_nulls_went_in(classifier: Classifier) -> None:
+    scored = score_window(pd.Series(TEXTS), classifier)
+    is_null = [text is None for text in TEXTS]
+    assert list(scored.columns) == SCORE_TYPE.fieldNames()
+    for column in scored:
+        assert scored[column].isna().tolist() == is_null, column
+    assert scored["is_truncated"].tolist()[4] is True
+    assert scored["token_count"].tolist()[4] == 3002
+    assert scored["token_count"].tolist()[3] == 2
+
+
+def test_a_text_has_the_same_score_among_nulls(classifier: Classifier) -> None:
+    texts = [text for text in TEXTS if text is not None]
+    alone = classifier.score(texts)
+    scored = score_window(pd.Series(TEXTS), classifier).dropna()
+    np.testing.assert_array_equal(scored[list(EMOTIONS)].to_numpy(), alone.probabilities)
+    assert scored["emotion"].tolist() == [EMOTIONS[i] for i in alone.probabilities.argmax(axis=1)]
+    np.testing.assert_array_equal(scored["confidence"].to_numpy(), alone.probabilities.max(axis=1))
+
+
+@pytest.mark.parametrize("texts", [TEXTS, ["a", "b"], [None, None], []])
+def test_columns_have_the_same_types_whatever_the_window_holds(classifier: Classifier, texts: list[str | None]) -> None:
+    scored = score_window(pd.Series(texts, dtype=object), classifier)
+    assert len(scored) == len(texts)
+    assert {name: str(kind) for name, kind in scored.dtypes.items()} == {
+        "emotion": "object",
+        "confidence": "float32",
+        **dict.fromkeys(EMOTIONS, "float32"),
+        "token_count": "Int32",
+        "is_truncated": "boolean",
+    }
+
+
+def test_a_window_of_nulls_is_all_null(classifier: Classifier) -> None:
+    assert score_window(pd.Series([None, None, None], dtype=object), classifier).isna().all(axis=None)
+
+
+def test_batches_come_out_in_their_order(classifier: Classifier) -> None:
+    batches = [pd.Series(TEXTS[:3]), pd.Series([], dtype=object), pd.Series(TEXTS[3:])]
+    scored = pd.concat(score_batches(iter(batches), spec(window_rows=2)), ignore_index=True)
+    together = score_window(pd.Series(TEXTS), classifier)
+    assert scored["emotion"].tolist()[0] == "joy"
+    pd.testing.assert_frame_equal(scored, together, atol=1e-5, rtol=0)
+
+
+def test_a_task_without_rows_opens_no_model() -> None:
+    nowhere = WorkerSpec(ArtifactSource("no/such/folder"), "0" * 32, "cpu", 10, 10)
+    assert list(score_batches(iter([pd.Series([], dtype=object)]), nowhere)) == []
+
+
+def test_a_worker_whose_model_is_another_refuses() -> None:
+    other = spec(fingerprint="0" * 32)
+    with pytest.raises(ModelError) as caught:
+        list(score_batches(iter([pd.Series(["a"])]), other))
+    assert str(caught.value).startswith(f"expected the model {'0' * 32} that the driver opened, found ")
+
+
+def test_what_a_worker_is_sent_is_small() -> None:
+    sent = pickle.dumps(spec())
+    assert pickle.loads(sent) == spec()  # noqa: S301
+    assert len(sent) < 1_000

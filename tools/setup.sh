@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Make the development environment in .venv: Python packages as pinned in constraints.txt, and Java for Spark.
+# What the machine lacks is installed with apt-get where that is allowed; otherwise a message says what to install.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+if [ "$(id -u)" = 0 ]; then as_root=""; elif sudo -n true 2>/dev/null; then as_root="sudo -n"; else as_root="no"; fi
+
+install() { # install WHAT PACKAGE...: by apt-get, or end with a message
+    local what=$1
+    shift
+    if [ "$as_root" = no ] || ! command -v apt-get >/dev/null; then
+        echo "setup: expected $what, found none, and may not install it; run: sudo apt-get install $*" >&2
+        exit 2
+    fi
+    echo "setup: installing $what ($*)"
+    { $as_root apt-get update -qq && DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq "$@"; } >/dev/null || {
+        echo "setup: apt-get could not install $*; install $what by hand and start again" >&2
+        exit 2
+    }
+}
+
+python_is_new() { python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
+
+java_version() { # the major version that Spark would start, 0 without Java
+    local java=${JAVA_HOME:+$JAVA_HOME/bin/}java
+    "$java" -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p;' | grep . || echo 0
+}
+
+python_is_new || install "Python 3.11 or newer" python3
+python_is_new || { echo "setup: expected Python 3.11 or newer, found $(python3 --version)" >&2; exit 2; }
+python3 -c 'import ensurepip, venv' 2>/dev/null || install "Python's venv module" python3-venv
+[ "$(java_version)" -ge 17 ] || install "Java 17 or newer" default-jre-headless
+[ "$(java_version)" -ge 17 ] || { echo "setup: expected Java 17 or newer, found version $(java_version); set JAVA_HOME" >&2; exit 2; }
+
+echo "setup: making .venv (a few minutes the first time)"
+[ -x .venv/bin/python ] || python3 -m venv .venv
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[train,dev]'
+touch .venv/.ready
+echo "setup: done"
