@@ -68,25 +68,23 @@ def exit_code_of(job: Callable[[], None], debug: bool) -> int:
     """
     try:
         job()
-    except EmotionUdfError as error:
-        print(f"error: {error}", file=sys.stderr)
-        code = error.exit_code
-    except KeyboardInterrupt:
-        print("error: interrupted; nothing more was published", file=sys.stderr)
-        code = EmotionUdfError.exit_code
-    except Exception as error:
-        condition = getattr(error, "getCondition", lambda: None)()
-        print(
-            f"error: unexpected {type(error).__name__}{f' ({condition})' if condition else ''}; "
-            "run again with --debug to see where",
-            file=sys.stderr,
-        )
-        code = EmotionUdfError.exit_code
-    else:
-        return 0
-    if debug:
-        traceback.print_exc()
-    return code
+    except (Exception, KeyboardInterrupt) as error:
+        if debug:
+            traceback.print_exc()
+        print(f"error: {_message(error)}", file=sys.stderr)
+        return error.exit_code if isinstance(error, EmotionUdfError) else EmotionUdfError.exit_code
+    return 0
+
+
+def _message(error: BaseException) -> str:
+    """Say how a job failed: this project's own words, or just the kind of a foreign error."""
+    if isinstance(error, EmotionUdfError):
+        return str(error)
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted; nothing more was published"
+    condition = getattr(error, "getCondition", lambda: None)()
+    kind = f"{type(error).__name__} ({condition})" if condition else type(error).__name__
+    return f"unexpected {kind}; run again with --debug to see where"
 
 
 def parse(parser: JobParser, arguments: Sequence[str] | None) -> argparse.Namespace:

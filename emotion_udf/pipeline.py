@@ -166,7 +166,8 @@ def scoring_tasks(rows: int, cores: int, rows_per_task: int) -> int:
         rows_per_task: The most rows that one task should hold.
     """
     rounds = max(1, math.ceil(rows / (cores * rows_per_task)))
-    return max(1, min(rounds * cores, math.ceil(rows / _LEAST_ROWS_PER_TASK)))
+    worthwhile = math.ceil(rows / min(rows_per_task, _LEAST_ROWS_PER_TASK))
+    return max(1, min(rounds * cores, worthwhile))
 
 
 @contextmanager

@@ -84,7 +84,7 @@ class Run:
     @property
     def rows_per_s(self) -> float:
         """Rows read a second, end to end."""
-        return self.counts.read / self.total_seconds
+        return self.counts.read / self.total_seconds if self.total_seconds > 0 else 0.0
 
     def row(self) -> dict[str, Any]:
         """Return the run as a row of `schemas.runs_schema()`."""

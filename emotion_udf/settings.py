@@ -43,7 +43,9 @@ class ColumnSettings(_Section):
 class InputSettings(_Section):
     """Where messages come from. Exactly one of `path` and `table` is given."""
 
-    path: str | None = Field(default=None, description="a Parquet file or folder, Hive-style partitions included")
+    path: str | None = Field(
+        default=None, min_length=1, description="a Parquet file or folder, Hive-style partitions included"
+    )
     table: str | None = Field(default=None, description="a table of Spark's catalog, such as lake.feedback")
     columns: ColumnSettings = ColumnSettings()
     dimensions: Annotated[dict[str, str], AfterValidator(_column_names)] = Field(
@@ -98,7 +100,7 @@ class LabelSettings(_Section):
 class WarehouseSettings(_Section):
     """Where the tables live."""
 
-    root: str = Field(description="the folder of the tables")
+    root: str = Field(min_length=1, description="the folder of the tables")
     format: Literal["delta"] = Field(default="delta", description="the table format")
     keep_text: bool = Field(default=False, description="copy the message's text to emotion_labels")
 
@@ -144,6 +146,9 @@ class NightSettings(_Section):
 class BaseModelSettings(_Section):
     """The encoder that training starts from."""
 
+    name: str = Field(description="what it is called where it was published, for the card")
+    licence: str = Field(description="its licence, for the card")
+
     model: str = Field(description="the folder of a DistilBERT or BERT encoder")
 
 
@@ -162,10 +167,10 @@ class OptimiserSettings(_Section):
     warmup_share: float = Field(default=0.0, ge=0, lt=1, description="of all steps, in which the learning rate rises")
     weight_decay: float = Field(default=0.0, ge=0, description="of matrices; biases and norms are not decayed")
     label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="probability spread over the other labels")
-    beta1: float = 0.9
-    beta2: float = 0.999
-    epsilon: float = 1e-8
-    seed: int = 42
+    beta1: float = Field(default=0.9, ge=0, lt=1, description="decay of the mean of gradients")
+    beta2: float = Field(default=0.999, ge=0, lt=1, description="decay of the mean of squared gradients")
+    epsilon: float = Field(default=1e-8, gt=0, description="keeps a step finite")
+    seed: int = Field(default=42, description="of the new head, dropout and the order of sentences")
     mixed_precision: bool = Field(default=True, description="bf16 autocast in training; evaluation is in fp32")
 
 

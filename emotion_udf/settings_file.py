@@ -55,7 +55,7 @@ def _apply(tree: dict[str, Any], override: str) -> None:
 
 def _parse_value(value: str) -> Any:
     try:
-        return tomllib.loads(f"value = {value}")["value"]
+        return value if "\n" in value else tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         return value
 

@@ -3,13 +3,17 @@
 import json
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import urlparse
 
+import pyarrow as pa
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
+
+from emotion_udf.errors import UsageError
 
 _THREADS: Final = 16
 
@@ -53,18 +57,29 @@ class Folder:
         return sorted(found, key=lambda info: info.path)
 
     def remove(self) -> None:
-        """Delete the folder with all in it; no matter if there is none."""
-        if self.exists():
+        """Delete the folder with all in it; no matter if there is none, or if another deletes it too."""
+        with suppress(FileNotFoundError):
             self.system.delete_dir(self.path)
 
 
 def open_folder(location: str) -> Folder:
-    """Open a local path or a URI such as `s3a://bucket/folder`; nothing has to be there yet."""
+    """Open a local path or a URI such as `s3a://bucket/folder`; nothing has to be there yet.
+
+    Raises:
+        UsageError: It is a URI of a file system that is not known here.
+    """
+    if location.startswith("file:"):
+        location = "/" + location.removeprefix("file:").lstrip("/")
     if "://" not in location:
         path = str(Path(location).resolve())
         return Folder(f"file://{path}", pafs.LocalFileSystem(), path)
     location = location.rstrip("/")
-    system, path = pafs.FileSystem.from_uri(_without_hadoop_scheme(location))
+    try:
+        system, path = pafs.FileSystem.from_uri(_without_hadoop_scheme(location))
+    except (pa.ArrowException, ValueError, OSError) as error:
+        raise UsageError(
+            f"expected a local path or a URI such as s3a://bucket/folder, found {location!r}, which pyarrow cannot open"
+        ) from error
     return Folder(location, system, path)
 
 

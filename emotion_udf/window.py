@@ -1,5 +1,6 @@
 """The days of a run."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -53,13 +54,15 @@ class Window:
 
 
 def parse_date(text: str) -> date:
-    """Read `YYYY-MM-DD`.
+    """Read `YYYY-MM-DD`, from 1970 on.
 
     Raises:
         UsageError: It is something else.
     """
     try:
-        return datetime.strptime(text, "%Y-%m-%d").date()
+        if not re.fullmatch(r"(19[7-9]|2[0-9]{2})[0-9]-[0-9]{2}-[0-9]{2}", text):
+            raise ValueError("not in this form")
+        return date.fromisoformat(text)
     except ValueError as error:
         raise UsageError(f"expected a date as YYYY-MM-DD, found {text!r}; for example 2026-10-05") from error
 

@@ -4,9 +4,12 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from pyspark.sql import SparkSession
+
+if TYPE_CHECKING:  # the classifier's tests run where there is no Spark
+    from pyspark.sql import SparkSession
 
 ROOT = Path(__file__).parent.parent
 DATA = Path(os.environ.get("EMOTION_UDF_DATA", "../shared/data"))
@@ -28,7 +31,7 @@ def data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def spark() -> Iterator[SparkSession]:
+def spark() -> "Iterator[SparkSession]":
     """The session as the job starts it, on two cores."""
     from emotion_udf.session import start_session
 

@@ -14,7 +14,9 @@ install() { # install WHAT PACKAGE...: by apt-get, or end with a message
         exit 2
     fi
     echo "setup: installing $what ($*)"
-    { $as_root apt-get update -qq && DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq "$@"; } >/dev/null || {
+    local said
+    said=$({ $as_root apt-get update && $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y "$@"; } 2>&1) || {
+        echo "$said" | tail -n 20 >&2
         echo "setup: apt-get could not install $*; install $what by hand and start again" >&2
         exit 2
     }
@@ -35,6 +37,8 @@ python3 -c 'import ensurepip, venv' 2>/dev/null || install "Python's venv module
 
 echo "setup: making .venv (a few minutes the first time)"
 [ -x .venv/bin/python ] || python3 -m venv .venv
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[train,dev]'
+# In the environment, not on the command line: so it also holds for what pip installs to build a package.
+export PIP_CONSTRAINT=$PWD/constraints.txt
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --use-pep517 --editable '.[train,dev]'
 touch .venv/.ready
 echo "setup: done"

@@ -3,12 +3,11 @@
 import hashlib
 import json
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from emotion_udf.emotions import EMOTIONS
+from emotion_udf.classifier.configuration import Configuration, read_configuration
 from emotion_udf.errors import ModelError
 
 BUNDLED: Final = "bundled"
@@ -22,7 +21,6 @@ CONFIG: Final = "config.json"
 _FILES = (CONFIG, TOKENIZER, WEIGHTS)
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_GENERIC_LABEL = re.compile(r"LABEL_\d+")
 
 
 @dataclass(frozen=True)
@@ -46,20 +44,20 @@ class Artifact:
 
     Args:
         folder: Holds `config.json`, `tokenizer.json` and `model.safetensors`.
-        config: The parsed `config.json`.
+        configuration: What `config.json` says.
         weights_sha256: Of `model.safetensors`, 64 hex digits.
         fingerprint: Of everything that can change a score (weights, configuration, tokenizer), 32 hex digits.
     """
 
     folder: Path
-    config: dict[str, Any]
+    configuration: Configuration
     weights_sha256: str
     fingerprint: str
 
     @property
     def max_tokens(self) -> int:
         """The longest input that the model reads, in tokens, special tokens included."""
-        return int(self.config["max_position_embeddings"])
+        return self.configuration.max_position_embeddings
 
 
 def open_artifact(source: ArtifactSource) -> Artifact:
@@ -73,11 +71,10 @@ def open_artifact(source: ArtifactSource) -> Artifact:
     for name in _FILES:
         if not (folder / name).is_file():
             raise ModelError(_missing_file(folder, name))
-    config = _read_config(folder / CONFIG)
-    _check_labels(config, source.labels, folder)
+    configuration = read_configuration(folder / CONFIG, source.labels)
     digests = {name: _sha256(folder / name) for name in _FILES}
     everything = hashlib.sha256(json.dumps(digests, sort_keys=True).encode())
-    return Artifact(folder, config, digests[WEIGHTS], everything.hexdigest()[:32])
+    return Artifact(folder, configuration, digests[WEIGHTS], everything.hexdigest()[:32])
 
 
 def _find_folder(source: ArtifactSource) -> Path:
@@ -131,34 +128,6 @@ def _missing_file(folder: Path, name: str) -> str:
     else:
         found = "no such file; name the folder of a complete model"
     return f"expected {name} in {folder}, found {found}"
-
-
-def _read_config(file: Path) -> dict[str, Any]:
-    try:
-        config = json.loads(file.read_text(encoding="utf-8"))
-        architecture = config["model_type"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"expected a model configuration in {file}, found no readable one") from error
-    if architecture != "distilbert" or "DistilBertForSequenceClassification" not in config.get("architectures", []):
-        raise ModelError(
-            f"expected DistilBertForSequenceClassification in {file}, found model_type {architecture!r} with "
-            f"architectures {config.get('architectures')}; name a fine-tuned DistilBERT classifier"
-        )
-    return dict(config)
-
-
-def _check_labels(config: dict[str, Any], stated: Sequence[str] | None, folder: Path) -> None:
-    """Refuse a model whose label ids do not mean the six emotions in their order."""
-    by_id = {int(i): str(label) for i, label in config.get("id2label", {}).items()}
-    labels = [by_id[i] for i in sorted(by_id)]
-    if stated and labels and all(_GENERIC_LABEL.fullmatch(label) for label in labels):
-        labels = list(stated)
-    if tuple(label.lower() for label in labels) != EMOTIONS:
-        raise ModelError(
-            f"expected the labels {', '.join(EMOTIONS)} in this order in {folder / CONFIG}, found "
-            f"{', '.join(labels) or 'none'}; name a model trained on these labels, or, when its configuration only "
-            "says LABEL_0 … LABEL_5, state their meaning in classifier.labels"
-        )
 
 
 def _sha256(file: Path) -> str:

@@ -26,13 +26,11 @@ def choose_device(wanted: Device, visible_gpus: int, assigned: Sequence[str] = (
             "classifier.device = 'cuda' expects a GPU in every Python worker, found none; "
             "run on GPU executors, or set classifier.device to 'auto' or 'cpu'"
         )
-    address = int(assigned[0]) if assigned else 0
     # A launcher that hides all but the assigned GPU renumbers the one that is left.
-    if visible_gpus == 1:
-        address = 0
-    if address >= visible_gpus:
+    address = assigned[0] if assigned and visible_gpus > 1 else "0"
+    if not address.isdecimal() or int(address) >= visible_gpus:
         raise DeviceError(
             f"Spark assigned GPU {address} to this task, found {visible_gpus} visible; "
             "check spark.executor.resource.gpu.discoveryScript and CUDA_VISIBLE_DEVICES"
         )
-    return f"cuda:{address}"
+    return f"cuda:{int(address)}"

@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from emotion_udf.classifier.configuration import Configuration
+from emotion_udf.emotions import EMOTIONS
 from emotion_udf.errors import ModelError
 
 # transformers' DistilBERT has it fixed in code, not in config.json.
@@ -86,18 +87,18 @@ class DistilBert(nn.Module):
     """The encoder and its classification head.
 
     Args:
-        config: A parsed `config.json` of transformers' DistilBERT.
+        sizes: The sizes of the network.
     """
 
-    def __init__(self, config: dict[str, Any]) -> None:
+    def __init__(self, sizes: Configuration) -> None:
         super().__init__()
-        dim, heads, hidden = config["dim"], config["n_heads"], config["hidden_dim"]
-        self.words = nn.Embedding(config["vocab_size"], dim)
-        self.positions = nn.Embedding(config["max_position_embeddings"], dim)
+        dim = sizes.dim
+        self.words = nn.Embedding(sizes.vocab_size, dim)
+        self.positions = nn.Embedding(sizes.max_position_embeddings, dim)
         self.norm = nn.LayerNorm(dim, eps=_LAYER_NORM_EPSILON)
-        self.blocks = nn.ModuleList(Block(dim, heads, hidden) for _ in range(config["n_layers"]))
+        self.blocks = nn.ModuleList(Block(dim, sizes.n_heads, sizes.hidden_dim) for _ in range(sizes.n_layers))
         self.pre_classifier = nn.Linear(dim, dim)
-        self.classifier = nn.Linear(dim, len(config["id2label"]))
+        self.classifier = nn.Linear(dim, len(EMOTIONS))
 
     def forward(self, token_ids: Tensor, position_ids: Tensor, runs: Sequence[Run]) -> Tensor:
         """Return logits (B, 6) of packed rows.
@@ -115,19 +116,17 @@ class DistilBert(nn.Module):
         return logits
 
 
-def load_distilbert(config: dict[str, Any], weights: Path) -> DistilBert:
+def load_distilbert(sizes: Configuration, weights: Path) -> DistilBert:
     """Read safetensors in transformers' names into a `DistilBert` in fp32, on the CPU.
 
     Raises:
-        ModelError: The file cannot be read, or does not hold the weights that `config` describes.
+        ModelError: The file cannot be read, or does not hold the weights that `sizes` describe.
     """
-    if config.get("activation", "gelu") != "gelu":
-        raise ModelError(f"expected the activation gelu in config.json, found {config['activation']!r}")
     with torch.device("meta"):  # no memory and no random numbers for weights that are about to be replaced
-        model = DistilBert(config)
+        model = DistilBert(sizes)
     try:
         theirs = {name: tensor.float() for name, tensor in load_file(weights).items()}
-        model.load_state_dict(_rename(theirs, config["n_layers"]), assign=True)
+        model.load_state_dict(_rename(theirs, sizes.n_layers), assign=True)
     except Exception as error:
         raise ModelError(
             f"expected the weights of config.json in {weights}, found a damaged file or other weights "
@@ -137,7 +136,11 @@ def load_distilbert(config: dict[str, Any], weights: Path) -> DistilBert:
 
 
 def _rename(theirs: dict[str, Tensor], layers: int) -> dict[str, Tensor]:
-    """Map transformers' weight names to this module's; query, key and value become one matrix."""
+    """Map transformers' weight names to this module's; query, key and value become one matrix.
+
+    Raises:
+        KeyError: A weight is missing, or there are more layers than `layers`.
+    """
     names = {
         "words": "distilbert.embeddings.word_embeddings",
         "positions": "distilbert.embeddings.position_embeddings",
@@ -157,10 +160,13 @@ def _rename(theirs: dict[str, Tensor], layers: int) -> dict[str, Tensor]:
         }
         for kind in ("weight", "bias"):
             ours[f"{target}.attention.qkv.{kind}"] = torch.cat(
-                [theirs[f"{source}.attention.{part}_lin.{kind}"] for part in "qkv"]
+                [theirs.pop(f"{source}.attention.{part}_lin.{kind}") for part in "qkv"]
             )
     embeddings = {"words", "positions"}
     for target, source in names.items():
         for kind in ("weight",) if target in embeddings else ("weight", "bias"):
-            ours[f"{target}.{kind}"] = theirs[f"{source}.{kind}"]
+            ours[f"{target}.{kind}"] = theirs.pop(f"{source}.{kind}")
+    surplus = [name for name in theirs if name.startswith("distilbert.transformer.layer.")]
+    if surplus:
+        raise KeyError(surplus[0])
     return ours

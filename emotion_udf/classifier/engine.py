@@ -29,7 +29,7 @@ class TorchEngine:
 
     def __init__(self, artifact: Artifact, device: str) -> None:
         self._device = torch.device(device)
-        self._model = load_distilbert(artifact.config, artifact.folder / WEIGHTS).to(self._device)
+        self._model = load_distilbert(artifact.configuration, artifact.folder / WEIGHTS).to(self._device)
 
     @torch.inference_mode()
     def probabilities(self, rows: Sequence[Sequence[int]]) -> NDArray[np.float32]:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
+from emotion_udf.errors import ModelError
+
 
 @dataclass(frozen=True)
 class Tokens:
@@ -26,10 +28,16 @@ class MessageTokenizer:
     Args:
         file: A `tokenizer.json`.
         max_tokens: The longest input of the model in tokens, special tokens included.
+
+    Raises:
+        ModelError: The file is no tokenizer.
     """
 
     def __init__(self, file: Path, max_tokens: int) -> None:
-        self._tokenizer = Tokenizer.from_file(str(file))
+        try:
+            self._tokenizer = Tokenizer.from_file(str(file))
+        except Exception as error:  # tokenizers raises bare exceptions
+            raise ModelError(f"expected a tokenizer in {file}, found a file that tokenizers cannot read") from error
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(max_tokens)
         self._special_tokens = self._tokenizer.num_special_tokens_to_add(is_pair=False)

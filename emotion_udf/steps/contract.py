@@ -1,5 +1,7 @@
 """What the job needs of its input's columns."""
 
+from collections.abc import Mapping
+
 from pyspark.sql.types import (
     BooleanType,
     DataType,
@@ -39,22 +41,30 @@ def needed_columns(settings: InputSettings) -> dict[str, tuple[str, Kinds]]:
     }
 
 
-def check_contract(schema: StructType, settings: InputSettings, place: str) -> None:
+def check_contract(
+    schema: StructType, settings: InputSettings, place: str, foreign: Mapping[str, str] | None = None
+) -> None:
     """Compare an input's columns with what the settings say of them.
+
+    Args:
+        schema: The columns that Spark can read.
+        settings: What the columns are called.
+        place: The input, to name in the message.
+        foreign: The types of the columns that Spark cannot read.
 
     Raises:
         InputError: Columns are missing or of a wrong type; the message names them all.
     """
+    present = {field.name: field.dataType.simpleString() for field in schema} | dict(foreign or {})
     problems = []
     for column, (setting, kinds) in needed_columns(settings).items():
-        if column not in schema.fieldNames():
+        if column not in present:
             problems.append(f"expected a column {column!r} ({setting}, {_MEANING[kinds]}), found none")
-        elif not isinstance(schema[column].dataType, kinds):
-            kind = schema[column].dataType.simpleString()
-            problems.append(f"expected {column!r} ({setting}) to be {_MEANING[kinds]}, found {kind}")
+        elif column not in schema.fieldNames() or not isinstance(schema[column].dataType, kinds):
+            problems.append(f"expected {column!r} ({setting}) to be {_MEANING[kinds]}, found {present[column]}")
     if problems:
         listed = "\n".join(f"  {problem}" for problem in problems)
-        found = ", ".join(f"{field.name} {field.dataType.simpleString()}" for field in schema) or "none"
+        found = ", ".join(f"{name} {kind}" for name, kind in present.items()) or "none"
         raise InputError(
             f"the columns of {place} do not meet the contract:\n{listed}\n"
             f"  columns found: {found}\n  name the right columns in [input.columns] and [input.dimensions]"

@@ -8,20 +8,17 @@ good ones are read with one agreed schema.
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date, timedelta
-from typing import Any
+from datetime import date, datetime, timedelta
 from urllib.parse import unquote
 
-import pyarrow as pa
 import pyarrow.fs as pafs
-import pyarrow.parquet as pq
-from pyspark.sql.pandas.types import from_arrow_type
-from pyspark.sql.types import DataType, StringType, StructField, StructType, TimestampType
+from pyspark.sql.types import StringType, StructField, StructType, TimestampType
 
 from emotion_udf.errors import InputError
 from emotion_udf.schemas import Reason
 from emotion_udf.settings import InputSettings
 from emotion_udf.steps.contract import check_contract, needed_columns
+from emotion_udf.steps.footers import UNREADABLE, Footer, read_columns, type_name
 from emotion_udf.storage import Folder, in_threads
 from emotion_udf.window import Window
 
@@ -55,17 +52,6 @@ class Inventory:
     schema: StructType
 
 
-@dataclass(frozen=True)
-class _Footer:
-    uri: str
-    columns: dict[str, DataType | None]
-    partitions: dict[str, str]
-
-    def types_of(self, names: list[str]) -> tuple[str, ...]:
-        """Describe the types of some columns, to compare files; a Hive key is a string column."""
-        return tuple("string" if name in self.partitions else _simple(self.columns.get(name)) for name in names)
-
-
 def take_inventory(root: Folder, settings: InputSettings, window: Window, damaged: Collection[str] = ()) -> Inventory:
     """List the Parquet files of `root` that can hold messages of the window.
 
@@ -80,9 +66,14 @@ def take_inventory(root: Folder, settings: InputSettings, window: Window, damage
             columns that the settings name.
     """
     infos = _list_files(root)
+    if all(_is_stray(_partitions(root, info), settings) for info in infos):
+        raise InputError(
+            f"expected folders {settings.date_partition}=YYYY-MM-DD in {root.uri}, as input.date_partition says, "
+            "found none; correct or remove input.date_partition"
+        )
     infos = [info for info in infos if _may_hold(_partitions(root, info), settings, window)]
-    found = in_threads(lambda info: _read_footer(root, info, damaged), infos)
-    footers = [footer for footer in found if isinstance(footer, _Footer)]
+    found = in_threads(lambda info: _look_at(root, info, settings, damaged), infos)
+    footers = [footer for footer in found if isinstance(footer, Footer)]
     refused = [footer for footer in found if isinstance(footer, RefusedFile)]
     size = sum(info.size for info in infos)
     if not footers:
@@ -92,13 +83,30 @@ def take_inventory(root: Folder, settings: InputSettings, window: Window, damage
                 "check the job that writes them"
             )
         return Inventory([], [], size, _bare_schema(settings))
-    needed = list(needed_columns(settings))
-    agreed, _ = Counter(footer.types_of(needed) for footer in footers).most_common(1)[0]
-    alike = [footer for footer in footers if footer.types_of(needed) == agreed]
-    refused += [RefusedFile(f.uri, Reason.SCHEMA_MISMATCH) for f in footers if f.types_of(needed) != agreed]
-    schema = _common_schema(alike)
-    check_contract(schema, settings, root.uri)
+    alike, others = _agree(footers, settings)
+    schema, foreign = _common_columns(alike)
+    check_contract(schema, settings, root.uri, foreign)
+    refused += [RefusedFile(footer.uri, Reason.SCHEMA_MISMATCH) for footer in others]
     return Inventory([footer.uri for footer in alike], refused, size, schema)
+
+
+def _agree(footers: list[Footer], settings: InputSettings) -> tuple[list[Footer], list[Footer]]:
+    """Part the files that are read together from the others: most files of one shape, if that meets the contract."""
+    needed = needed_columns(settings)
+    by_shape: dict[tuple[str, ...], list[Footer]] = {}
+    for footer in footers:
+        by_shape.setdefault(footer.shape(needed), []).append(footer)
+    chosen = max(by_shape.values(), key=lambda alike: (_meets_contract(alike, settings), len(alike)))
+    return chosen, [footer for footer in footers if footer not in chosen]
+
+
+def _meets_contract(alike: list[Footer], settings: InputSettings) -> bool:
+    schema, foreign = _common_columns(alike)
+    try:
+        check_contract(schema, settings, "", foreign)
+    except InputError:
+        return False
+    return True
 
 
 def _list_files(root: Folder) -> list[pafs.FileInfo]:
@@ -134,84 +142,62 @@ def _unquoted(folder: str) -> tuple[str, str]:
 
 
 def _may_hold(partitions: dict[str, str], settings: InputSettings, window: Window) -> bool:
-    key = settings.date_partition
-    if key is None or partitions.get(key) == _HIVE_NULL:
-        return True
-    if key not in partitions:
-        raise InputError(
-            f"expected folders {key}=YYYY-MM-DD, as input.date_partition says, found a file outside of any; "
-            "correct or remove input.date_partition"
-        )
+    """Tell whether a file's folder is near the window; a file whose folder tells no date may hold anything."""
+    day = _folder_day(partitions, settings)
+    return day is None or window.first - _PARTITION_SLACK <= day <= window.last + _PARTITION_SLACK
+
+
+def _folder_day(partitions: dict[str, str], settings: InputSettings) -> date | None:
+    value = partitions.get(settings.date_partition or "", "")
     try:
-        day = date.fromisoformat(partitions[key])
-    except ValueError as error:
-        raise InputError(f"expected folders {key}=YYYY-MM-DD, found {key}={partitions[key]}") from error
-    return window.first - _PARTITION_SLACK <= day <= window.last + _PARTITION_SLACK
-
-
-def _read_footer(root: Folder, info: pafs.FileInfo, damaged: Collection[str]) -> _Footer | RefusedFile:
-    uri = root.uri + info.path.removeprefix(root.path)
-    if uri in damaged:
-        return RefusedFile(uri, Reason.UNREADABLE_FILE)
-    try:
-        metadata = pq.read_metadata(info.path, filesystem=root.system)
-        columns = _spark_types(metadata)
-    except (pa.ArrowException, OSError, ValueError):
-        return RefusedFile(uri, Reason.UNREADABLE_FILE)
-    if len({name.lower() for name in columns}) < len(columns):
-        return RefusedFile(uri, Reason.SCHEMA_MISMATCH)  # `Text` beside `text`: Spark cannot tell them apart
-    return _Footer(uri, columns, _partitions(root, info))
-
-
-def _spark_types(metadata: Any) -> dict[str, DataType | None]:
-    """Map a footer's columns to the types that Spark reads them as; None for what it cannot read."""
-    physical = {
-        metadata.schema.column(i).path: metadata.schema.column(i).physical_type for i in range(metadata.num_columns)
-    }
-    types: dict[str, DataType | None] = {}
-    for field in metadata.schema.to_arrow_schema():
-        if physical.get(field.name) == "INT96":
-            types[field.name] = TimestampType()
-        elif pa.types.is_timestamp(field.type) and field.type.unit == "ns":
-            types[field.name] = None  # INT64 nanoseconds, which Spark refuses
-        else:
-            types[field.name] = _spark_type(field.type)
-    return types
-
-
-def _spark_type(kind: pa.DataType) -> DataType | None:
-    try:
-        return from_arrow_type(kind.value_type if pa.types.is_dictionary(kind) else kind, prefer_timestamp_ntz=True)
-    except Exception:  # pyspark has an error class of its own for each way a type can be foreign to it
+        return datetime.strptime(value, "%Y-%m-%d").date()
+    except ValueError:
         return None
 
 
-def _simple(kind: DataType | None) -> str:
-    return "none" if kind is None else kind.simpleString()
+def _is_stray(partitions: dict[str, str], settings: InputSettings) -> bool:
+    """Tell a file that lies in no date folder, where the settings say that all do."""
+    if settings.date_partition is None or partitions.get(settings.date_partition) == _HIVE_NULL:
+        return False
+    return _folder_day(partitions, settings) is None
 
 
-def _common_schema(footers: list[_Footer]) -> StructType:
-    """The columns of all files, as far as their types agree; the others are not needed and are left out."""
-    types: dict[str, set[str]] = {}
-    columns: dict[str, DataType | None] = {}
-    for footer in footers:
-        for name, kind in footer.columns.items():
-            types.setdefault(name, set()).add(_simple(kind))
-            columns[name] = kind
-    fields = [StructField(n, kind) for n, kind in columns.items() if kind is not None and len(types[n]) == 1]
-    keys = {key: None for footer in footers for key in footer.partitions}
-    return StructType(
-        [field for field in fields if field.name not in keys] + [StructField(key, StringType()) for key in keys]
-    )
+def _look_at(
+    root: Folder, info: pafs.FileInfo, settings: InputSettings, damaged: Collection[str]
+) -> Footer | RefusedFile:
+    uri = root.uri + info.path.removeprefix(root.path)
+    if _is_stray(_partitions(root, info), settings):
+        return RefusedFile(uri, Reason.SCHEMA_MISMATCH)
+    if uri in damaged:
+        return RefusedFile(uri, Reason.UNREADABLE_FILE)
+    try:
+        columns = read_columns(root.system, info.path)
+    except UNREADABLE:
+        return RefusedFile(uri, Reason.UNREADABLE_FILE)
+    if columns is None:
+        return RefusedFile(uri, Reason.SCHEMA_MISMATCH)
+    return Footer(uri, columns, _partitions(root, info))
+
+
+def _common_columns(alike: list[Footer]) -> tuple[StructType, dict[str, str]]:
+    """Return the columns that all files agree on, Hive keys last, and the types of those that Spark cannot read.
+
+    Other than the needed columns, which are agreed on already, they only serve the quarantine. So those that differ
+    between files in type, or in the case of a name, are left out.
+    """
+    keys = list(alike[0].partitions)
+    columns = {name: kind for footer in alike for name, kind in footer.columns.items()}
+    variants = {(name.lower(), name, type_name(kind)) for footer in alike for name, kind in footer.columns.items()}
+    left_out = {name for name, count in Counter(lower for lower, _, _ in variants).items() if count > 1}
+    left_out |= {key.lower() for key in keys}  # a folder's key hides a column of the same name, in Spark too
+    kept = {name: kind for name, kind in columns.items() if name.lower() not in left_out}
+    fields = [StructField(name, kind) for name, kind in kept.items() if not isinstance(kind, str)]
+    foreign = {name: kind for name, kind in kept.items() if isinstance(kind, str)}
+    return StructType(fields + [StructField(key, StringType()) for key in keys]), foreign
 
 
 def _bare_schema(settings: InputSettings) -> StructType:
     """Just what the settings name, for a window without files."""
-    columns = settings.columns
-    return StructType(
-        [
-            StructField(name, TimestampType() if name == columns.created_at else StringType())
-            for name in needed_columns(settings)
-        ]
-        + ([StructField(settings.date_partition, StringType())] if settings.date_partition else [])
-    )
+    names = dict.fromkeys([*needed_columns(settings), *filter(None, [settings.date_partition])])
+    time = settings.columns.created_at
+    return StructType([StructField(name, TimestampType() if name == time else StringType()) for name in names])

@@ -126,7 +126,8 @@ def _in_window(created_at: Column, settings: InputSettings, window: Window) -> C
     inside = (created_at >= F.lit(window.start)) & (created_at < F.lit(window.end))
     undated = created_at.isNull()
     if settings.date_partition is not None:
-        undated &= _folder_day(settings.date_partition).between(F.lit(window.first), F.lit(window.last))
+        day = _folder_day(settings.date_partition)
+        undated &= F.coalesce(day.between(F.lit(window.first), F.lit(window.last)), F.lit(True))
     return inside | undated
 
 

@@ -10,14 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
-from urllib.parse import unquote
 
-from deltalake import CommitProperties, DeltaTable, Schema
+from deltalake import CommitProperties, DeltaTable, Field, Schema
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 from pyspark.sql.types import StructType
 
-from emotion_udf.errors import UsageError, WindowHeldError
+from emotion_udf.errors import GateError, UsageError, WindowHeldError
 from emotion_udf.storage import Folder, ParquetFile, list_parquet
 
 PARTITION: Final = "event_date"
@@ -80,26 +79,41 @@ class DeltaWarehouse:
         Raises:
             WindowHeldError: Another run has published one of the dates after `since`.
             UsageError: A table that is there has a column of another type.
+            GateError: A file holds rows of a date that is not the commit's.
         """
+        schemas = {table: Schema.from_json(schema.json()) for table, schema in tables.items()}
+        actions = {table: self._add_actions(table, commit) for table in tables}
+        for table, schema in schemas.items():
+            self._check_types(table, schema)
         first = next(iter(tables))
-        for table, schema in tables.items():
-            version = self._commit(table, Schema.from_json(schema.json()), commit, first, since)
+        for table, schema in schemas.items():
+            version = self._commit(table, schema, actions[table], commit, first, since)
             since = version if table == first else since
 
-    def _commit(self, table: str, schema: Schema, commit: Commit, first: str, since: int) -> int:
+    def _commit(
+        self,
+        table: str,
+        schema: Schema,
+        actions: list[AddAction | RemoveAction],
+        commit: Commit,
+        first: str,
+        since: int,
+    ) -> int:
         """Commit one table and return the version that this made."""
-        files = list_parquet(self.data_folder(table, commit.run_id))
-        actions: list[AddAction | RemoveAction] = [self._add_action(table, commit.run_id, file) for file in files]
         days = [day.isoformat() for day in commit.dates]
         for _ in range(_ATTEMPTS):
-            # The order matters: a commit that slips in after the check has a newer version, and ours then fails.
-            target = self._prepare(table, schema)
-            self._require_unpublished(first, commit, since)
             try:
+                # The order matters: a commit that slips in after the check has a newer version, and ours then fails.
+                target = self._open_or_create(table, schema)
+                self._require_unpublished(first, commit, since)
+                missing = _missing_fields(target, schema)
+                if missing:
+                    target.alter.add_columns(missing)
+                    continue  # a commit of its own, which readers do not notice: look again before ours
                 target.create_write_transaction(
                     actions,
                     mode="overwrite",
-                    schema=schema,
+                    schema=target.schema(),  # the whole table's: a column that this run lacks stays in older rows
                     partition_by=[PARTITION],
                     partition_filters=[(PARTITION, "in", days)],
                     commit_properties=CommitProperties(custom_metadata=commit.metadata, max_commit_retries=0),
@@ -132,36 +146,56 @@ class DeltaWarehouse:
         except TableNotFoundError:
             return None
 
-    def _prepare(self, table: str, schema: Schema) -> DeltaTable:
-        """Open the table, made or widened where needed; neither changes what readers see."""
-        target = DeltaTable.create(
+    def _open_or_create(self, table: str, schema: Schema) -> DeltaTable:
+        return DeltaTable.create(
             self.folder(table).delta_uri, schema, mode="ignore", name=table, partition_by=[PARTITION]
         )
-        present = {field.name: field.type for field in target.schema().fields}
+
+    def _check_types(self, table: str, schema: Schema) -> None:
+        """See that the table, if it is there, can take these columns."""
+        target = self._open(table)
+        present = {field.name: field.type for field in target.schema().fields} if target else {}
         clashes = [f.name for f in schema.fields if f.name in present and present[f.name] != f.type]
         if clashes:
             raise UsageError(
                 f"expected the table {table} to have this version's column types, found others for "
                 f"{', '.join(clashes)}; publish to another warehouse.root, or migrate the table"
             )
-        missing = [field for field in schema.fields if field.name not in present]
-        if missing:
-            target.alter.add_columns(missing)
-        return target
 
-    def _add_action(self, table: str, run_id: str, file: ParquetFile) -> AddAction:
-        path = f"{self.data_folder(table, run_id).path.removeprefix(self.folder(table).path).strip('/')}/{file.path}"
-        return AddAction(
-            path=path,
-            size=file.size,
-            partition_values=_partition_values(file.path),
-            modification_time=file.modified_ms,
-            data_change=True,
-            stats=file.delta_stats,
+    def _add_actions(self, table: str, commit: Commit) -> list[AddAction | RemoveAction]:
+        """Describe the run's files of a table to Delta, paths relative to the table."""
+        folder = self.data_folder(table, commit.run_id)
+        prefix = folder.path.removeprefix(self.folder(table).path).strip("/")
+        return [
+            AddAction(
+                path=f"{prefix}/{file.path}",
+                size=file.size,
+                partition_values={PARTITION: _partition_of(file, commit)},
+                modification_time=file.modified_ms,
+                data_change=True,
+                stats=file.delta_stats,
+            )
+            for file in list_parquet(folder)
+        ]
+
+
+def _missing_fields(target: DeltaTable, schema: Schema) -> list[Field]:
+    """Return the columns that the table lacks; older rows have no value in them."""
+    present = {field.name for field in target.schema().fields}
+    return [Field(field.name, field.type, nullable=True) for field in schema.fields if field.name not in present]
+
+
+def _partition_of(file: ParquetFile, commit: Commit) -> str:
+    """Read `event_date=2026-10-05` off a data file's path.
+
+    Raises:
+        GateError: The date is not one of the commit's, whose rows would join another run's.
+    """
+    folder = next(part for part in file.path.split("/") if part.startswith(f"{PARTITION}="))
+    day = folder.partition("=")[2]
+    if day not in {date.isoformat() for date in commit.dates}:
+        raise GateError(
+            f"expected rows of {min(commit.dates)} to {max(commit.dates)} only, found rows of {day}; "
+            "check that Java and Python on the driver have the same time zone data"
         )
-
-
-def _partition_values(path: str) -> dict[str, str | None]:
-    """Read `event_date=2026-10-05` off a data file's path."""
-    folder = next(part for part in path.split("/") if part.startswith(f"{PARTITION}="))
-    return {PARTITION: unquote(folder.partition("=")[2])}
+    return day

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from pyarrow.fs import FileType
+
 from emotion_udf.storage import Folder
 
 FOLDER: Final = "_staging"
@@ -17,7 +19,7 @@ def staging_folder(root: Folder, run_id: str) -> Iterator[Folder]:
     """Yield the run's own staging folder and delete it at the end, along with those of runs killed long ago."""
     staging = root / FOLDER
     for entry in staging.children():
-        if _started_at(entry.base_name) < datetime.now(UTC) - _ABANDONED_AFTER:
+        if entry.type == FileType.Directory and _started_at(entry.base_name) < datetime.now(UTC) - _ABANDONED_AFTER:
             (staging / entry.base_name).remove()
     try:
         yield staging / run_id

@@ -24,7 +24,7 @@ def write_card(
         tuned: Its epochs.
         results: Evaluations of the finished folder, by the name of the split.
     """
-    how = settings.optimiser
+    base, how = settings.base, settings.optimiser
     epochs = "\n".join(
         f"| {e.number}{' (kept)' if e is tuned.best else ''} | {e.training_loss:.4f} | {e.validation_loss:.4f} "
         f"| {e.validation_accuracy:.2%} |"
@@ -42,13 +42,13 @@ language: en
 library_name: transformers
 pipeline_tag: text-classification
 datasets: [dair-ai/emotion]
-base_model: sentence-transformers/all-MiniLM-L6-v2
+base_model: {base.name}
 ---
 
 # Emotion classifier
 
 DistilBERT for sequence classification, {tuned.model.config.n_layers} layers of width {tuned.model.config.dim},
-initialised from `{Path(settings.base.model).name}` and fine-tuned on dair-ai/emotion. It labels a sentence with one of
+initialised from `{base.name.rpartition("/")[2]}` and fine-tuned on dair-ai/emotion. It labels a sentence with one of
 six emotions: {labels}. The weights are stored in fp16 and computed with in fp32.
 
 ## Evaluation
@@ -82,7 +82,7 @@ still gets one of the six. Sarcasm and irony are taken literally. Other language
 ## Licences
 
 dair-ai/emotion is for educational and research use (Saravia et al., CARER: Contextualized Affect Representations for
-Emotion Recognition, EMNLP 2018). sentence-transformers/all-MiniLM-L6-v2 is Apache-2.0.
+Emotion Recognition, EMNLP 2018). {base.name} is {base.licence}.
 """,
         encoding="utf-8",
     )

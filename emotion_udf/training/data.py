@@ -47,15 +47,16 @@ def read_labelled_texts(file: Path) -> LabelledTexts:
     """
     if not file.is_file():
         raise InputError(f"expected labelled sentences at {file}, found no such file; name the folder in data.folder")
+    lines = file.read_text(encoding="utf-8").rstrip("\n")
+    if not lines:
+        raise InputError(f"expected labelled sentences in {file}, found an empty file")
     texts, labels = [], []
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(lines.split("\n"), start=1):
         text, _, label = line.rpartition(";")
-        if label not in EMOTIONS:
+        if not text.strip() or label not in EMOTIONS:
             raise InputError(f"{file}, line {number}: expected text;label with a label of {', '.join(EMOTIONS)}")
         texts.append(text)
         labels.append(EMOTIONS.index(label))
-    if not texts:
-        raise InputError(f"expected labelled sentences in {file}, found an empty file")
     return LabelledTexts(texts, labels)
 
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from safetensors.torch import save_file
 from transformers import DistilBertForSequenceClassification
@@ -25,23 +26,26 @@ def export(model: DistilBertForSequenceClassification, tokenizer_json: Path, fol
         UsageError: The folder exists.
     """
     refuse_existing(folder)
-    partial = folder.with_name(f"{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f"{folder.name}.", dir=folder.parent) as temporary:
+        partial = Path(temporary) / folder.name
+        partial.mkdir()
+        _write(model, tokenizer_json, partial)
+        open_artifact(ArtifactSource(str(partial)))  # what is published must pass its own checks
+        partial.rename(folder)
+
+
+def _write(model: DistilBertForSequenceClassification, tokenizer_json: Path, folder: Path) -> None:
     config = model.config.to_dict()
     config |= {"architectures": ["DistilBertForSequenceClassification"], "dtype": "float32"}
     config.pop("_name_or_path", None)
-    _write_json(partial / CONFIG, config)
-    longest = model.config.max_position_embeddings
-    _write_json(partial / "tokenizer_config.json", _tokenizer_config(longest))
-    tokenizer = json.loads(tokenizer_json.read_text(encoding="utf-8"))
-    (partial / TOKENIZER).write_text(
-        json.dumps(tokenizer | {"truncation": None, "padding": None}, ensure_ascii=False), encoding="utf-8"
-    )
+    _write_json(folder / CONFIG, config)
+    _write_json(folder / "tokenizer_config.json", _tokenizer_config(model.config.max_position_embeddings))
+    tokenizer = json.loads(tokenizer_json.read_text(encoding="utf-8")) | {"truncation": None, "padding": None}
+    (folder / TOKENIZER).write_text(json.dumps(tokenizer, ensure_ascii=False), encoding="utf-8")
     weights = {name: tensor.half().contiguous() for name, tensor in model.state_dict().items()}
-    save_file(weights, partial / WEIGHTS, metadata={"format": "pt"})
-    open_artifact(ArtifactSource(str(partial)))  # what is published must pass its own checks
-    partial.rename(folder)
+    save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
+    shutil.copymode(folder / CONFIG, folder / WEIGHTS)  # safetensors lets only the owner read it
 
 
 def refuse_existing(folder: Path) -> None:

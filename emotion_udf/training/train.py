@@ -3,6 +3,8 @@
 import logging
 from pathlib import Path
 
+import torch
+
 from emotion_udf.classifier.artifact import TOKENIZER, ArtifactSource, open_artifact
 from emotion_udf.classifier.classifier import load_classifier
 from emotion_udf.classifier.tokenizer import MessageTokenizer
@@ -35,6 +37,7 @@ def train(settings: TrainSettings) -> dict[str, Evaluation]:
         raise UsageError(f"expected an encoder with {TOKENIZER} in {base}, found none; set base.model, or `make base`")
     splits = read_splits(Path(settings.data.folder))
     log.info("train=%d validation=%d leaked=%d", len(splits.train), len(splits.validation), splits.leaked)
+    torch.manual_seed(settings.optimiser.seed)  # the new head is drawn at random
     model = initialise(base)
     tokenizer = MessageTokenizer(base / TOKENIZER, model.config.max_position_embeddings)
     tuned = fine_tune(model, splits, tokenizer, settings.optimiser, on_epoch=_log_epoch)

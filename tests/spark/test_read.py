@@ -66,6 +66,15 @@ def test_a_folder_by_day_gives_undated_messages_their_day(spark: SparkSession, t
     assert [(row.feedback_id, row.event_date) for row in rows] == [("2026-10-05", DAY)]
 
 
+def test_undated_messages_of_an_undated_folder_are_taken_along(spark: SparkSession, tmp_path: Path) -> None:
+    write_messages(tmp_path / "dt=2026-10-05/a.parquet", [message("dated")])
+    write_messages(tmp_path / "dt=__HIVE_DEFAULT_PARTITION__/a.parquet", [message("undated", created_at=None)])
+
+    rows = read_window(spark, input_settings(tmp_path, date_partition="dt"), Window(DAY, DAY)).rows.collect()
+
+    assert {row.feedback_id: row.event_date for row in rows} == {"dated": DAY, "undated": DAY}
+
+
 def test_hive_folders_become_columns(spark: SparkSession, tmp_path: Path, day: Window) -> None:
     schema = MESSAGES.remove(4)
     for source in ("tweet", "a b=c"):

@@ -74,7 +74,6 @@ def test_the_error_is_found_when_it_was_raised_from_another() -> None:
         "other.errors.ModelError: expected something else",
         "emotion_udf.errors.re: not an error",
         "emotion_udf.errors.NoSuchError: gone",
-        "ValueError: emotion_udf.errors.ModelError: quoted in a line",
         "emotion_udf.errors.ModelError",
         "",
     ],

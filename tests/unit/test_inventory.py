@@ -197,17 +197,26 @@ def test_url_encoded_keys_and_dates_are_understood(root: Path, write: WriteMessa
 
 
 @pytest.mark.parametrize("value", ["yesterday", "2026-13-01", "", "2026-10"])
-def test_a_folder_that_is_no_date_stops_the_night(root: Path, write: WriteMessages, value: str) -> None:
+def test_an_input_without_a_single_date_folder_is_refused(root: Path, write: WriteMessages, value: str) -> None:
     write(f"dt={value}/a.parquet")
-    assert refusal(root, date_partition="dt") == f"expected folders dt=YYYY-MM-DD, found dt={value}"
-
-
-def test_a_file_outside_the_date_folders_stops_the_night(root: Path, write: WriteMessages) -> None:
-    write("dt=2026-10-05/a.parquet")
     write("stray.parquet")
-    assert refusal(root, date_partition="dt").startswith(
-        "expected folders dt=YYYY-MM-DD, as input.date_partition says, found a file outside of any"
+    assert refusal(root, date_partition="dt") == (
+        f"expected folders dt=YYYY-MM-DD in file://{root}, as input.date_partition says, found none; "
+        "correct or remove input.date_partition"
     )
+
+
+@pytest.mark.parametrize("name", ["stray.parquet", "dt=soon/a.parquet", "dt=20261005/a.parquet"])
+def test_a_file_outside_the_date_folders_is_set_aside(root: Path, write: WriteMessages, name: str) -> None:
+    good, stray = write("dt=2026-10-05/a.parquet"), write(name)
+    inventory = take(root, date_partition="dt")
+    assert inventory.files == uris(good)
+    assert inventory.refused == [RefusedFile(f"file://{stray}", Reason.SCHEMA_MISMATCH)]
+
+
+def test_a_struct_that_spark_cannot_read_is_left_out(root: Path, write: WriteMessages) -> None:
+    write("a.parquet", messages(extra=pa.nulls(2, pa.struct([("a", pa.int32()), ("A", pa.int32())]))))
+    assert "extra" not in take(root).schema.fieldNames()
 
 
 def test_a_window_without_folders_has_no_files_but_the_needed_columns(root: Path, write: WriteMessages) -> None:
@@ -249,7 +258,6 @@ def test_nanosecond_timestamps_are_refused_by_contract(root: Path, write: WriteM
     assert "a timestamp in micro- or milliseconds" in message
 
 
-@pytest.mark.xfail(strict=True, reason="bug: the message says that there is no such column")
 def test_the_message_on_nanoseconds_says_that_the_column_is_there(root: Path, write: WriteMessages) -> None:
     write("a.parquet", in_nanoseconds())
     assert "found none" not in refusal(root)
@@ -330,10 +338,6 @@ def test_a_missing_column_is_named_with_its_setting(root: Path, write: WriteMess
     ]
 
 
-# What follows fails today: each of these files ends the night in Spark, or more of it than it should.
-
-
-@pytest.mark.xfail(strict=True, reason="bug: Spark fails on two columns of one name")
 def test_a_file_with_two_columns_of_one_name_is_set_aside(root: Path, write: WriteMessages) -> None:
     good, table = write("a.parquet"), messages()
     bad = write("b.parquet", table.append_column("text", table["text"]))
@@ -342,7 +346,6 @@ def test_a_file_with_two_columns_of_one_name_is_set_aside(root: Path, write: Wri
     assert inventory.refused == [RefusedFile(f"file://{bad}", Reason.SCHEMA_MISMATCH)]
 
 
-@pytest.mark.xfail(strict=True, reason="bug: Spark fails on the schema (COLUMN_ALREADY_EXISTS)")
 def test_extra_columns_of_two_files_never_differ_in_case_only(root: Path, write: WriteMessages) -> None:
     write("a.parquet", messages(Stars=pa.array([1, 2])))
     write("b.parquet", messages(stars=pa.array([1, 2])))
@@ -350,47 +353,40 @@ def test_extra_columns_of_two_files_never_differ_in_case_only(root: Path, write:
     assert len(set(names)) == len(names)
 
 
-@pytest.mark.xfail(strict=True, reason="bug: Spark fails on nested nanoseconds (illegal Parquet type)")
 @pytest.mark.parametrize("kind", [pa.struct([("at", pa.timestamp("ns"))]), pa.list_(pa.timestamp("ns"))])
 def test_nested_nanoseconds_are_left_out(root: Path, write: WriteMessages, kind: pa.DataType) -> None:
     write("a.parquet", messages(extra=pa.nulls(2, kind)))
     assert "extra" not in take(root).schema.fieldNames()
 
 
-@pytest.mark.xfail(strict=True, reason="bug: Spark fails on these (UNSUPPORTED_TIME_TYPE, 38 digits at most)")
 @pytest.mark.parametrize("kind", [pa.time64("us"), pa.decimal256(50, 2)])
 def test_types_that_spark_refuses_are_left_out(root: Path, write: WriteMessages, kind: pa.DataType) -> None:
     write("a.parquet", messages(extra=pa.nulls(2, kind)))
     assert "extra" not in take(root).schema.fieldNames()
 
 
-@pytest.mark.xfail(strict=True, reason="bug: strings as Polars marks them are not recognised", raises=InputError)
 def test_string_views_are_strings(root: Path, write: WriteMessages) -> None:
     write("a.parquet", messages(text=pa.array(["x", "y"], pa.string_view())))
     assert types(take(root).schema)["text"] == "string"
 
 
-@pytest.mark.xfail(strict=True, reason="bug: the first of two equal camps wins, not the one that meets the contract")
 def test_the_files_that_meet_the_contract_win(root: Path, write: WriteMessages) -> None:
     write("a.parquet", messages(text=pa.array([1, 2])))
     good = write("b.parquet")
     assert take(root).files == uris(good)
 
 
-@pytest.mark.xfail(strict=True, reason="bug: the column is twice in the schema, and Spark finds it ambiguous")
 def test_a_dimension_may_be_the_date_partition_in_a_window_without_files(root: Path, write: WriteMessages) -> None:
     write("dt=2020-01-01/a.parquet")
     schema = take(root, date_partition="dt", dimensions={"arrived": "dt"}).schema
     assert schema.fieldNames().count("dt") == 1
 
 
-@pytest.mark.xfail(strict=True, reason="bug: Spark reads no date from 20261005, so undated rows end nowhere")
 def test_a_date_folder_is_written_as_spark_reads_it(root: Path, write: WriteMessages) -> None:
     write("dt=20261005/a.parquet")
     assert "expected folders dt=YYYY-MM-DD" in refusal(root, date_partition="dt")
 
 
-@pytest.mark.xfail(strict=True, reason="bug: Spark fails on folders of two depths (CONFLICTING_PARTITION_COLUMN_NAMES)")
 def test_files_below_other_partition_keys_are_set_aside(root: Path, write: WriteMessages) -> None:
     good = [write("source=a/1.parquet"), write("source=b/1.parquet")]
     bad = write("source=b/day=1/1.parquet")

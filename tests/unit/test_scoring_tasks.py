@@ -38,6 +38,5 @@ def test_on_8_cores_with_20_000_rows_a_task(rows: int, tasks: int) -> None:
     assert scoring_tasks(rows, cores=8, rows_per_task=20_000) == tasks
 
 
-@pytest.mark.xfail(strict=True, reason="bug: rows_per_task below 1,000 is overruled by the least rows a task")
 def test_a_small_rows_per_task_is_kept() -> None:
     assert scoring_tasks(2_000, cores=1, rows_per_task=100) == 20

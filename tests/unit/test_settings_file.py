@@ -193,10 +193,7 @@ def test_no_setting_is_missing_from_the_list(kind: type[BaseModel]) -> None:
     "kind",
     [
         NightSettings,
-        pytest.param(
-            TrainSettings,
-            marks=pytest.mark.xfail(strict=True, reason="bug: beta1, beta2, epsilon and seed have no description"),
-        ),
+        TrainSettings,
     ],
 )
 def test_every_setting_says_what_it_means(kind: type[BaseModel]) -> None:

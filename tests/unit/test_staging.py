@@ -29,10 +29,14 @@ def test_the_runs_own_folder_goes_at_the_end(tmp_path: Path) -> None:
 
 
 def test_the_runs_own_folder_goes_when_the_run_fails(tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), staging_folder(open_folder(str(tmp_path)), RUN) as staging:
-        fill(Path(staging.path) / "checked")
-        raise KeyboardInterrupt
-    assert not Path(staging.path).exists()
+    def interrupted() -> None:
+        with staging_folder(open_folder(str(tmp_path)), RUN) as staging:
+            fill(Path(staging.path) / "checked")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert not (tmp_path / "_staging" / RUN).exists()
 
 
 def test_a_run_that_staged_nothing_ends_well(tmp_path: Path) -> None:

@@ -110,11 +110,9 @@ def test_threads_keep_the_order_and_hand_on_errors() -> None:
         in_threads(lambda n: 1 // n, [1, 0])
 
 
-@pytest.mark.xfail(strict=True, reason="bug: Hadoop's form with one slash is taken for a relative path")
 def test_a_file_uri_with_one_slash_is_a_local_path(tmp_path: Path) -> None:
     assert open_folder(f"file:{tmp_path}").path == str(tmp_path)
 
 
-@pytest.mark.xfail(strict=True, reason="bug: a blank in a file URI is refused with a foreign error")
 def test_a_file_uri_may_hold_a_blank(tmp_path: Path) -> None:
     assert open_folder(f"file://{tmp_path}/a b").path == f"{tmp_path}/a b"

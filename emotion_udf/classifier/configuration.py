@@ -1,0 +1,96 @@
+"""What `config.json` says of a DistilBERT classifier, in transformers' names, checked."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from emotion_udf.emotions import EMOTIONS
+from emotion_udf.errors import ModelError
+
+_SIZES = ("dim", "hidden_dim", "n_heads", "n_layers", "vocab_size", "max_position_embeddings")
+_GENERIC_LABEL = re.compile(r"LABEL_\d+")
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """The sizes of the network.
+
+    Args:
+        dim: Width of a token's vector; a multiple of `n_heads`.
+        hidden_dim: Width inside the feed-forward part.
+        n_heads: Attention heads.
+        n_layers: Encoder layers.
+        vocab_size: Token ids.
+        max_position_embeddings: The longest input in tokens, special tokens included.
+    """
+
+    dim: int
+    hidden_dim: int
+    n_heads: int
+    n_layers: int
+    vocab_size: int
+    max_position_embeddings: int
+
+
+def read_configuration(file: Path, stated_labels: Sequence[str] | None = None) -> Configuration:
+    """Read `config.json` and see that it describes a DistilBERT classifier of the six emotions, in their order.
+
+    Args:
+        file: A `config.json` of transformers.
+        stated_labels: The meaning of `LABEL_0 … LABEL_5`, where the file says no more than that.
+
+    Raises:
+        ModelError: The file cannot be read, or describes something else.
+    """
+    try:
+        config = json.loads(file.read_text(encoding="utf-8"))
+        kind = config["model_type"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"expected a model configuration in {file}, found no readable one") from error
+    architectures = config.get("architectures")
+    if kind != "distilbert" or "DistilBertForSequenceClassification" not in (architectures or []):
+        raise ModelError(
+            f"expected DistilBertForSequenceClassification in {file}, found model_type {kind!r} with "
+            f"architectures {architectures}; name a fine-tuned DistilBERT classifier"
+        )
+    _check_labels(_labels(config), stated_labels, file)
+    return _sizes(config, file)
+
+
+def _sizes(config: dict[str, Any], file: Path) -> Configuration:
+    sizes = {name: config.get(name) for name in _SIZES}
+    odd = {name: size for name, size in sizes.items() if type(size) is not int or size < 1}
+    if odd:
+        found = ", ".join(f"{name} = {size!r}" for name, size in odd.items())
+        raise ModelError(f"expected positive whole numbers for the network's sizes in {file}, found {found}")
+    configuration = Configuration(**{name: int(config[name]) for name in _SIZES})
+    if configuration.dim % configuration.n_heads:
+        raise ModelError(
+            f"expected dim to be a multiple of n_heads in {file}, found {configuration.dim} and {configuration.n_heads}"
+        )
+    if config.get("activation", "gelu") != "gelu":
+        raise ModelError(f"expected the activation gelu in {file}, found {config['activation']!r}")
+    return configuration
+
+
+def _labels(config: dict[str, Any]) -> list[str]:
+    """Return the labels in the order of their ids; none when the ids are not numbers."""
+    by_id = config.get("id2label")
+    if not isinstance(by_id, dict) or not all(str(i).isdecimal() for i in by_id):
+        return []
+    return [str(by_id[i]) for i in sorted(by_id, key=int)]
+
+
+def _check_labels(labels: list[str], stated: Sequence[str] | None, file: Path) -> None:
+    """Refuse a model whose label ids do not mean the six emotions in their order."""
+    if stated and labels and all(_GENERIC_LABEL.fullmatch(label) for label in labels):
+        labels = list(stated)
+    if tuple(label.lower() for label in labels) != EMOTIONS:
+        raise ModelError(
+            f"expected the labels {', '.join(EMOTIONS)} in this order in {file}, found "
+            f"{', '.join(labels) or 'none'}; name a model trained on these labels, or, when its configuration only "
+            "says LABEL_0 … LABEL_5, state their meaning in classifier.labels"
+        )
