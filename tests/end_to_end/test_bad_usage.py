@@ -5,6 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyspark.sql import SparkSession
 
 from jobs.score_feedback import main
 from tests.conftest import ROOT
@@ -75,6 +76,12 @@ def test_help_explains_settings_and_exit_codes(capsys: pytest.CaptureFixture[str
 
 
 @pytest.fixture
+def session_that_stays(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The job stops its session at the end; here the session is that of all tests."""
+    monkeypatch.setattr(type(spark), "stop", lambda _: None)
+
+
+@pytest.fixture
 def bad_inputs(tmp_path: Path) -> Path:
     time = pa.array([None], pa.timestamp("us", tz="UTC"))
     text = pa.array(["private words"])
@@ -103,7 +110,7 @@ def bad_inputs(tmp_path: Path) -> Path:
         ("string_time.parquet", "expected 'created_at' (input.columns.created_at) to be a timestamp"),
     ],
 )
-@pytest.mark.usefixtures("spark")
+@pytest.mark.usefixtures("session_that_stays")
 def test_input_that_breaks_its_contract_ends_with_3(
     name: str, message: str, bad_inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
