@@ -10,6 +10,9 @@ from emotion_udf.emotions import EMOTIONS
 from emotion_udf.run import Run
 from emotion_udf.schemas import DAILY, LABELS, QUARANTINE, RUNS
 from emotion_udf.storage import open_folder
+from emotion_udf.tables.delta import PARTITION
+
+_GROUPS_SHOWN = 12
 
 
 def print_report(run: Run, console: Console | None = None) -> None:
@@ -43,17 +46,26 @@ def _counts(run: Run) -> Table:
 def _emotions(run: Run) -> Table:
     """Return message counts, a row for each value of the first dimension, a column for each emotion."""
     by = next(iter(run.settings.dimensions), None)
-    days = [day.isoformat() for day in run.window.dates]
     folder = open_folder(run.settings.warehouse.root) / DAILY
-    daily = DeltaTable(folder.delta_uri).to_pyarrow_table(partitions=[("event_date", "in", days)])
+    daily = DeltaTable(folder.delta_uri).to_pyarrow_table(filters=[(PARTITION, "in", run.window.dates)])
     counts: dict[str, Counter[str]] = {}
     for row in daily.to_pylist():
-        group = "all" if by is None else str(row[by])
+        group = "all" if by is None else row[by] or "(none)"
         counts.setdefault(group, Counter())[row["emotion"]] += row["feedback_count"]
     table = Table(title=f"Emotions by {by}" if by else "Emotions", title_justify="left")
     table.add_column(by or "")
     for heading in (*EMOTIONS, "messages"):
         table.add_column(heading, justify="right")
-    for group, found in sorted(counts.items()):
+    for group, found in sorted(_largest(counts).items()):
         table.add_row(group, *(f"{found[emotion]:,}" for emotion in EMOTIONS), f"{found.total():,}")
     return table
+
+
+def _largest(counts: dict[str, Counter[str]]) -> dict[str, Counter[str]]:
+    """Keep the groups with the most messages; a dimension can have thousands of values, and a terminal few lines."""
+    by_size = sorted(counts, key=lambda group: counts[group].total(), reverse=True)
+    kept = {group: counts[group] for group in by_size[:_GROUPS_SHOWN]}
+    rest = by_size[_GROUPS_SHOWN:]
+    if rest:
+        kept[f"… {len(rest):,} others"] = sum((counts[group] for group in rest), Counter())
+    return kept
