@@ -22,13 +22,23 @@ class Ended:
     output: str
 
 
-def submit(*arguments: str, spark: tuple[str, ...] = ()) -> Ended:
-    """Run the nightly job by spark-submit from the project's root."""
-    command = ["spark-submit", "--master", "local[2,4]", *spark, "jobs/score_feedback.py", *arguments]
+def command(*arguments: str) -> list[str]:
+    """The command line of a night."""
+    return ["spark-submit", "--master", "local[2,4]", "jobs/score_feedback.py", *arguments]
+
+
+def environment() -> dict[str, str]:
+    """The environment of a scheduler that has activated the tests' Python."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {key: value for key, value in os.environ.items() if key != "PYSPARK_SUBMIT_ARGS"}
-    environment |= {"PATH": path, "PYSPARK_PYTHON": sys.executable, "SPARK_CONF_DIR": str(ROOT / "conf")}
-    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600)
+    inherited = {key: value for key, value in os.environ.items() if key != "PYSPARK_SUBMIT_ARGS"}
+    return inherited | {"PATH": path, "PYSPARK_PYTHON": sys.executable, "SPARK_CONF_DIR": str(ROOT / "conf")}
+
+
+def submit(*arguments: str) -> Ended:
+    """Run the nightly job by spark-submit from the project's root."""
+    ended = subprocess.run(
+        command(*arguments), cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=600
+    )
     return Ended(ended.returncode, ended.stdout + ended.stderr)
 
 
