@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 from pyspark.sql.pandas.functions import pandas_udf
 from pyspark.sql.types import BooleanType, FloatType, IntegerType, StringType, StructField, StructType
@@ -124,14 +125,13 @@ def score_window(texts: pd.Series, classifier: Classifier) -> pd.DataFrame:
     present = texts.notna().to_numpy()
     scores = classifier.score(texts[present].tolist())
     columns: dict[str, object] = {
-        "emotion": pd.Categorical.from_codes(scores.probabilities.argmax(axis=1), categories=list(EMOTIONS)),
+        "emotion": np.array(EMOTIONS, dtype=object)[scores.probabilities.argmax(axis=1)],
         "confidence": scores.probabilities.max(axis=1, initial=0.0),
         **{emotion: scores.probabilities[:, i] for i, emotion in enumerate(EMOTIONS)},
         "token_count": pd.array(scores.token_counts, dtype="Int32"),
         "is_truncated": pd.array(scores.is_truncated, dtype="boolean"),
     }
     scored = pd.DataFrame(columns, index=texts.index[present])
-    scored["emotion"] = scored["emotion"].astype(object)
     return scored if present.all() else scored.reindex(texts.index)
 
 

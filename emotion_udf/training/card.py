@@ -70,8 +70,7 @@ smoothing {how.label_smoothing}, seed {how.seed}, {"bf16 mixed precision" if how
 |---:|---:|---:|---:|
 {epochs}
 
-The training loss includes label smoothing; the validation loss does not. The epoch was chosen by validation accuracy;
-test was not looked at before.
+The training loss includes label smoothing; the validation loss does not. The epoch was chosen by validation accuracy.
 
 ## Intended use and limits
 
