@@ -96,8 +96,8 @@ def _agree(footers: list[Footer], settings: InputSettings) -> tuple[list[Footer]
     by_shape: dict[tuple[str, ...], list[Footer]] = {}
     for footer in footers:
         by_shape.setdefault(footer.shape(needed), []).append(footer)
-    chosen = max(by_shape.values(), key=lambda alike: (_meets_contract(alike, settings), len(alike)))
-    return chosen, [footer for footer in footers if footer not in chosen]
+    chosen = max(by_shape, key=lambda shape: (_meets_contract(by_shape[shape], settings), len(by_shape[shape])))
+    return by_shape.pop(chosen), [footer for others in by_shape.values() for footer in others]
 
 
 def _meets_contract(alike: list[Footer], settings: InputSettings) -> bool:
