@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -74,7 +75,7 @@ def damaged_file(error: str) -> str | None:
         The file's URI, or None when the error is another.
     """
     found = re.search(r"\[FAILED_READ_FILE[^\]]*\] Encountered error while reading file (\S+)\.\s", error)
-    return found[1] if found else None
+    return unquote(found[1]) if found else None  # Spark writes a blank as %20, the inventory as it is
 
 
 def _read_files(

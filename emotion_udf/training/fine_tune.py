@@ -1,6 +1,5 @@
 """The training loop: read top to bottom, it is all there is."""
 
-import logging
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -13,8 +12,6 @@ from transformers import DistilBertForSequenceClassification
 from emotion_udf.classifier.tokenizer import MessageTokenizer
 from emotion_udf.settings import OptimiserSettings
 from emotion_udf.training.data import LabelledTexts, Splits
-
-log = logging.getLogger(__name__)
 
 # Batches are cut from windows of this many batches sorted by length: hardly any padding, still a random order.
 _WINDOW_BATCHES = 50

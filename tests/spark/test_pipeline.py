@@ -147,7 +147,7 @@ def test_a_damaged_file_is_quarantined_with_its_name(spark: SparkSession, feed: 
 
 
 def test_a_file_damaged_behind_a_good_footer_is_quarantined_too(spark: SparkSession, feed: Path) -> None:
-    file = write_messages(feed / "in/2.parquet", [message(f"x{n}", "hello " * n) for n in range(100)])
+    file = write_messages(feed / "in/2 ü.parquet", [message(f"x{n}", "hello " * n) for n in range(100)])
     content = bytearray(file.read_bytes())
     content[20:800] = bytes((byte * 7 + 13) % 256 for byte in content[20:800])
     file.write_bytes(content)
@@ -156,7 +156,7 @@ def test_a_file_damaged_behind_a_good_footer_is_quarantined_too(spark: SparkSess
 
     assert (run.counts.read, run.counts.labelled, run.counts.refused_files) == (5, 4, 1)
     (entry,) = (row for row in rows(feed, QUARANTINE) if row["raw"] is None)
-    assert (entry["reasons"], Path(entry["file"]).name) == (["unreadable_file"], "2.parquet")
+    assert (entry["reasons"], Path(entry["file"]).name) == (["unreadable_file"], "2 ü.parquet")
 
 
 def test_a_run_that_was_overtaken_publishes_nothing(
