@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from emotion_udf.classifier.configuration import Configuration, read_configuration
+from emotion_udf.classifier.hub import is_hub_id, snapshot
 from emotion_udf.errors import ModelError
 
 BUNDLED: Final = "bundled"
@@ -19,7 +20,6 @@ WEIGHTS: Final = "model.safetensors"
 TOKENIZER: Final = "tokenizer.json"
 CONFIG: Final = "config.json"
 _FILES = (CONFIG, TOKENIZER, WEIGHTS)
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -83,7 +83,7 @@ def _find_folder(source: ArtifactSource) -> Path:
     folder = Path(source.model)
     if folder.is_dir():
         return folder
-    if source.revision is None or not _HUB_ID.fullmatch(source.model):
+    if source.revision is None or not is_hub_id(source.model):
         raise ModelError(
             f"expected a model folder at {source.model}, found none; give {BUNDLED!r}, an existing folder, "
             "or a Hub id (owner/name) with classifier.revision set to the 40-digit commit to take it at"
@@ -93,33 +93,7 @@ def _find_folder(source: ArtifactSource) -> Path:
             f"expected classifier.revision to be a 40-digit commit, found {source.revision!r}; a branch or tag can "
             "move, and every night must run the same weights"
         )
-    return _from_hub(source.model, source.revision)
-
-
-def _from_hub(hub_id: str, revision: str) -> Path:
-    """Return the local snapshot of a Hub model; asks the network only when the snapshot is not there yet."""
-    # Imported here because most nights run a local model and need no HTTP client.
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    def snapshot(local_files_only: bool) -> Path:
-        return Path(
-            snapshot_download(hub_id, revision=revision, allow_patterns=list(_FILES), local_files_only=local_files_only)
-        )
-
-    try:
-        local = snapshot(local_files_only=True)
-        if all((local / name).is_file() for name in _FILES):
-            return local
-    except LocalEntryNotFoundError:
-        pass  # not downloaded yet: ask the Hub below
-    try:
-        return snapshot(local_files_only=False)
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        raise ModelError(
-            f"expected to load {hub_id} at {revision} from the Hub, found neither a local copy nor an answer "
-            f"({type(error).__name__}); check the id and the commit, or download the folder and name its path"
-        ) from error
+    return snapshot(source.model, source.revision, _FILES)
 
 
 def _missing_file(folder: Path, name: str) -> str:

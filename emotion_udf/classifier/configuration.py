@@ -5,10 +5,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.errors import ModelError
+
+OWN_SECTION: Final = "emotion_udf"
+"""Where `config.json` keeps what transformers has no name for."""
+
+DEFAULT_MIN_CONFIDENCE: Final = 0.5
+"""For models that have no threshold of their own."""
 
 _SIZES = ("dim", "hidden_dim", "n_heads", "n_layers", "vocab_size", "max_position_embeddings")
 _GENERIC_LABEL = re.compile(r"LABEL_\d+")
@@ -25,6 +31,8 @@ class Configuration:
         n_layers: Encoder layers.
         vocab_size: Token ids.
         max_position_embeddings: The longest input in tokens, special tokens included.
+        temperature: What the logits were divided by to calibrate them; the weights hold it already.
+        min_confidence: The confidence from which on this model's labels count as confident.
     """
 
     dim: int
@@ -33,6 +41,13 @@ class Configuration:
     n_layers: int
     vocab_size: int
     max_position_embeddings: int
+    temperature: float | None = None
+    min_confidence: float | None = None
+
+    @property
+    def confident_from(self) -> float:
+        """The confidence from which on a label counts as confident."""
+        return DEFAULT_MIN_CONFIDENCE if self.min_confidence is None else self.min_confidence
 
 
 def read_configuration(file: Path, stated_labels: Sequence[str] | None = None) -> Configuration:
@@ -66,7 +81,11 @@ def _sizes(config: dict[str, Any], file: Path) -> Configuration:
     if odd:
         found = ", ".join(f"{name} = {size!r}" for name, size in odd.items())
         raise ModelError(f"expected positive whole numbers for the network's sizes in {file}, found {found}")
-    configuration = Configuration(**{name: int(config[name]) for name in _SIZES})
+    configuration = Configuration(
+        **{name: int(config[name]) for name in _SIZES},
+        temperature=_own_number(config, "temperature", 1e-3, 1e3, file),
+        min_confidence=_own_number(config, "min_confidence", 0.0, 1.0, file),
+    )
     if configuration.dim % configuration.n_heads:
         raise ModelError(
             f"expected dim to be a multiple of n_heads in {file}, found {configuration.dim} and {configuration.n_heads}"
@@ -74,6 +93,17 @@ def _sizes(config: dict[str, Any], file: Path) -> Configuration:
     if config.get("activation", "gelu") != "gelu":
         raise ModelError(f"expected the activation gelu in {file}, found {config['activation']!r}")
     return configuration
+
+
+def _own_number(config: dict[str, Any], name: str, least: float, most: float, file: Path) -> float | None:
+    """Read one of the numbers that training leaves under `OWN_SECTION`; other models have none."""
+    section = config.get(OWN_SECTION, {})
+    value = section.get(name) if isinstance(section, dict) else section
+    if value is None:
+        return None
+    if type(value) not in (int, float) or not least <= value <= most:
+        raise ModelError(f"expected {OWN_SECTION}.{name} from {least} to {most} in {file}, found {value!r}")
+    return float(value)
 
 
 def _labels(config: dict[str, Any]) -> list[str]:

@@ -1,25 +1,25 @@
 """DistilBERT for sequence classification over packed rows: no padding, no attention mask.
 
-The architecture and the weight names are those of transformers' `DistilBertForSequenceClassification` (Sanh et al.,
-DistilBERT, 2019). Here the rows of a batch lie end to end, and rows of equal length attend together.
+The architecture is that of transformers' `DistilBertForSequenceClassification` (Sanh et al., DistilBERT, 2019). Here
+the rows of a batch lie end to end, and rows of equal length attend together. The head reads only the first token of a
+row, so the last layer computes only that one: an eighth of the work less, and the same result.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
+from typing import cast
 
+import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from emotion_udf.classifier.configuration import Configuration
 from emotion_udf.emotions import EMOTIONS
-from emotion_udf.errors import ModelError
 
 # transformers' DistilBERT has it fixed in code, not in config.json.
-_LAYER_NORM_EPSILON = 1e-12
+LAYER_NORM_EPSILON = 1e-12
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,11 @@ class Run:
     start: int
     rows: int
     length: int
+
+    @property
+    def span(self) -> slice:
+        """Where its tokens lie in the packed batch."""
+        return slice(self.start, self.start + self.rows * self.length)
 
 
 def find_runs(lengths: Sequence[int]) -> list[Run]:
@@ -41,45 +46,100 @@ def find_runs(lengths: Sequence[int]) -> list[Run]:
     return runs
 
 
+def pack(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor, list[Run]]:
+    """Lay rows of token ids end to end.
+
+    Returns:
+        Token ids (T,), each token's place in its row (T,), and the runs of equal length.
+    """
+    lengths = [len(row) for row in rows]
+    token_ids = torch.from_numpy(np.concatenate([np.asarray(row, dtype=np.int64) for row in rows]))
+    position_ids = torch.cat([torch.arange(length) for length in lengths])
+    return token_ids, position_ids, find_runs(lengths)
+
+
+@dataclass(frozen=True)
+class Dropout:
+    """Shares of values that are set to zero in training; transformers' names and places.
+
+    Args:
+        dropout: Of the embeddings and of each feed-forward output.
+        attention_dropout: Of the attention weights.
+        seq_classif_dropout: Of what the classification head sees.
+    """
+
+    dropout: float = 0.0
+    attention_dropout: float = 0.0
+    seq_classif_dropout: float = 0.0
+
+
 class Attention(nn.Module):
     """Multi-head self-attention, each row over its own tokens."""
 
-    def __init__(self, dim: int, heads: int) -> None:
+    def __init__(self, dim: int, heads: int, dropout: float) -> None:
         super().__init__()
         self.heads = heads
+        self.dropout = dropout
         self.qkv = nn.Linear(dim, 3 * dim)
         self.out = nn.Linear(dim, dim)
 
     def forward(self, x: Tensor, runs: Sequence[Run]) -> Tensor:
         """Map packed tokens (T, dim) to (T, dim)."""
-        dim = x.shape[1]
-        qkv = self.qkv(x)  # (T, 3 * dim)
-        mixed = torch.empty_like(x)
-        for run in runs:
-            span = slice(run.start, run.start + run.rows * run.length)
-            heads = qkv[span].view(run.rows, run.length, 3, self.heads, dim // self.heads)
-            q, k, v = heads.permute(2, 0, 3, 1, 4)  # each (rows, heads, length, dim / heads)
-            attended = F.scaled_dot_product_attention(q, k, v)
-            mixed[span] = attended.transpose(1, 2).reshape(-1, dim)
-        out: Tensor = self.out(mixed)
+        q, k, v = self.qkv(x).chunk(3, dim=1)  # each (T, dim)
+        out: Tensor = self.out(torch.cat([self._attend(q[run.span], k[run.span], v[run.span], run) for run in runs]))
         return out
+
+    def of_first_tokens(self, x: Tensor, first: Tensor, runs: Sequence[Run]) -> Tensor:
+        """Map packed tokens (T, dim) to what the first token of each row sees, (B, dim).
+
+        Args:
+            x: The packed tokens.
+            first: (B, dim) the first token of each row.
+            runs: The rows, in order.
+        """
+        dim = x.shape[1]
+        q = F.linear(first, self.qkv.weight[:dim], self.qkv.bias[:dim])  # (B, dim)
+        k, v = F.linear(x, self.qkv.weight[dim:], self.qkv.bias[dim:]).chunk(2, dim=1)
+        attended, row = [], 0
+        for run in runs:
+            attended.append(self._attend(q[row : row + run.rows], k[run.span], v[run.span], run))
+            row += run.rows
+        out: Tensor = self.out(torch.cat(attended))
+        return out
+
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor, run: Run) -> Tensor:
+        """Attend within the rows of one run, for any number of queries a row: (rows * queries, dim)."""
+        q, k, v = (
+            part.view(run.rows, part.shape[0] // run.rows, self.heads, -1).transpose(1, 2) for part in (q, k, v)
+        )  # each (rows, heads, queries or length, dim / heads)
+        dropout = self.dropout if self.training else 0.0
+        mixed = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout)
+        return mixed.transpose(1, 2).flatten(2).flatten(0, 1)
 
 
 class Block(nn.Module):
     """One encoder layer, normalised after each residual sum."""
 
-    def __init__(self, dim: int, heads: int, hidden: int) -> None:
+    def __init__(self, dim: int, heads: int, hidden: int, dropout: Dropout) -> None:
         super().__init__()
-        self.attention = Attention(dim, heads)
-        self.attention_norm = nn.LayerNorm(dim, eps=_LAYER_NORM_EPSILON)
+        self.attention = Attention(dim, heads, dropout.attention_dropout)
+        self.attention_norm = nn.LayerNorm(dim, eps=LAYER_NORM_EPSILON)
         self.expand = nn.Linear(dim, hidden)
         self.contract = nn.Linear(hidden, dim)
-        self.output_norm = nn.LayerNorm(dim, eps=_LAYER_NORM_EPSILON)
+        self.dropout = nn.Dropout(dropout.dropout)
+        self.output_norm = nn.LayerNorm(dim, eps=LAYER_NORM_EPSILON)
 
     def forward(self, x: Tensor, runs: Sequence[Run]) -> Tensor:
         """Map packed tokens (T, dim) to (T, dim)."""
-        x = self.attention_norm(x + self.attention(x, runs))
-        out: Tensor = self.output_norm(x + self.contract(F.gelu(self.expand(x))))
+        return self._feed_forward(self.attention_norm(x + self.attention(x, runs)))
+
+    def of_first_tokens(self, x: Tensor, is_first: Tensor, runs: Sequence[Run]) -> Tensor:
+        """Map packed tokens (T, dim) to the first token of each row, (B, dim): all that the head reads."""
+        first = x[is_first]
+        return self._feed_forward(self.attention_norm(first + self.attention.of_first_tokens(x, first, runs)))
+
+    def _feed_forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.output_norm(x + self.dropout(self.contract(F.gelu(self.expand(x)))))
         return out
 
 
@@ -88,16 +148,19 @@ class DistilBert(nn.Module):
 
     Args:
         sizes: The sizes of the network.
+        dropout: What training drops.
     """
 
-    def __init__(self, sizes: Configuration) -> None:
+    def __init__(self, sizes: Configuration, dropout: Dropout = Dropout()) -> None:
         super().__init__()
         dim = sizes.dim
         self.words = nn.Embedding(sizes.vocab_size, dim)
         self.positions = nn.Embedding(sizes.max_position_embeddings, dim)
-        self.norm = nn.LayerNorm(dim, eps=_LAYER_NORM_EPSILON)
-        self.blocks = nn.ModuleList(Block(dim, sizes.n_heads, sizes.hidden_dim) for _ in range(sizes.n_layers))
+        self.norm = nn.LayerNorm(dim, eps=LAYER_NORM_EPSILON)
+        self.dropout = nn.Dropout(dropout.dropout)
+        self.blocks = nn.ModuleList(Block(dim, sizes.n_heads, sizes.hidden_dim, dropout) for _ in range(sizes.n_layers))
         self.pre_classifier = nn.Linear(dim, dim)
+        self.head_dropout = nn.Dropout(dropout.seq_classif_dropout)
         self.classifier = nn.Linear(dim, len(EMOTIONS))
 
     def forward(self, token_ids: Tensor, position_ids: Tensor, runs: Sequence[Run]) -> Tensor:
@@ -108,65 +171,11 @@ class DistilBert(nn.Module):
             position_ids: (T,) each token's place in its row, from 0.
             runs: The rows, in order.
         """
-        x = self.norm(self.words(token_ids) + self.positions(position_ids))  # (T, dim)
-        for block in self.blocks:
+        x = self.dropout(self.norm(self.words(token_ids) + self.positions(position_ids)))  # (T, dim)
+        is_first = position_ids == 0
+        for block in self.blocks[:-1]:
             x = block(x, runs)
-        first_tokens = x[position_ids == 0]  # (B, dim)
-        logits: Tensor = self.classifier(F.relu(self.pre_classifier(first_tokens)))
+        last = cast(Block, self.blocks[-1])
+        x = last.of_first_tokens(x, is_first, runs)  # (B, dim)
+        logits: Tensor = self.classifier(self.head_dropout(F.relu(self.pre_classifier(x))))
         return logits
-
-
-def load_distilbert(sizes: Configuration, weights: Path) -> DistilBert:
-    """Read safetensors in transformers' names into a `DistilBert` in fp32, on the CPU.
-
-    Raises:
-        ModelError: The file cannot be read, or does not hold the weights that `sizes` describe.
-    """
-    with torch.device("meta"):  # no memory and no random numbers for weights that are about to be replaced
-        model = DistilBert(sizes)
-    try:
-        theirs = {name: tensor.float() for name, tensor in load_file(weights).items()}
-        model.load_state_dict(_rename(theirs, sizes.n_layers), assign=True)
-    except Exception as error:
-        raise ModelError(
-            f"expected the weights of config.json in {weights}, found a damaged file or other weights "
-            f"({type(error).__name__}); take the model folder from its source again"
-        ) from error
-    return model.eval().requires_grad_(False)
-
-
-def _rename(theirs: dict[str, Tensor], layers: int) -> dict[str, Tensor]:
-    """Map transformers' weight names to this module's; query, key and value become one matrix.
-
-    Raises:
-        KeyError: A weight is missing, or there are more layers than `layers`.
-    """
-    names = {
-        "words": "distilbert.embeddings.word_embeddings",
-        "positions": "distilbert.embeddings.position_embeddings",
-        "norm": "distilbert.embeddings.LayerNorm",
-        "pre_classifier": "pre_classifier",
-        "classifier": "classifier",
-    }
-    ours: dict[str, Tensor] = {}
-    for layer in range(layers):
-        source, target = f"distilbert.transformer.layer.{layer}", f"blocks.{layer}"
-        names |= {
-            f"{target}.attention.out": f"{source}.attention.out_lin",
-            f"{target}.attention_norm": f"{source}.sa_layer_norm",
-            f"{target}.expand": f"{source}.ffn.lin1",
-            f"{target}.contract": f"{source}.ffn.lin2",
-            f"{target}.output_norm": f"{source}.output_layer_norm",
-        }
-        for kind in ("weight", "bias"):
-            ours[f"{target}.attention.qkv.{kind}"] = torch.cat(
-                [theirs.pop(f"{source}.attention.{part}_lin.{kind}") for part in "qkv"]
-            )
-    embeddings = {"words", "positions"}
-    for target, source in names.items():
-        for kind in ("weight",) if target in embeddings else ("weight", "bias"):
-            ours[f"{target}.{kind}"] = theirs.pop(f"{source}.{kind}")
-    surplus = [name for name in theirs if name.startswith("distilbert.transformer.layer.")]
-    if surplus:
-        raise KeyError(surplus[0])
-    return ours

@@ -8,7 +8,8 @@ import torch
 from numpy.typing import NDArray
 
 from emotion_udf.classifier.artifact import WEIGHTS, Artifact
-from emotion_udf.classifier.distilbert import find_runs, load_distilbert
+from emotion_udf.classifier.distilbert import pack
+from emotion_udf.classifier.weights import load_distilbert
 
 
 class Engine(Protocol):
@@ -34,9 +35,7 @@ class TorchEngine:
     @torch.inference_mode()
     def probabilities(self, rows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         """Return the softmax (B, 6) of the model's logits."""
-        lengths = [len(row) for row in rows]
-        token_ids = torch.from_numpy(np.concatenate([np.asarray(row, dtype=np.int64) for row in rows]))  # (T,)
-        position_ids = torch.cat([torch.arange(length) for length in lengths])  # (T,)
-        logits = self._model(token_ids.to(self._device), position_ids.to(self._device), find_runs(lengths))
+        token_ids, position_ids, runs = pack(rows)
+        logits = self._model(token_ids.to(self._device), position_ids.to(self._device), runs)
         probabilities: NDArray[np.float32] = logits.float().softmax(dim=1).cpu().numpy()
         return probabilities

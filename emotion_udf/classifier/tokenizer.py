@@ -40,6 +40,8 @@ class MessageTokenizer:
             raise ModelError(f"expected a tokenizer in {file}, found a file that tokenizers cannot read") from error
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(max_tokens)
+        unknown = getattr(self._tokenizer.model, "unk_token", None)
+        self.unknown_id = None if unknown is None else self._tokenizer.token_to_id(unknown)
         self._special_tokens = self._tokenizer.num_special_tokens_to_add(is_pair=False)
 
     def encode(self, texts: Sequence[str]) -> Tokens:

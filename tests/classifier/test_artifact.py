@@ -214,7 +214,7 @@ def test_a_hub_that_gives_no_model_is_a_model_error(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
     assert refusal(ArtifactSource("owner/name", COMMIT)) == (
         f"expected to load owner/name at {COMMIT} from the Hub, found neither a local copy nor an answer "
-        f"({type(answer).__name__}); check the id and the commit, or download the folder and name its path"
+        f"({type(answer).__name__}); check the id and the revision, or download the folder and name its path"
     )
 
 
@@ -229,7 +229,7 @@ def test_the_hub_is_asked_for_three_files_of_one_commit(tiny_folder: Path, monke
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
     assert open_artifact(ArtifactSource("owner/name", COMMIT)).folder == tiny_folder
-    request = {"hub_id": "owner/name", "revision": COMMIT, "allow_patterns": list(FILES)}
+    request = {"hub_id": "owner/name", "revision": COMMIT, "repo_type": "model", "allow_patterns": list(FILES)}
     assert [call | {"allow_patterns": sorted(call["allow_patterns"])} for call in asked] == [
         request | {"local_files_only": True},
         request | {"local_files_only": False},

@@ -12,8 +12,9 @@ from safetensors.torch import load_file, save_file
 from transformers import DistilBertForSequenceClassification
 
 from emotion_udf.classifier.artifact import ArtifactSource, open_artifact
-from emotion_udf.classifier.distilbert import DistilBert, find_runs, load_distilbert
+from emotion_udf.classifier.distilbert import DistilBert, find_runs, pack
 from emotion_udf.classifier.engine import TorchEngine
+from emotion_udf.classifier.weights import load_distilbert
 from emotion_udf.errors import ModelError
 
 from .conftest import tiny_distilbert
@@ -33,11 +34,8 @@ def stock_logits(model: DistilBertForSequenceClassification, rows: list[list[int
 
 
 def packed_logits(model: DistilBert, rows: list[list[int]]) -> np.ndarray:
-    lengths = [len(row) for row in rows]
-    ids = torch.tensor([token for row in rows for token in row])
-    positions = torch.cat([torch.arange(length) for length in lengths])
     with torch.inference_mode():
-        return model(ids, positions, find_runs(lengths)).numpy()
+        return model(*pack(rows)).numpy()
 
 
 def open_tiny(folder: Path) -> DistilBert:
