@@ -1,4 +1,4 @@
-"""What every job's command line shares: `--config`, `--set`, `--debug`, errors as messages, and exit codes."""
+"""What the jobs' command lines share: `--config`, `--set`, `--debug`, errors as messages, and exit codes."""
 
 import argparse
 import logging
@@ -21,7 +21,24 @@ exit codes:
 
 
 class JobParser(argparse.ArgumentParser):
-    """A parser with the options that all jobs have, whose help lists every setting.
+    """A parser with what all jobs have: `--debug`, and a help that explains the exit codes.
+
+    Args:
+        description: What the job does.
+        more_help: What the help says before the exit codes.
+    """
+
+    def __init__(self, description: str, more_help: str = "") -> None:
+        super().__init__(
+            description=description,
+            epilog=more_help + _EXIT_CODES,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        self.add_argument("--debug", action="store_true", help="show stack traces")
+
+
+class SettingsParser(JobParser):
+    """A parser of a job with a settings file, whose help lists every setting.
 
     Args:
         description: What the job does.
@@ -31,11 +48,7 @@ class JobParser(argparse.ArgumentParser):
 
     def __init__(self, description: str, settings: type[BaseModel], example: str) -> None:
         listed = "\n".join(f"  {path}\n      {meaning}" for path, meaning in describe_settings(settings))
-        super().__init__(
-            description=description,
-            epilog=f"settings, in the file or by --set:\n{listed}\n\n{_EXIT_CODES}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
+        super().__init__(description, f"settings, in the file or by --set:\n{listed}\n\n")
         self.add_argument("--config", type=Path, required=True, metavar="FILE", help=f"settings, such as {example}")
         self.add_argument(
             "--set",
@@ -45,7 +58,6 @@ class JobParser(argparse.ArgumentParser):
             dest="overrides",
             help="replace one setting; may be given again",
         )
-        self.add_argument("--debug", action="store_true", help="show stack traces")
 
 
 def log_to_stderr(debug: bool) -> None:
@@ -81,7 +93,7 @@ def _message(error: BaseException) -> str:
     if isinstance(error, EmotionUdfError):
         return str(error)
     if isinstance(error, KeyboardInterrupt):
-        return "interrupted; nothing more was published"
+        return "interrupted; nothing more was written"
     condition = getattr(error, "getCondition", lambda: None)()
     kind = f"{type(error).__name__} ({condition})" if condition else type(error).__name__
     return f"unexpected {kind}; run again with --debug to see where"

@@ -6,7 +6,7 @@ spark-submit jobs/score_feedback.py --config conf/nightly.toml --date 2026-10-05
 import sys
 from collections.abc import Sequence
 
-from emotion_udf.command_line import JobParser, exit_code_of, parse
+from emotion_udf.command_line import SettingsParser, exit_code_of, parse
 from emotion_udf.pipeline import run_night
 from emotion_udf.report import print_report
 from emotion_udf.session import start_session
@@ -17,7 +17,7 @@ from emotion_udf.window import make_window
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the job and return its exit code."""
-    parser = JobParser(
+    parser = SettingsParser(
         "Label feedback with one of six emotions and publish labels and daily aggregates.",
         NightSettings,
         "conf/nightly.toml",

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from pydantic import BaseModel
 
-from emotion_udf.command_line import JobParser, exit_code_of
+from emotion_udf.command_line import JobParser, SettingsParser, exit_code_of
 from emotion_udf.errors import (
     DeviceError,
     EmotionUdfError,
@@ -73,7 +73,7 @@ def test_of_an_error_of_spark_the_condition_is_shown_too(capsys: pytest.CaptureF
 
 def test_an_interruption_is_a_message(capsys: pytest.CaptureFixture[str]) -> None:
     assert exit_code_of(ending_with(KeyboardInterrupt()), debug=False) == 1
-    assert capsys.readouterr().err == "error: interrupted; nothing more was published\n"
+    assert capsys.readouterr().err == "error: interrupted; nothing more was written\n"
 
 
 @pytest.mark.parametrize("error", [ValueError(SECRET), InputError("expected this, found that")])
@@ -86,7 +86,7 @@ def test_debug_shows_the_trace(error: Exception, capsys: pytest.CaptureFixture[s
 
 @pytest.mark.parametrize("settings", [NightSettings, TrainSettings])
 def test_help_lists_every_setting_and_exit_code(settings: type[BaseModel]) -> None:
-    shown = JobParser("Do a job.", settings, "conf/job.toml").format_help()
+    shown = SettingsParser("Do a job.", settings, "conf/job.toml").format_help()
     for path, meaning in describe_settings(settings):
         assert f"\n  {path}\n      {meaning}" in shown
     assert "settings, such as conf/job.toml" in shown
@@ -94,8 +94,16 @@ def test_help_lists_every_setting_and_exit_code(settings: type[BaseModel]) -> No
         assert code in shown
 
 
+def test_a_job_without_a_settings_file_explains_itself_too() -> None:
+    shown = JobParser("Do a job.", "written: a file\n\n").format_help()
+    assert "written: a file\n\nexit codes:\n" in shown
+    assert "--debug" in shown
+    assert "--config" not in shown
+    assert JobParser("Do a job.").parse_args([]).debug is False
+
+
 def test_options_are_parsed() -> None:
-    parser = JobParser("Do a job.", NightSettings, "conf/nightly.toml")
+    parser = SettingsParser("Do a job.", NightSettings, "conf/nightly.toml")
     options = parser.parse_args(["--config", "a.toml", "--set", "a.b=c", "--set", "d=e f", "--debug"])
     assert (str(options.config), options.overrides, options.debug) == ("a.toml", ["a.b=c", "d=e f"], True)
     options = parser.parse_args(["--config", "a.toml"])
@@ -105,7 +113,7 @@ def test_options_are_parsed() -> None:
 @pytest.mark.parametrize("arguments", [[], ["--config"], ["--config", "a.toml", "--no-such-option"]])
 def test_a_wrong_command_line_is_the_usage_code(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as caught:
-        JobParser("Do a job.", NightSettings, "conf/nightly.toml").parse_args(arguments)
+        SettingsParser("Do a job.", NightSettings, "conf/nightly.toml").parse_args(arguments)
     assert caught.value.code == UsageError.exit_code
 
 
