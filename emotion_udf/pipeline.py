@@ -108,7 +108,7 @@ def _prepare(spark: SparkSession, run: Run, warehouse: DeltaWarehouse, staging: 
         counts["tasks"] = tasks
     with _step(run, "label") as counts:
         scores = _read(spark, staging / "scores", scores_schema())
-        labelled = label(accepted, scores, settings, run.artifact.fingerprint, run_id)
+        labelled = label(accepted, scores, settings, run.artifact, run_id)
         counts["rows"] = rows = _write(labelled.hint("rebalance", PARTITION), labels_at, by_date=True)
     with _step(run, "aggregate") as counts:
         labels = _read(spark, labels_at, labels_schema(dimensions, settings.warehouse.keep_text))

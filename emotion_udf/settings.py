@@ -94,7 +94,12 @@ class ClassifierSettings(_Section):
 class LabelSettings(_Section):
     """How probabilities become labels."""
 
-    min_confidence: float = Field(default=0.5, ge=0, le=1, description="is_confident is true from this confidence on")
+    min_confidence: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="is_confident is true from this confidence on; the model's own threshold by default, or 0.5",
+    )
 
 
 class WarehouseSettings(_Section):
@@ -148,14 +153,26 @@ class BaseModelSettings(_Section):
 
     name: str = Field(description="what it is called where it was published, for the card")
     licence: str = Field(description="its licence, for the card")
-
-    model: str = Field(description="the folder of a DistilBERT or BERT encoder")
+    model: str = Field(description="a DistilBERT or BERT encoder: a folder, or a Hub id")
+    revision: str | None = Field(default=None, description="the branch, tag or commit of a Hub id")
+    message_rules: bool = Field(
+        default=False, description="teach the tokenizer to read links, @names, HTML entities, emoticons and emoji"
+    )
 
 
 class DataSettings(_Section):
-    """Labelled sentences."""
+    """Labelled sentences in three parts: train, validation and test."""
 
-    folder: str = Field(description="holds train.txt, val.txt and test.txt, lines of text;label")
+    source: str = Field(
+        description="a folder of train, validation (or val) and test files, .txt lines of text;label or .parquet; "
+        "or the Hub id of a data set that holds such Parquet files"
+    )
+    revision: str | None = Field(default=None, description="the branch, tag or commit of a Hub id")
+    text: str = Field(default="text", description="the column of Parquet files that holds the sentence")
+    label: str = Field(default="label", description="the column that holds the emotion, by name or by number")
+
+
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
 
 class OptimiserSettings(_Section):
@@ -164,14 +181,49 @@ class OptimiserSettings(_Section):
     learning_rate: float = Field(default=5e-5, gt=0, description="the highest of the schedule")
     batch_size: int = Field(default=16, ge=1, description="sentences a step")
     epochs: int = Field(default=3, ge=1, description="passes over the training sentences")
+    patience: int | None = Field(
+        default=None, ge=1, description="stop after so many epochs that validate no better than an earlier one"
+    )
     warmup_share: float = Field(default=0.0, ge=0, lt=1, description="of all steps, in which the learning rate rises")
     weight_decay: float = Field(default=0.0, ge=0, description="of matrices; biases and norms are not decayed")
-    label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="probability spread over the other labels")
     beta1: float = Field(default=0.9, ge=0, lt=1, description="decay of the mean of gradients")
     beta2: float = Field(default=0.999, ge=0, lt=1, description="decay of the mean of squared gradients")
     epsilon: float = Field(default=1e-8, gt=0, description="keeps a step finite")
-    seed: int = Field(default=42, description="of the new head, dropout and the order of sentences")
-    mixed_precision: bool = Field(default=True, description="bf16 autocast in training; evaluation is in fp32")
+    average_decay: float = Field(
+        default=0.0, ge=0, lt=1, description="keep a moving average of the weights with this decay a step; 0 keeps none"
+    )
+    seed: int = Field(default=42, description="of the new head, dropout, noise and the order of sentences")
+    device: Device = Field(default="auto", description="auto, cpu or cuda")
+    precision: Precision = Field(
+        default="auto",
+        description="of the matrix products in training; auto is bf16, or fp16, where the device computes in it, else "
+        "fp32; evaluation is in fp32",
+    )
+
+
+class ObjectiveSettings(_Section):
+    """What training makes small: the cross-entropy with the labels, softened and mixed with teachers' opinions."""
+
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="probability spread evenly over all labels")
+    teachers: list[str] = Field(default=[], description="classifier folders whose mean probabilities are learnt too")
+    teacher_weight: float = Field(default=0.5, ge=0, le=1, description="of the teachers against the labels")
+    own_sentences: int = Field(
+        default=0, ge=0, description="how often an epoch shows the sentences that were written for this project"
+    )
+    noise_share: float = Field(
+        default=0.0, ge=0, le=1, description="of the training sentences, rewritten as people type in each epoch"
+    )
+
+
+class ConfidenceSettings(_Section):
+    """How sure a label must be to count as confident."""
+
+    accuracy: float = Field(
+        default=0.98,
+        gt=0,
+        le=1,
+        description="is_confident starts at the lowest confidence above which validation is so often right",
+    )
 
 
 class OutputSettings(_Section):
@@ -186,4 +238,6 @@ class TrainSettings(_Section):
     base: BaseModelSettings
     data: DataSettings
     optimiser: OptimiserSettings = OptimiserSettings()
+    objective: ObjectiveSettings = ObjectiveSettings()
+    confidence: ConfidenceSettings = ConfidenceSettings()
     output: OutputSettings

@@ -10,10 +10,13 @@ from emotion_udf.classifier.artifact import ArtifactSource
 from emotion_udf.schemas import RESERVED_COLUMNS
 from emotion_udf.settings import (
     ClassifierSettings,
+    ConfidenceSettings,
+    DataSettings,
     GateSettings,
     InputSettings,
     LabelSettings,
     NightSettings,
+    ObjectiveSettings,
     OptimiserSettings,
     WarehouseSettings,
     WindowSettings,
@@ -85,11 +88,66 @@ def test_a_size_is_a_whole_number_from_1_on(name: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("learning_rate", 0.0), ("epochs", 0), ("warmup_share", 1.0), ("label_smoothing", 1.0)]
+    ("name", "value", "good"),
+    [
+        ("learning_rate", 0.0, 1e-5),
+        ("epochs", 0, 1),
+        ("batch_size", 0, 1),
+        ("patience", 0, 1),
+        ("warmup_share", 1.0, 0.0),
+        ("weight_decay", -0.1, 0.0),
+        ("average_decay", 1.0, 0.999),
+        ("average_decay", -0.1, 0.0),
+        ("precision", "fp8", "bf16"),
+        ("precision", "bfloat16", "auto"),
+        ("device", "gpu", "cuda"),
+    ],
 )
-def test_the_optimiser_refuses_what_cannot_train(name: str, value: float) -> None:
+def test_the_optimiser_refuses_what_cannot_train(name: str, value: Any, good: Any) -> None:
     with pytest.raises(ValidationError):
         OptimiserSettings(**{name: value})
+    assert getattr(OptimiserSettings(**{name: good}), name) == good
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "good"),
+    [
+        ("label_smoothing", 1.0, 0.1),
+        ("label_smoothing", -0.1, 0.0),
+        ("teacher_weight", 1.1, 1.0),
+        ("noise_share", 1.1, 1.0),
+        ("noise_share", -0.1, 0.0),
+        ("own_sentences", -1, 0),
+        ("teachers", "one", ["one", "two"]),
+    ],
+)
+def test_the_objective_refuses_what_cannot_be_learnt(name: str, value: Any, good: Any) -> None:
+    with pytest.raises(ValidationError):
+        ObjectiveSettings(**{name: value})
+    assert getattr(ObjectiveSettings(**{name: good}), name) == good
+
+
+@pytest.mark.parametrize("accuracy", [0.0, 1.01, -0.5, float("nan")])
+def test_the_accuracy_of_confident_labels_is_above_0_and_at_most_1(accuracy: float) -> None:
+    with pytest.raises(ValidationError):
+        ConfidenceSettings(accuracy=accuracy)
+    assert ConfidenceSettings(accuracy=1.0).accuracy == 1
+
+
+def test_a_plain_objective_is_the_default() -> None:
+    plain = ObjectiveSettings()
+    assert (plain.label_smoothing, plain.teachers, plain.own_sentences, plain.noise_share) == (0, [], 0, 0)
+
+
+def test_labels_have_the_models_threshold_by_default() -> None:
+    assert LabelSettings().min_confidence is None
+
+
+def test_labelled_sentences_need_a_source() -> None:
+    with pytest.raises(ValidationError):
+        DataSettings()  # type: ignore[call-arg]
+    settings = DataSettings(source="dair-ai/emotion")
+    assert (settings.revision, settings.text, settings.label) == (None, "text", "label")
 
 
 def test_the_optimiser_starts_from_the_published_models_card() -> None:
@@ -115,7 +173,7 @@ def test_the_digest_is_the_same_for_the_same_settings() -> None:
     file = ROOT / "conf" / "nightly.toml"
     digest = load_settings(NightSettings, file).digest()
     assert digest == load_settings(NightSettings, file).digest()
-    assert digest == load_settings(NightSettings, file, ["labels.min_confidence=0.5"]).digest()
+    assert digest == load_settings(NightSettings, file, ["gate.max_quarantined_share=0.05"]).digest()
     assert len(digest) == 16
     assert set(digest) <= set("0123456789abcdef")
 

@@ -6,7 +6,7 @@ import pytest
 from pydantic import BaseModel
 
 from emotion_udf.errors import UsageError
-from emotion_udf.settings import NightSettings, TrainSettings
+from emotion_udf.settings import NightSettings, ObjectiveSettings, OptimiserSettings, TrainSettings
 from emotion_udf.settings_file import describe_settings, load_settings
 
 ROOT = Path(__file__).parents[2]
@@ -53,6 +53,19 @@ def test_the_training_settings_load() -> None:
     settings = load_settings(TrainSettings, ROOT / "conf" / "train.toml")
     assert settings.base.model == "build/base/all-MiniLM-L6-v2"
     assert settings.optimiser.learning_rate == 2e-4
+
+
+@pytest.mark.parametrize("name", ["train", "train_published", "teacher"])
+def test_every_recipe_of_training_loads(name: str) -> None:
+    settings = load_settings(TrainSettings, ROOT / "conf" / f"{name}.toml")
+    assert settings.output.folder.startswith("build/")
+    assert settings.data.source
+
+
+def test_the_published_recipe_is_that_of_its_card() -> None:
+    settings = load_settings(TrainSettings, ROOT / "conf" / "train_published.toml")
+    assert settings.optimiser == OptimiserSettings()
+    assert settings.objective == ObjectiveSettings()
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
