@@ -1,87 +1,96 @@
 """The model card that training leaves beside the weights: a template filled with what was measured."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
+
+from emotion_udf.classifier.configuration import Configuration
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.settings import TrainSettings
-from emotion_udf.training.data import Splits
-from emotion_udf.training.evaluate import Evaluation
+from emotion_udf.training.data import NEUTRAL, Splits, own_sentences
+from emotion_udf.training.evaluate import Metrics
 from emotion_udf.training.fine_tune import FineTuned
+from emotion_udf.training.probes import Probes
+from emotion_udf.training.robustness import Robustness
 
 CARD: Final = "MODEL_CARD.md"
 
+_TEMPLATE = Path(__file__).parent / "card_template.md"
+_DATASET = "dair-ai/emotion"
+_IN_THE_HEADER = {"accuracy": "Accuracy", "loss": "Loss", "macro_f1": "F1 (macro)", "weighted_f1": "F1 (weighted)"}
 
-def write_card(
-    folder: Path, settings: TrainSettings, splits: Splits, tuned: FineTuned, results: dict[str, Evaluation]
-) -> None:
-    """Write the card into the model's folder.
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured on the finished folder.
 
     Args:
-        folder: The model's folder.
+        parts: Figures by part of the data set, validation and test.
+        probes: What the canary and the neutral sentences say.
+        noise: What rewriting the validation sentences does, by kind of rewriting.
+    """
+
+    parts: dict[str, Metrics]
+    probes: Probes
+    noise: dict[str, Robustness]
+
+
+def write_card(
+    file: Path, settings: TrainSettings, sizes: Configuration, splits: Splits, tuned: FineTuned, measured: Measured
+) -> None:
+    """Write the card, in the Hub's format.
+
+    Args:
+        file: The card.
         settings: What the model was trained with.
+        sizes: The sizes of the network.
         splits: What it was trained on.
         tuned: Its epochs.
-        results: Evaluations of the finished folder, by the name of the split.
+        measured: What was measured on the finished folder.
     """
-    base, how = settings.base, settings.optimiser
-    epochs = "\n".join(
-        f"| {e.number}{' (kept)' if e is tuned.best else ''} | {e.training_loss:.4f} | {e.validation_loss:.4f} "
-        f"| {e.validation_accuracy:.2%} |"
-        for e in tuned.epochs
+    own = own_sentences()
+    name = Path(settings.output.folder).name
+    card = ModelCard.from_template(
+        _header(name, settings, measured.parts),
+        template_path=str(_TEMPLATE),
+        name=name,
+        emotions=EMOTIONS,
+        settings=settings,
+        sizes=sizes,
+        splits=splits,
+        own={"count": len(own), "neutral": own.labels.count(NEUTRAL)},
+        tuned=tuned,
+        measured=measured,
     )
-    final = "\n".join(
-        f"| {name} | {result.sentences:,} | {result.accuracy:.2%} | {result.loss:.4f} |"
-        for name, result in results.items()
-    )
-    labels = ", ".join(f"{emotion} {i}" for i, emotion in enumerate(EMOTIONS))
-    (folder / CARD).write_text(
-        f"""\
----
-language: en
-library_name: transformers
-pipeline_tag: text-classification
-datasets: [dair-ai/emotion]
-base_model: {base.name}
----
+    file.write_text(f"{str(card).rstrip()}\n", encoding="utf-8")
 
-# Emotion classifier
 
-DistilBERT for sequence classification, {tuned.model.config.n_layers} layers of width {tuned.model.config.dim},
-initialised from `{base.name.rpartition("/")[2]}` and fine-tuned on dair-ai/emotion. It labels a sentence with one of
-six emotions: {labels}. The weights are stored in fp16 and computed with in fp32.
-
-## Evaluation
-
-Measured on the finished folder, in fp32.
-
-| split | sentences | accuracy | loss |
-|---|---:|---:|---:|
-{final}
-
-## Training
-
-{len(splits.train):,} sentences; {splits.leaked} whose text also stands in validation or test were left out. AdamW
-({how.beta1}, {how.beta2}, {how.epsilon}), learning rate {how.learning_rate} with a linear schedule and
-{how.warmup_share:.0%} warm-up, batch {how.batch_size}, {how.epochs} epochs, weight decay {how.weight_decay}, label
-smoothing {how.label_smoothing}, seed {how.seed}, {"bf16 mixed precision" if how.mixed_precision else "fp32"}.
-
-| epoch | training loss | validation loss | validation accuracy |
-|---:|---:|---:|---:|
-{epochs}
-
-The training loss includes label smoothing; the validation loss does not. The epoch was chosen by validation accuracy.
-
-## Intended use and limits
-
-Labels of English feedback in aggregate: shares by day, source and product. Not for decisions about a person. All
-training sentences are of the form "i feel …" in lower case, and there is no neutral class: a message without a feeling
-still gets one of the six. Sarcasm and irony are taken literally. Other languages are read as noise.
-
-## Licences
-
-dair-ai/emotion is for educational and research use (Saravia et al., CARER: Contextualized Affect Representations for
-Emotion Recognition, EMNLP 2018). {base.name} is {base.licence}.
-""",
-        encoding="utf-8",
+def _header(name: str, settings: TrainSettings, parts: dict[str, Metrics]) -> ModelCardData:
+    """Return the metadata that the Hub shows and searches."""
+    results = [
+        EvalResult(
+            task_type="text-classification",
+            dataset_type=_DATASET,
+            dataset_name=_DATASET,
+            dataset_split=part,
+            metric_type=figure,
+            metric_name=title,
+            metric_value=round(getattr(metrics, figure), 4),
+        )
+        for part, metrics in parts.items()
+        for figure, title in _IN_THE_HEADER.items()
+    ]
+    return ModelCardData(
+        model_name=name,
+        language="en",
+        license="other",
+        license_name="educational-and-research-use",
+        base_model=settings.base.name,
+        datasets=[_DATASET],
+        library_name="transformers",
+        pipeline_tag="text-classification",
+        tags=["emotion"],
+        eval_results=results,
     )

@@ -1,61 +1,49 @@
-"""A trained model -> a folder that this project and stock transformers load."""
+"""A trained network -> a folder that this project and stock transformers load."""
 
 import json
 import shutil
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import Any
 
 from safetensors.torch import save_file
-from transformers import DistilBertForSequenceClassification
 
 from emotion_udf.classifier.artifact import CONFIG, TOKENIZER, WEIGHTS, ArtifactSource, open_artifact
-from emotion_udf.errors import UsageError
+from emotion_udf.classifier.configuration import OWN_SECTION
+from emotion_udf.classifier.distilbert import DistilBert
+from emotion_udf.classifier.weights import to_transformers
 
 
-def export(model: DistilBertForSequenceClassification, tokenizer_json: Path, folder: Path) -> None:
-    """Write `config.json`, `tokenizer.json`, `tokenizer_config.json` and `model.safetensors`.
+def export(
+    network: DistilBert, config: dict[str, Any], own: dict[str, float | int], tokenizer_json: str, folder: Path
+) -> None:
+    """Write `config.json`, `tokenizer.json`, `tokenizer_config.json` and `model.safetensors`, and check the folder.
 
     The weights are kept in fp16, half the size; `config.json` asks for fp32, so that everyone computes in fp32.
 
     Args:
-        model: A classifier with six labels.
-        tokenizer_json: The base model's tokenizer.
-        folder: Must not exist yet; it appears whole or not at all.
+        network: The trained network.
+        config: What transformers says of it.
+        own: What transformers has no name for: temperature, threshold, version of the tokenizer's rules.
+        tokenizer_json: Its tokenizer.
+        folder: An empty folder.
 
     Raises:
-        UsageError: The folder exists.
+        ModelError: What was written does not pass its own checks.
     """
-    refuse_existing(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=f"{folder.name}.", dir=folder.parent) as temporary:
-        partial = Path(temporary) / folder.name
-        partial.mkdir()
-        _write(model, tokenizer_json, partial)
-        open_artifact(ArtifactSource(str(partial)))  # what is published must pass its own checks
-        partial.rename(folder)
-
-
-def _write(model: DistilBertForSequenceClassification, tokenizer_json: Path, folder: Path) -> None:
-    config = model.config.to_dict()
-    config |= {"architectures": ["DistilBertForSequenceClassification"], "dtype": "float32"}
-    config.pop("_name_or_path", None)
-    _write_json(folder / CONFIG, config)
-    _write_json(folder / "tokenizer_config.json", _tokenizer_config(model.config.max_position_embeddings))
-    tokenizer = json.loads(tokenizer_json.read_text(encoding="utf-8")) | {"truncation": None, "padding": None}
-    (folder / TOKENIZER).write_text(json.dumps(tokenizer, ensure_ascii=False), encoding="utf-8")
-    weights = {name: tensor.half().contiguous() for name, tensor in model.state_dict().items()}
-    save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
+    described = config | {
+        "architectures": ["DistilBertForSequenceClassification"],
+        "dtype": "float32",
+        "model_type": "distilbert",
+        OWN_SECTION: own,
+    }
+    described.pop("_name_or_path", None)
+    _write_json(folder / CONFIG, described)
+    _write_json(folder / "tokenizer_config.json", _tokenizer_config(config["max_position_embeddings"]))
+    (folder / TOKENIZER).write_text(tokenizer_json, encoding="utf-8")
+    theirs = to_transformers(dict(network.state_dict()), config["n_layers"])
+    save_file({name: w.half().contiguous() for name, w in theirs.items()}, folder / WEIGHTS, metadata={"format": "pt"})
     shutil.copymode(folder / CONFIG, folder / WEIGHTS)  # safetensors lets only the owner read it
-
-
-def refuse_existing(folder: Path) -> None:
-    """Keep an earlier model from being overwritten.
-
-    Raises:
-        UsageError: The folder exists.
-    """
-    if folder.exists():
-        raise UsageError(f"expected no folder at {folder}, found one; remove it or set output.folder to a new name")
+    open_artifact(ArtifactSource(str(folder)))  # what is published must pass its own checks
 
 
 def _tokenizer_config(max_tokens: int) -> dict[str, object]:

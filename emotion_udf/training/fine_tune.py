@@ -2,154 +2,198 @@
 
 import random
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 
 import torch
-from torch import nn
-from transformers import DistilBertForSequenceClassification
+from torch import Tensor
+from torch.nn import functional as F
 
+from emotion_udf.classifier.distilbert import DistilBert
 from emotion_udf.classifier.tokenizer import MessageTokenizer
-from emotion_udf.settings import OptimiserSettings
-from emotion_udf.training.data import LabelledTexts, Splits
+from emotion_udf.emotions import EMOTIONS
+from emotion_udf.settings import ObjectiveSettings, OptimiserSettings
+from emotion_udf.training.batches import Encoded, batches_by_length, encode, shuffled_batches, with_noise
+from emotion_udf.training.checkpoint import Checkpoint
+from emotion_udf.training.data import Splits, own_sentences
+from emotion_udf.training.learner import Learner
+from emotion_udf.training.precision import choose_precision
 
-# Batches are cut from windows of this many batches sorted by length: hardly any padding, still a random order.
-_WINDOW_BATCHES = 50
-_EVALUATION_BATCH = 128
-_GRADIENT_NORM = 1.0
+_EVALUATION_BATCH = 64
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one pass over the training sentences gave. Losses are mean cross-entropies in nats."""
+    """What one pass over the training sentences gave.
+
+    Args:
+        number: From 1.
+        training_loss: The mean of what training makes small, in nats; smoothing and teachers included.
+        validation_loss: Mean cross-entropy with the labels, in nats.
+        validation_accuracy: The share of validation sentences whose most probable emotion is the right one.
+        samples_per_s: Training sentences a second, validation not counted.
+    """
 
     number: int
     training_loss: float
     validation_loss: float
     validation_accuracy: float
-    seconds: float
-
-
-@dataclass
-class FineTuned:
-    """A model with the weights of its best epoch, and the epochs that led there."""
-
-    model: DistilBertForSequenceClassification
-    best: Epoch
-    epochs: list[Epoch] = field(default_factory=list)
+    samples_per_s: float
 
 
 @dataclass(frozen=True)
-class Encoded:
-    """Token ids of labelled sentences, special tokens included."""
+class Progress:
+    """How far training has come.
 
-    token_ids: list[list[int]]
-    labels: list[int]
+    Args:
+        epoch: The number of the running epoch.
+        sentences: Trained on so far, in all epochs.
+        total: To train on, in all epochs.
+        loss: The mean training loss of the running epoch so far, in nats.
+        samples_per_s: Training sentences a second in the running epoch.
+    """
+
+    epoch: int
+    sentences: int
+    total: int
+    loss: float
+    samples_per_s: float
 
 
-def encode(texts: LabelledTexts, tokenizer: MessageTokenizer) -> Encoded:
-    """Tokenise once, before the first epoch."""
-    return Encoded(tokenizer.encode(texts.texts).token_ids, texts.labels)
+@dataclass(frozen=True)
+class FineTuned:
+    """A network with the weights of its best epoch, and the epochs that led there.
+
+    Args:
+        network: In fp32, on the CPU.
+        epochs: All of them, in order.
+        precision: What the matrix products of training were computed in, as torch names it.
+    """
+
+    network: DistilBert
+    epochs: list[Epoch]
+    precision: str
+
+    @property
+    def best(self) -> Epoch:
+        """The first of the epochs that validated best."""
+        return best_of(self.epochs)
+
+
+def best_of(epochs: Sequence[Epoch]) -> Epoch:
+    """Return the epoch of the highest validation accuracy, the first of several."""
+    return max(epochs, key=lambda epoch: epoch.validation_accuracy)
 
 
 def fine_tune(
-    model: DistilBertForSequenceClassification,
+    network: DistilBert,
     splits: Splits,
     tokenizer: MessageTokenizer,
     settings: OptimiserSettings,
+    objective: ObjectiveSettings,
+    *,
+    device: str = "cpu",
+    teachers: Tensor | None = None,
+    checkpoint: Checkpoint | None = None,
+    on_step: Callable[[Progress], None] = lambda _: None,
     on_epoch: Callable[[Epoch], None] = lambda _: None,
 ) -> FineTuned:
-    """Train `model` in place and return it with the weights of the epoch that validated best.
+    """Train `network` in place and return it with the weights of the epoch that validated best.
+
+    All chance comes from the seed and the number of the epoch. So a run that goes on from a checkpoint ends with the
+    same weights as one that was never interrupted.
 
     Args:
-        model: A classifier with six labels, as `initialise` gives it.
+        network: A network with a head of six emotions, as `initialise` gives it.
         splits: Sentences to train on and to choose the epoch by; the test part is not looked at.
         tokenizer: The artifact's tokenizer.
         settings: The optimiser's settings.
+        objective: What is made small.
+        device: A torch device.
+        teachers: The teachers' probabilities (N, 6) of the N training sentences.
+        checkpoint: Where each epoch's state is kept, and found again.
+        on_step: Called after each step.
         on_epoch: Called after each epoch.
     """
-    torch.manual_seed(settings.seed)
-    order = random.Random(settings.seed)  # noqa: S311 (a shuffle needs no secrecy)
-    train, validation = encode(splits.train, tokenizer), encode(splits.validation, tokenizer)
-    steps_per_epoch = -(-len(train.labels) // settings.batch_size)
-    steps = steps_per_epoch * settings.epochs
-    optimizer = torch.optim.AdamW(
-        _decayed_and_not(model, settings.weight_decay),
-        lr=settings.learning_rate,
-        betas=(settings.beta1, settings.beta2),
-        eps=settings.epsilon,
-    )
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _linear(steps, round(steps * settings.warmup_share)))
-    loss_of = nn.CrossEntropyLoss(label_smoothing=settings.label_smoothing)
-    result: FineTuned | None = None
-    best_weights: dict[str, torch.Tensor] = {}
-    for number in range(1, settings.epochs + 1):
+    on = torch.device(device)
+    network.to(on)
+    precision = choose_precision(settings.precision, on)
+    sentences = splits.train
+    for _ in range(objective.own_sentences):
+        sentences += own_sentences()
+    steps = settings.epochs * -(-len(sentences) // settings.batch_size)
+    learner = Learner(network, settings, steps, precision)
+    targets = soft_targets(sentences.labels, objective, teachers).to(on)
+    validation = encode(splits.validation, tokenizer)
+    epochs: list[Epoch] = []
+    best: dict[str, Tensor] = {}
+    if checkpoint and (state := checkpoint.load()):
+        learner.restore(state["learner"])
+        epochs, best = [Epoch(**epoch) for epoch in state["epochs"]], state["best"]
+
+    while not _finished(epochs, settings):
+        number = len(epochs) + 1
+        torch.manual_seed(settings.seed * 1000 + number)
+        dice = random.Random(settings.seed * 1000 + number)  # noqa: S311 (a shuffle needs no secrecy)
+        train = encode(with_noise(sentences, objective.noise_share, dice), tokenizer)
         started, total, seen = time.perf_counter(), 0.0, 0
-        model.train()
-        for batch in _shuffled_batches(train, settings.batch_size, order):
-            ids, mask, labels = _pad(train, batch)  # (B, L), (B, L), (B,)
-            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=settings.mixed_precision):
-                loss = loss_of(model(input_ids=ids, attention_mask=mask).logits.float(), labels)
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), _GRADIENT_NORM)
-            optimizer.step()
-            schedule.step()
-            optimizer.zero_grad()
+        network.train()
+        for batch in shuffled_batches(train, settings.batch_size, dice):
+            with torch.autocast(on.type, dtype=precision, enabled=precision is not torch.float32):
+                logits = network(*train.pack(batch, on))  # (B, 6)
+            loss = F.cross_entropy(logits.float(), targets[batch])
+            learner.step(loss)
             total, seen = total + loss.item() * len(batch), seen + len(batch)
-        validation_loss, accuracy = measure(model, validation)
-        epoch = Epoch(number, total / seen, validation_loss, accuracy, time.perf_counter() - started)
-        on_epoch(epoch)
-        if result is None or epoch.validation_accuracy > result.best.validation_accuracy:
-            best_weights = {name: weight.clone() for name, weight in model.state_dict().items()}
-            result = FineTuned(model, epoch, result.epochs if result else [])
-        result.epochs.append(epoch)
-    assert result is not None, "settings ask for at least one epoch"
-    model.load_state_dict(best_weights)
-    return result
+            pace = seen / (time.perf_counter() - started)
+            done, to_do = (number - 1) * len(train) + seen, settings.epochs * len(train)
+            on_step(Progress(number, done, to_do, total / seen, pace))
+        epochs.append(Epoch(number, total / seen, *measure(learner.candidate, validation), pace))
+        if best_of(epochs).number == number:
+            best = {name: weight.detach().cpu().clone() for name, weight in learner.candidate.state_dict().items()}
+        if checkpoint:
+            checkpoint.save({"learner": learner.state(), "epochs": [asdict(e) for e in epochs], "best": best})
+        on_epoch(epochs[-1])
+
+    network.cpu().load_state_dict(best)
+    return FineTuned(network.eval(), epochs, str(precision).removeprefix("torch."))
+
+
+def soft_targets(labels: Sequence[int], objective: ObjectiveSettings, teachers: Tensor | None) -> Tensor:
+    """Return the probabilities (N, 6) to be learnt: the labels, smoothed, mixed with the teachers' opinion.
+
+    Args:
+        labels: N labels.
+        objective: How much to smooth, and how much to listen to the teachers.
+        teachers: The teachers' mean probabilities (M, 6) of the first M sentences, if there are teachers.
+    """
+    uniform = torch.full((1, len(EMOTIONS)), 1 / len(EMOTIONS))
+    of_label = torch.cat([torch.eye(len(EMOTIONS)), uniform])  # the last row is that of NEUTRAL
+    targets = torch.lerp(of_label[torch.tensor(labels)], uniform, objective.label_smoothing)
+    if teachers is not None:
+        taught = targets[: len(teachers)]
+        taught.lerp_(teachers, objective.teacher_weight)
+    return targets
 
 
 @torch.inference_mode()
-def measure(model: DistilBertForSequenceClassification, encoded: Encoded) -> tuple[float, float]:
-    """Return the mean cross-entropy in nats and the accuracy of `model`, in fp32."""
-    model.train(False)
-    loss, right = 0.0, 0
-    by_length = sorted(range(len(encoded.labels)), key=lambda row: len(encoded.token_ids[row]))
-    for start in range(0, len(by_length), _EVALUATION_BATCH):
-        ids, mask, labels = _pad(encoded, by_length[start : start + _EVALUATION_BATCH])
-        logits = model(input_ids=ids, attention_mask=mask).logits  # (B, 6)
-        loss += nn.functional.cross_entropy(logits, labels, reduction="sum").item()
-        right += int((logits.argmax(dim=1) == labels).sum())
-    return loss / len(encoded.labels), right / len(encoded.labels)
+def logits_of(network: DistilBert, encoded: Encoded) -> Tensor:
+    """Return the logits (N, 6) of N sentences in their order, on the CPU."""
+    network.eval()
+    device = network.classifier.weight.device
+    logits = torch.empty(len(encoded), len(EMOTIONS))
+    for rows in batches_by_length(encoded, list(range(len(encoded))), _EVALUATION_BATCH):
+        logits[rows] = network(*encoded.pack(rows, device)).cpu()
+    return logits
 
 
-def _decayed_and_not(model: nn.Module, weight_decay: float) -> list[dict[str, object]]:
-    """Split parameters so that biases and LayerNorms are not decayed (as BERT's own recipe does)."""
-    matrices = [p for p in model.parameters() if p.ndim > 1]
-    vectors = [p for p in model.parameters() if p.ndim == 1]
-    return [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+def measure(network: DistilBert, encoded: Encoded) -> tuple[float, float]:
+    """Return the mean cross-entropy in nats and the accuracy of `network`, in its own precision."""
+    logits, labels = logits_of(network, encoded), torch.tensor(encoded.labels)
+    return F.cross_entropy(logits, labels).item(), (logits.argmax(dim=1) == labels).double().mean().item()
 
 
-def _linear(steps: int, warmup: int) -> Callable[[int], float]:
-    """Rise from 0 over `warmup` steps, then fall to 0 at `steps`."""
-    return lambda step: (step + 1) / (warmup + 1) if step < warmup else (steps - step) / max(1, steps - warmup)
-
-
-def _shuffled_batches(encoded: Encoded, batch_size: int, order: random.Random) -> Iterator[list[int]]:
-    """Yield row indices: shuffled, sorted by length inside windows, and the batches of a window shuffled again."""
-    rows = list(range(len(encoded.labels)))
-    order.shuffle(rows)
-    window = batch_size * _WINDOW_BATCHES
-    for start in range(0, len(rows), window):
-        by_length = sorted(rows[start : start + window], key=lambda row: len(encoded.token_ids[row]))
-        batches = [by_length[i : i + batch_size] for i in range(0, len(by_length), batch_size)]
-        order.shuffle(batches)
-        yield from batches
-
-
-def _pad(encoded: Encoded, rows: list[int]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Return ids (B, L), attention mask (B, L) and labels (B,) of `rows`; token 0 pads."""
-    sentences = [torch.tensor(encoded.token_ids[row]) for row in rows]
-    ids = nn.utils.rnn.pad_sequence(sentences, batch_first=True)
-    lengths = torch.tensor([len(sentence) for sentence in sentences])
-    mask = (torch.arange(ids.shape[1]) < lengths[:, None]).long()
-    return ids, mask, torch.tensor([encoded.labels[row] for row in rows])
+def _finished(epochs: Sequence[Epoch], settings: OptimiserSettings) -> bool:
+    """Tell whether all epochs are done, or the last ones brought nothing."""
+    if not epochs or settings.patience is None:
+        return len(epochs) == settings.epochs
+    return len(epochs) == settings.epochs or len(epochs) - best_of(epochs).number >= settings.patience

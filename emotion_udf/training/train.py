@@ -1,62 +1,144 @@
-"""From settings to a finished model folder: read, initialise, fine-tune, export, evaluate, describe."""
+"""From settings to a finished model folder: read, initialise, fine-tune, calibrate, export, evaluate, describe."""
 
+import hashlib
+import json
 import logging
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import numpy as np
 import torch
+from torch import Tensor
 
-from emotion_udf.classifier.artifact import TOKENIZER, ArtifactSource, open_artifact
+from emotion_udf.classifier.artifact import TOKENIZER, WEIGHTS, ArtifactSource, open_artifact
 from emotion_udf.classifier.classifier import load_classifier
+from emotion_udf.classifier.device import choose_device
+from emotion_udf.classifier.distilbert import DistilBert
 from emotion_udf.classifier.tokenizer import MessageTokenizer
-from emotion_udf.errors import UsageError
 from emotion_udf.settings import TrainSettings
-from emotion_udf.training.card import write_card
-from emotion_udf.training.data import read_splits
-from emotion_udf.training.evaluate import Evaluation, evaluate
-from emotion_udf.training.export import export, refuse_existing
-from emotion_udf.training.fine_tune import Epoch, fine_tune
-from emotion_udf.training.initialise import initialise
+from emotion_udf.training.batches import encode
+from emotion_udf.training.calibrate import fit_temperature, fold_in, lowest_confidence
+from emotion_udf.training.card import CARD, Measured, write_card
+from emotion_udf.training.checkpoint import Checkpoint
+from emotion_udf.training.data import LabelledTexts, Splits, read_splits
+from emotion_udf.training.evaluate import Metrics, metrics_of, predict
+from emotion_udf.training.export import export
+from emotion_udf.training.fine_tune import Epoch, Progress, fine_tune, logits_of
+from emotion_udf.training.initialise import find_base, initialise
+from emotion_udf.training.message_tokenizer import RULES_VERSION, copy_words_to_emoji, make_message_tokenizer
+from emotion_udf.training.probes import measure_probes
+from emotion_udf.training.robustness import measure_robustness
+from emotion_udf.training.whole_folder import refuse_existing, whole_folder
 
 log = logging.getLogger(__name__)
 
 
-def train(settings: TrainSettings) -> dict[str, Evaluation]:
+def train(settings: TrainSettings, on_step: Callable[[Progress], None] = lambda _: None) -> dict[str, Metrics]:
     """Train as the settings say and write the model's folder with its card.
 
+    An interrupted run leaves a folder `<output>.checkpoint`, from which the same settings go on.
+
+    Args:
+        settings: What to train, on what, and how.
+        on_step: Called after each step.
+
     Returns:
-        The finished model's figures, by split.
+        The finished model's figures on validation and test.
 
     Raises:
         InputError: The labelled sentences are missing or malformed.
-        UsageError: The base model is missing, or the output folder exists.
+        UsageError: A base or teacher model cannot be used, the output folder exists, or a checkpoint beside it
+            belongs to other settings.
     """
     folder = Path(settings.output.folder)
     refuse_existing(folder)
-    base = Path(settings.base.model)
-    if not (base / TOKENIZER).is_file():
-        raise UsageError(f"expected an encoder with {TOKENIZER} in {base}, found none; set base.model, or `make base`")
-    splits = read_splits(Path(settings.data.folder))
-    log.info("train=%d validation=%d leaked=%d", len(splits.train), len(splits.validation), splits.leaked)
-    torch.manual_seed(settings.optimiser.seed)  # the new head is drawn at random
-    model = initialise(base)
-    tokenizer = MessageTokenizer(base / TOKENIZER, model.config.max_position_embeddings)
-    tuned = fine_tune(model, splits, tokenizer, settings.optimiser, on_epoch=_log_epoch)
-    export(tuned.model, base / TOKENIZER, folder)
-    classifier = load_classifier(open_artifact(ArtifactSource(str(folder))))
-    results = {
-        "validation": evaluate(classifier, splits.validation),
-        "test": evaluate(classifier, splits.test),
-    }
-    write_card(folder, settings, splits, tuned, results)
-    return results
+    base = find_base(settings.base)
+    splits = read_splits(settings.data)
+    counts = asdict(splits.overlaps)
+    log.info("train=%d %s", len(splits.train), " ".join(f"{name}={count}" for name, count in counts.items()))
+    start = initialise(base, settings.optimiser.seed)
+    device = choose_device(settings.optimiser.device, torch.cuda.device_count())
+    checkpoint = Checkpoint(folder.parent / f"{folder.name}.checkpoint", _name(settings, base, splits))
+    rules = settings.base.message_rules
+    tokenizer_json = make_message_tokenizer(base / TOKENIZER, rules)
+    tokenizer = _tokenizer(tokenizer_json, start.sizes.max_position_embeddings)
+    if rules:
+        copy_words_to_emoji(start.network, tokenizer_json)
+    tuned = fine_tune(
+        start.network,
+        splits,
+        tokenizer,
+        settings.optimiser,
+        settings.objective,
+        device=device,
+        teachers=_opinions(settings.objective.teachers, splits.train.texts),
+        checkpoint=checkpoint,
+        on_step=on_step,
+        on_epoch=_log_epoch,
+    )
+    own = _calibrate(tuned.network, splits.validation, tokenizer, settings.confidence.accuracy)
+    with whole_folder(folder) as partial:
+        export(
+            tuned.network,
+            start.config,
+            own | ({"message_rules": RULES_VERSION} if rules else {}),
+            tokenizer_json,
+            partial,
+        )
+        classifier = load_classifier(open_artifact(ArtifactSource(str(partial))))
+        parts = {
+            "validation": metrics_of(predict(classifier, splits.validation), classifier.artifact.configuration),
+            "test": metrics_of(predict(classifier, splits.test), classifier.artifact.configuration),
+        }
+        probes, noise = measure_probes(classifier), measure_robustness(classifier, splits.validation)
+        write_card(partial / CARD, settings, start.sizes, splits, tuned, Measured(parts, probes, noise))
+    checkpoint.remove()
+    return parts
+
+
+def _tokenizer(tokenizer_json: str, max_tokens: int) -> MessageTokenizer:
+    with TemporaryDirectory() as scratch:
+        file = Path(scratch) / TOKENIZER
+        file.write_text(tokenizer_json, encoding="utf-8")
+        return MessageTokenizer(file, max_tokens)
+
+
+def _name(settings: TrainSettings, base: Path, splits: Splits) -> str:
+    """Name what a checkpoint belongs to; where the result goes does not matter."""
+    about = hashlib.sha256(settings.model_dump_json(exclude={"output", "confidence"}).encode())
+    about.update(json.dumps(asdict(splits)).encode())
+    about.update((base / WEIGHTS).read_bytes())
+    return about.hexdigest()
+
+
+def _opinions(teachers: Sequence[str], texts: list[str]) -> Tensor | None:
+    """Return the mean probabilities (N, 6) that classifiers give to texts; None without classifiers."""
+    if not teachers:
+        return None
+    classifiers = (load_classifier(open_artifact(ArtifactSource(folder))) for folder in teachers)
+    return torch.from_numpy(np.mean([classifier.score(texts).probabilities for classifier in classifiers], axis=0))
+
+
+def _calibrate(
+    network: DistilBert, validation: LabelledTexts, tokenizer: MessageTokenizer, accuracy: float
+) -> dict[str, float]:
+    """Fold a temperature into the network, and choose the threshold of `is_confident`."""
+    encoded = encode(validation, tokenizer)
+    labels = np.asarray(encoded.labels)
+    temperature = fit_temperature(logits_of(network, encoded).numpy(), labels)
+    fold_in(network, temperature)
+    probabilities = logits_of(network, encoded).softmax(dim=1).numpy()
+    return {"temperature": temperature, "min_confidence": lowest_confidence(probabilities, labels, accuracy)}
 
 
 def _log_epoch(epoch: Epoch) -> None:
     log.info(
-        "epoch=%d training_loss=%.4f validation_loss=%.4f validation_accuracy=%.4f seconds=%.0f",
+        "epoch=%d training_loss=%.4f validation_loss=%.4f validation_accuracy=%.4f samples_per_s=%.1f",
         epoch.number,
         epoch.training_loss,
         epoch.validation_loss,
         epoch.validation_accuracy,
-        epoch.seconds,
+        epoch.samples_per_s,
     )

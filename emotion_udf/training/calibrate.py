@@ -1,0 +1,75 @@
+"""Confidence that can be taken at its word: a temperature, and the threshold of `is_confident`."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
+
+from emotion_udf.classifier.distilbert import DistilBert
+
+_BINS = 15
+_LOG_TEMPERATURES = (-5.0, 5.0)
+
+
+def fit_temperature(log_probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
+    """Return the temperature that makes the loss smallest (Guo et al., On Calibration of Modern Neural Networks, 2017).
+
+    Args:
+        log_probabilities: (N, 6), or logits: a constant in a row changes nothing.
+        labels: (N,) indices into `EMOTIONS`.
+    """
+    rows = np.arange(len(labels))
+
+    def loss(log_temperature: float) -> float:  # of the logarithm, so that every temperature is positive
+        return -float(log_softmax(log_probabilities / np.exp(log_temperature), axis=1)[rows, labels].mean())
+
+    return float(np.exp(minimize_scalar(loss, bounds=_LOG_TEMPERATURES, method="bounded").x))
+
+
+def fold_in(network: DistilBert, temperature: float) -> None:
+    """Divide the network's logits by a temperature, by way of its last layer.
+
+    So whatever runs the weights, stock transformers included, gives the calibrated probabilities, and the same labels.
+    """
+    with torch.no_grad():
+        network.classifier.weight.div_(temperature)
+        network.classifier.bias.div_(temperature)
+
+
+def with_temperature(probabilities: NDArray[np.floating], temperature: float) -> NDArray[np.float64]:
+    """Return the probabilities (N, 6) that a temperature makes of others."""
+    log_probabilities = np.log(np.maximum(probabilities.astype(np.float64), np.finfo(np.float32).tiny))
+    scaled: NDArray[np.float64] = softmax(log_probabilities / temperature, axis=1)
+    return scaled
+
+
+def expected_calibration_error(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
+    """Return how far confidence and accuracy lie apart, on average, over 15 bins of equal width."""
+    gaps = [count * abs(confidence - accuracy) for confidence, accuracy, count in reliability(probabilities, labels)]
+    return sum(gaps) / len(labels)
+
+
+def reliability(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> list[tuple[float, float, int]]:
+    """Return mean confidence, accuracy and sentences of each bin of confidence that is not empty."""
+    confidence = probabilities.max(axis=1).astype(np.float64)
+    right = probabilities.argmax(axis=1) == labels
+    bins = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
+    return [
+        (float(confidence[bins == b].mean()), float(right[bins == b].mean()), int((bins == b).sum()))
+        for b in np.unique(bins)
+    ]
+
+
+def lowest_confidence(probabilities: NDArray[np.floating], labels: NDArray[np.integer], accuracy: float) -> float:
+    """Return the lowest confidence from which on labels are right as often as `accuracy`, rounded up to a thousandth.
+
+    Returns 1 where no confidence is enough.
+    """
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == labels
+    for threshold in np.arange(0.0, 1.0, 0.001).round(3):
+        kept = confidence >= np.float32(threshold)  # as `is_confident` compares
+        if kept.any() and right[kept].mean() >= accuracy:
+            return float(threshold)
+    return 1.0

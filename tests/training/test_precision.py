@@ -1,0 +1,75 @@
+from typing import get_args
+
+import pytest
+import torch
+
+from emotion_udf.errors import DeviceError
+from emotion_udf.settings import Precision
+from emotion_udf.training.precision import choose_precision
+
+CPU, GPU = torch.device("cpu"), torch.device("cuda")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "device", "expected"),
+    [
+        ("fp32", CPU, torch.float32),
+        ("fp32", GPU, torch.float32),
+        ("bf16", CPU, torch.bfloat16),
+        ("bf16", GPU, torch.bfloat16),
+        ("fp16", GPU, torch.float16),
+        ("fp16", torch.device("cuda:1"), torch.float16),
+    ],
+)
+def test_a_type_that_is_named_is_taken(wanted: Precision, device: torch.device, expected: torch.dtype) -> None:
+    assert choose_precision(wanted, device) is expected
+
+
+def test_fp16_on_a_cpu_is_refused() -> None:
+    with pytest.raises(DeviceError) as caught:
+        choose_precision("fp16", CPU)
+    assert str(caught.value) == (
+        "optimiser.precision = 'fp16' expects a GPU, found a CPU; choose bf16, fp32 or auto"
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "expected"),
+    [
+        ({"amx_bf16": True, "avx512_bf16": True}, torch.bfloat16),
+        ({"amx_bf16": True, "avx512_bf16": False}, torch.bfloat16),
+        ({"amx_bf16": False, "avx512_bf16": True}, torch.bfloat16),
+        ({"amx_bf16": False, "avx512_bf16": False, "avx2": True}, torch.float32),
+        ({"architecture": "aarch64", "sve": True}, torch.float32),
+        ({}, torch.float32),
+    ],
+)
+def test_auto_on_a_cpu_is_bf16_where_it_has_instructions_for_it(
+    capabilities: dict[str, object], expected: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    assert choose_precision("auto", CPU) is expected
+
+
+@pytest.mark.parametrize(("supported", "expected"), [(True, torch.bfloat16), (False, torch.float16)])
+def test_auto_on_a_gpu_is_bf16_where_it_computes_in_it(
+    supported: bool, expected: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def is_bf16_supported(including_emulation: bool = True) -> bool:
+        return supported or including_emulation  # every GPU can emulate it, slowly
+
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", is_bf16_supported)
+    assert choose_precision("auto", GPU) is expected
+
+
+def test_every_setting_of_precision_means_a_type_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: not including_emulation)
+    assert {choose_precision(wanted, GPU) for wanted in get_args(Precision)} == {
+        torch.float32,
+        torch.bfloat16,
+        torch.float16,
+    }
+
+
+def test_auto_on_this_machine_is_a_type_that_a_cpu_has() -> None:
+    assert choose_precision("auto", CPU) in {torch.float32, torch.bfloat16}
