@@ -46,6 +46,11 @@ def test_the_classifier_runs_without_spark_and_pandas() -> None:
     assert loaded & SPARK_SIDE == set()
 
 
+@pytest.mark.parametrize("job", ["train_classifier", "evaluate_classifier"])
+def test_the_jobs_of_training_load_no_model_before_their_usage_is_right(job: str) -> None:
+    assert loaded_by(f"import jobs.{job}") & (MODEL_SIDE | {"pyspark", "sklearn", "altair"}) == set()
+
+
 @pytest.mark.parametrize("module", ["pipeline", "report", "command_line"])
 def test_the_driver_loads_no_model(module: str) -> None:
     assert loaded_by(f"import emotion_udf.{module}") & MODEL_SIDE == set()

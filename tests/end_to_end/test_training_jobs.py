@@ -1,0 +1,362 @@
+"""The jobs that train and evaluate, as people start them: what they leave, and what they say when they cannot."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from emotion_udf.classifier.artifact import BUNDLED_FOLDER
+from emotion_udf.emotions import EMOTIONS
+from emotion_udf.settings import TrainSettings
+from emotion_udf.settings_file import describe_settings
+from jobs import evaluate_classifier, train_classifier
+from tests.conftest import ROOT
+from tests.training.conftest import make_recipe
+
+from .conftest import environment
+
+FILES = ["confusion.png", "metrics.json", "reliability.png", "worst_errors.csv"]
+COLUMNS = {"text": ["a", "b"], "label": [0, 1]}
+TEXT_OF = {"unknown.txt": "i feel fine;joy\nprivate words;happy\n", "empty.txt": "", "one.txt": "a;joy\nb;joy\n"}
+
+
+@dataclass(frozen=True)
+class Ended:
+    code: int
+    out: str
+    err: str
+
+
+def run(job: str, *arguments: str) -> Ended:
+    """Run a job as a process of its own, from the project's root."""
+    command = [sys.executable, f"jobs/{job}.py", *arguments]
+    ended = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=600)
+    return Ended(ended.returncode, ended.stdout, ended.stderr)
+
+
+@pytest.fixture
+def here(capsys: pytest.CaptureFixture[str]) -> "Here":
+    return Here(capsys)
+
+
+@dataclass(frozen=True)
+class Here:
+    """Runs a job in this process; what argparse refuses ends with SystemExit."""
+
+    capsys: pytest.CaptureFixture[str]
+
+    def train(self, arguments: Sequence[str]) -> Ended:
+        return self._run(train_classifier.main, arguments)
+
+    def evaluate(self, arguments: Sequence[str]) -> Ended:
+        return self._run(evaluate_classifier.main, arguments)
+
+    def _run(self, main: object, arguments: Sequence[str]) -> Ended:
+        try:
+            code = main(arguments)  # type: ignore[operator]
+        except SystemExit as exit_:
+            code = int(str(exit_.code))
+        return Ended(code, *self.capsys.readouterr())
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A settings file of a tiny training, the folder it lies in, and how to change it."""
+
+    folder: Path
+
+    def arguments(self, **changes: str) -> list[str]:
+        changed = [f"--set={path.replace('__', '.')}={value}" for path, value in changes.items()]
+        return [f"--config={self.folder / 'train.toml'}", *changed]
+
+    def everything(self) -> list[str]:
+        """List all files and folders, to see that nothing came or went."""
+        return sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob("*"))
+
+
+def make(folder: Path) -> Recipe:
+    settings = make_recipe(folder, BUNDLED_FOLDER / "tokenizer.json")
+    lines = []
+    for name, section in settings.model_dump(exclude_none=True).items():
+        lines += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in section.items())]
+    (folder / "train.toml").write_text("\n".join(lines), encoding="utf-8")
+    return Recipe(folder)
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Recipe:
+    return make(tmp_path)
+
+
+# Training
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, Ended]:
+    recipe = make(tmp_path_factory.mktemp("trained"))
+    return recipe, run("train_classifier", *recipe.arguments())
+
+
+def test_training_leaves_a_model_and_tells_where(trained: tuple[Recipe, Ended]) -> None:
+    recipe, ended = trained
+    assert ended.code == 0, ended.err
+    assert ended.out == f"model and card: {recipe.folder / 'model'}\n"
+    assert sorted(path.name for path in recipe.folder.iterdir()) == ["labelled", "model", "tiny-base", "train.toml"]
+    assert sorted(path.name for path in (recipe.folder / "model").iterdir()) == [
+        "MODEL_CARD.md",
+        "config.json",
+        "model.safetensors",
+        "tokenizer.json",
+        "tokenizer_config.json",
+    ]
+    for logged in ("epoch=1 ", "epoch=2 ", "part=validation accuracy=", "part=test accuracy="):
+        assert logged in ended.err
+    assert "Traceback" not in ended.err
+    assert "Warning" not in ended.err
+
+
+def test_an_existing_output_folder_is_refused_at_once(recipe: Recipe, here: Here) -> None:
+    (recipe.folder / "model").mkdir()
+    before = recipe.everything()
+    ended = here.train(recipe.arguments(data__source=str(recipe.folder / "nowhere")))
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err == (
+        f"error: expected no folder at {recipe.folder / 'model'}, found one; remove it or name another output folder\n"
+    )
+    assert recipe.everything() == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"data__source": "{}/nowhere"},
+            "expected labelled sentences in the folder {}/nowhere, found no such folder; set data.source",
+        ),
+        (
+            {"data__source": "{}/unknown"},
+            f"{{}}/unknown/train.txt, line 2: expected text;label with a label of {', '.join(EMOTIONS)}",
+        ),
+        ({"data__source": "{}/empty"}, "expected labelled sentences in {}/empty/train.txt, found an empty file"),
+        (
+            {"data__source": "{}/one"},
+            "expected training sentences of several emotions in {}/one, found only joy",
+        ),
+        (
+            {"data__source": "{}/parquet", "data__label": "emotion"},
+            "expected the column emotion in {}/parquet/train.parquet, found text, label; "
+            "name them with data.text and data.label, or --text-column and --label-column",
+        ),
+        (
+            {"data__source": "{}/order"},
+            f"expected the labels of {{}}/order/train.parquet in the order {', '.join(EMOTIONS)}, found "
+            f"{', '.join(EMOTIONS[::-1])}; number them anew",
+        ),
+    ],
+)
+def test_sentences_that_cannot_be_trained_on_end_with_3(
+    recipe: Recipe, here: Here, changes: dict[str, str], message: str
+) -> None:
+    spoil(recipe.folder)
+    before = recipe.everything()
+    ended = here.train(recipe.arguments(**{path: value.format(recipe.folder) for path, value in changes.items()}))
+    assert (ended.code, ended.out) == (3, "")
+    assert ended.err == f"error: {message.format(recipe.folder)}\n"
+    assert recipe.everything() == before
+
+
+def spoil(folder: Path) -> None:
+    """Make data sets whose training part is wrong, each in its own way."""
+    for name in ("unknown", "empty", "one"):
+        (folder / name).mkdir()
+        for part, content in (
+            ("train", TEXT_OF[f"{name}.txt"]),
+            ("val", "c;joy\nd;fear\n"),
+            ("test", "e;joy\nf;love\n"),
+        ):
+            (folder / name / f"{part}.txt").write_text(content, encoding="utf-8")
+    described = {"info": {"features": {"label": {"names": EMOTIONS[::-1]}}}}
+    for name, metadata in (("parquet", None), ("order", {"huggingface": json.dumps(described)})):
+        (folder / name).mkdir()
+        for part in ("train", "validation", "test"):
+            table = pa.table(COLUMNS).replace_schema_metadata(metadata)
+            pq.write_table(table, folder / name / f"{part}.parquet")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"base__model": "/no/such/base"},
+            "expected an encoder in the folder /no/such/base, found no such folder; set base.model",
+        ),
+        (
+            {"optimiser__epochs": "0"},
+            "{}/train.toml does not hold valid settings:\n"
+            "  optimiser.epochs: input should be greater than or equal to 1, found 0",
+        ),
+        (
+            {"data__folder": "x"},
+            "{}/train.toml does not hold valid settings:\n  data.folder: unknown setting; did you mean output.folder?",
+        ),
+        (
+            {"optimiser__precision": "fp16"},
+            "optimiser.precision = 'fp16' expects a GPU, found a CPU; choose bf16, fp32 or auto",
+        ),
+    ],
+)
+def test_wrong_settings_of_training_end_with_2(
+    recipe: Recipe, here: Here, changes: dict[str, str], message: str
+) -> None:
+    before = recipe.everything()
+    ended = here.train(recipe.arguments(**changes))
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err == f"error: {message.format(recipe.folder)}\n"
+    assert recipe.everything() == before
+
+
+# Evaluation
+
+
+def test_what_was_trained_is_evaluated(trained: tuple[Recipe, Ended], here: Here, tmp_path: Path) -> None:
+    recipe, _ = trained
+    out = tmp_path / "out"
+    ended = here.evaluate(
+        [
+            f"--model={recipe.folder / 'model'}",
+            f"--data={recipe.folder / 'labelled'}",
+            f"--out={out}",
+            "--part=validation",
+        ]
+    )
+    written = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out == (
+        f"accuracy {written['accuracy']:.4f}  loss {written['loss']:.4f}  macro F1 {written['macro_f1']:.4f}\n"
+        f"results: {out}\n"
+    )
+    assert sorted(path.name for path in out.iterdir()) == FILES
+
+
+@pytest.mark.parametrize(
+    ("model", "source", "options", "code", "message"),
+    [
+        (
+            "bundled", "{}/nowhere", [], 3,
+            "expected labelled sentences in the folder {}/nowhere, found no such folder; set data.source",
+        ),
+        (
+            "bundled", "{}/unknown", [], 3,
+            f"{{}}/unknown/train.txt, line 2: expected text;label with a label of {', '.join(EMOTIONS)}",
+        ),
+        (
+            "bundled", "{}/one", ["--part=train"], 3,
+            "expected sentences of several emotions in the part train of {}/one, found only joy; "
+            "no figure would mean anything",
+        ),
+        (
+            "bundled", "{}/parquet", ["--label-column=emotion"], 3,
+            "expected the column emotion in {}/parquet/train.parquet, found text, label; "
+            "name them with data.text and data.label, or --text-column and --label-column",
+        ),
+        (
+            "{}/nothing", "{}/parquet", [], 2,
+            "expected a model folder at {}/nothing, found none; give 'bundled', an existing folder, or a Hub id "
+            "(owner/name) with classifier.revision set to the 40-digit commit to take it at",
+        ),
+        (
+            "bundled", "{}/parquet", ["--at-least=loss=0.2"], 2,
+            "expected --at-least NAME=VALUE with a name of accuracy, macro_f1, weighted_f1 and a value from 0 to 1, "
+            "found 'loss=0.2'",
+        ),
+        (
+            "bundled", "{}/parquet", ["--at-least=accuracy=93"], 2,
+            "expected --at-least NAME=VALUE with a name of accuracy, macro_f1, weighted_f1 and a value from 0 to 1, "
+            "found 'accuracy=93'",
+        ),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_evaluated_is_told_in_one_message(
+    here: Here, tmp_path: Path, model: str, source: str, options: list[str], code: int, message: str
+) -> None:
+    spoil(tmp_path)
+    model, source = model.format(tmp_path), source.format(tmp_path)
+    ended = here.evaluate([f"--model={model}", f"--data={source}", f"--out={tmp_path / 'out'}", *options])
+    assert (ended.code, ended.out) == (code, "")
+    assert ended.err == f"error: {message.format(tmp_path)}\n"
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--data=x"], "the following arguments are required: --out"),
+        (["--out=x"], "the following arguments are required: --data"),
+        (["--data=x", "--out=y", "--part=dev"], "argument --part: invalid choice: 'dev'"),
+    ],
+)
+def test_a_wrong_command_line_ends_with_2(here: Here, arguments: list[str], message: str) -> None:
+    ended = here.evaluate(arguments)
+    assert (ended.code, ended.out) == (2, "")
+    assert message in ended.err
+
+
+def test_spark_gives_the_same_labels_and_a_floor_that_is_missed_ends_with_4(data: Path, tmp_path: Path) -> None:
+    lines = (data / "emotion" / "test.txt").read_text(encoding="utf-8").splitlines()[:60]
+    source, out = tmp_path / "labelled", tmp_path / "out"
+    source.mkdir()
+    wrong = ["i feel so happy and joyful today;sadness"]  # so that no classifier can be right everywhere
+    (source / "test.txt").write_text("\n".join(lines + wrong), encoding="utf-8")
+
+    ended = run(
+        "evaluate_classifier", f"--data={source}", f"--out={out}", "--through-spark", "--at-least=accuracy=0.999"
+    )
+
+    assert ended.code == 4, ended.err
+    written = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
+    message = f"error: expected at least accuracy=0.999, found accuracy={written['accuracy']:.4f}"
+    assert ended.err.splitlines()[-1] == message
+    assert ended.out == ""
+    assert written["sentences"] == 61
+    assert written["through_spark"]["different_labels"] == 0
+    assert written["through_spark"]["largest_difference"] <= 1e-4
+    assert sorted(path.name for path in out.iterdir()) == FILES
+    for private in lines:
+        assert private.rpartition(";")[0] not in ended.err
+
+
+# Help
+
+
+def test_help_of_training_explains_settings_and_exit_codes(here: Here) -> None:
+    ended = here.train(["--help"])
+    assert (ended.code, ended.err) == (0, "")
+    for path, meaning in describe_settings(TrainSettings):
+        assert f"\n  {path}\n      {meaning}" in ended.out
+    for explained in ("--config FILE", "--set KEY.PATH=VALUE", "--debug", "conf/train.toml", "exit codes:"):
+        assert explained in ended.out
+
+
+def test_help_of_evaluation_explains_what_is_written_and_exit_codes(here: Here) -> None:
+    ended = here.evaluate(["--help"])
+    assert (ended.code, ended.err) == (0, "")
+    options = (
+        "--model",
+        "--revision",
+        "--data",
+        "--data-revision",
+        "--labels",
+        "--text-column",
+        "--label-column",
+        "--part",
+        "--out",
+        "--at-least",
+    )
+    for explained in (*options, "--noise", "--through-spark", "--debug", *FILES, "exit codes:", "4 a gate refused"):
+        assert explained in ended.out
