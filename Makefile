@@ -12,9 +12,10 @@ export SPARK_CONF_DIR := $(CURDIR)/conf
 export SPARK_LOCAL_IP ?= 127.0.0.1
 # Local mode retries a failed task only when asked to, here three times.
 MASTER ?= local[*,4]
+TEACHERS := build/teachers/seed-1 build/teachers/seed-2 build/teachers/seed-3
 DEMO_DAYS := --from 2026-10-05 --to 2026-10-18
 
-.PHONY: help setup demo test check format train base clean
+.PHONY: help setup demo test check format train base evaluate clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -47,8 +48,15 @@ base: build/base/all-MiniLM-L6-v2/model.safetensors ## fetch the encoder that tr
 build/base/all-MiniLM-L6-v2/model.safetensors: | .venv/.ready
 	@tools/fetch_base.sh $(@D)
 
-train: base ## train the bundled classifier anew, into build/emotion-minilm
-	@python jobs/train_classifier.py --config conf/train.toml --set data.folder=$(EMOTION_UDF_DATA)/emotion
+train: base $(TEACHERS) ## train the bundled classifier anew, after its teachers, into build/emotion-minilm
+	@python jobs/train_classifier.py --config conf/train.toml --set data.source=$(EMOTION_UDF_DATA)/emotion
+
+build/teachers/seed-%: | base
+	@python jobs/train_classifier.py --config conf/teacher.toml --set data.source=$(EMOTION_UDF_DATA)/emotion \
+		--set optimiser.seed=$* --set output.folder=$@
+
+evaluate: .venv/.ready ## measure the bundled classifier on test, into build/evaluation
+	@python jobs/evaluate_classifier.py --data $(EMOTION_UDF_DATA)/emotion --out build/evaluation --noise
 
 clean: ## remove what the targets made, but for .venv
 	@rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache spark-warehouse
