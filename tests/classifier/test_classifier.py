@@ -15,8 +15,6 @@ from emotion_udf.classifier.artifact import BUNDLED_FOLDER, ArtifactSource, open
 from emotion_udf.classifier.classifier import Classifier, Scores, load_classifier
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.errors import DeviceError
-from emotion_udf.training.data import read_labelled_texts
-from emotion_udf.training.evaluate import evaluate
 
 PARITY_TWEETS = 2_000
 EXPRESSIVE = [
@@ -122,9 +120,3 @@ def test_real_tweets_are_scored_as_by_transformers(bundled: Classifier, data: Pa
     ours, theirs = bundled.score(tweets).probabilities, scores_of_transformers(tweets)
     np.testing.assert_allclose(ours, theirs, atol=1e-4, rtol=0)
     np.testing.assert_array_equal(ours.argmax(axis=1), theirs.argmax(axis=1))
-
-
-def test_the_bundled_classifier_is_accurate(bundled: Classifier, data: Path) -> None:
-    result = evaluate(bundled, read_labelled_texts(data / "emotion" / "test.txt"))
-    assert result.sentences == 2_000
-    assert result.accuracy >= 0.925

@@ -72,7 +72,7 @@ def test_a_night_fills_all_four_tables(spark: SparkSession, feed: Path) -> None:
     assert [name for name, _ in record["seconds"]] == [
         "read", "quarantine", "score", "label", "aggregate", "gate", "publish",
     ]  # fmt: skip
-    assert "Emotion classifier" in record["model_card"]
+    assert "# emotion-minilm" in record["model_card"]
     assert len(record["weights_sha256"]) == 64
     assert not list((feed / "out/_staging").iterdir()), "texts do not stay behind"
 

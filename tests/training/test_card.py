@@ -138,6 +138,11 @@ def test_the_bundled_card_says_what_is_measured_now(measured: dict[str, Metrics]
     assert header_figures(ModelCard.load(BUNDLED_FOLDER / CARD)) == expected
 
 
+def test_the_bundled_classifier_is_accurate(measured: dict[str, Metrics]) -> None:
+    assert measured["validation"].accuracy >= 0.94
+    assert measured["test"].accuracy >= 0.93
+
+
 def test_the_bundled_card_tells_the_temperature_and_threshold_of_its_configuration() -> None:
     configuration = open_artifact(ArtifactSource()).configuration
     text = ModelCard.load(BUNDLED_FOLDER / CARD).text
