@@ -107,7 +107,7 @@ def test_the_card_tells_of_rules_smoothing_noise_and_average(recipe: TrainSettin
     train(recipe.model_copy(update={"objective": objective, "optimiser": optimiser, "base": base}))
     text = ModelCard.load(Path(recipe.output.folder) / CARD).text
     for told in (
-        "The tokenizer reads emoticons and common emoji as words",
+        "The tokenizer reads emoticons as words and common emoji as tokens of their own",
         "Training rewrote sentences",
         "| label smoothing | 0.1 |",
         "| batch, epochs | 16, 1, patience 2 |",
