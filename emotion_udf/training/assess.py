@@ -14,7 +14,7 @@ from emotion_udf.classifier.classifier import Classifier, load_classifier
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.errors import GateError, InputError, UsageError
 from emotion_udf.settings import ClassifierSettings, DataSettings
-from emotion_udf.training.calibrate import fit_temperature
+from emotion_udf.training.calibrate import fit_temperature, log_of
 from emotion_udf.training.data import LabelledTexts, read_parts
 from emotion_udf.training.evaluate import Metrics, Predictions, metrics_of, predict
 from emotion_udf.training.pictures import draw_confusion, draw_reliability
@@ -106,7 +106,7 @@ def _fitted(classifier: Classifier, parts: Mapping[str, LabelledTexts]) -> float
     if classifier.artifact.configuration.temperature or "validation" not in parts:
         return None
     probabilities = classifier.score(parts["validation"].texts).probabilities
-    return fit_temperature(np.log(np.maximum(probabilities, 1e-30)), np.asarray(parts["validation"].labels))
+    return fit_temperature(log_of(probabilities), np.asarray(parts["validation"].labels))
 
 
 def _hold(metrics: Metrics, floors: Mapping[str, float]) -> None:

@@ -39,9 +39,14 @@ def fold_in(network: DistilBert, temperature: float) -> None:
 
 def with_temperature(probabilities: NDArray[np.floating], temperature: float) -> NDArray[np.float64]:
     """Return the probabilities (N, 6) that a temperature makes of others."""
-    log_probabilities = np.log(np.maximum(probabilities.astype(np.float64), np.finfo(np.float32).tiny))
-    scaled: NDArray[np.float64] = softmax(log_probabilities / temperature, axis=1)
+    scaled: NDArray[np.float64] = softmax(log_of(probabilities) / temperature, axis=1)
     return scaled
+
+
+def log_of(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return natural logarithms; a probability that fp32 rounded to 0 counts as the smallest that it has."""
+    logarithms: NDArray[np.float64] = np.log(np.maximum(probabilities.astype(np.float64), np.finfo(np.float32).tiny))
+    return logarithms
 
 
 def expected_calibration_error(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> float:

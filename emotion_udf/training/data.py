@@ -4,6 +4,8 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from pathlib import Path
 from typing import Final
 
@@ -141,8 +143,7 @@ def _files_of(folder: Path, names: tuple[str, ...]) -> list[Path]:
 
 
 def _read_files(files: list[Path], settings: DataSettings) -> LabelledTexts:
-    parts = [read_text_file(f) if f.suffix == ".txt" else read_parquet_file(f, settings) for f in files]
-    return LabelledTexts([t for part in parts for t in part.texts], [label for part in parts for label in part.labels])
+    return reduce(add, (read_text_file(f) if f.suffix == ".txt" else read_parquet_file(f, settings) for f in files))
 
 
 def own_sentences() -> LabelledTexts:

@@ -11,7 +11,7 @@ from scipy.stats import bootstrap
 from emotion_udf.classifier.classifier import Classifier
 from emotion_udf.classifier.configuration import Configuration
 from emotion_udf.emotions import EMOTIONS
-from emotion_udf.training.calibrate import expected_calibration_error, with_temperature
+from emotion_udf.training.calibrate import expected_calibration_error, log_of, with_temperature
 from emotion_udf.training.data import LabelledTexts
 
 _FIGURES = ("accuracy", "loss", "macro_f1", "weighted_f1")
@@ -49,8 +49,7 @@ class Predictions:
     @property
     def losses(self) -> NDArray[np.float64]:
         """Cross-entropy of each sentence, in nats, (N,)."""
-        of_the_right_one = self.probabilities[np.arange(len(self.labels)), self.labels].astype(np.float64)
-        return -np.log(np.maximum(of_the_right_one, np.finfo(np.float32).tiny))
+        return -log_of(self.probabilities[np.arange(len(self.labels)), self.labels])
 
 
 class Interval(BaseModel):
@@ -148,7 +147,7 @@ def metrics_of(predictions: Predictions, configuration: Configuration, fitted: f
     confident = probabilities.max(axis=1) >= np.float32(min_confidence)
     read = np.minimum(predictions.token_counts, configuration.max_position_embeddings)
     confusion = _confusion(labels, predicted)
-    hits, support, given = confusion.diagonal(), confusion.sum(axis=1), confusion.sum(axis=0)
+    hits, support, given, f1 = confusion.diagonal(), confusion.sum(axis=1), confusion.sum(axis=0), _f1(confusion)
     return Metrics(
         sentences=len(labels),
         **dict(zip(_FIGURES, _figures(labels, predicted, predictions.losses), strict=True)),
@@ -157,7 +156,7 @@ def metrics_of(predictions: Predictions, configuration: Configuration, fitted: f
             emotion: EmotionFigures(
                 precision=hits[i] / max(1, given[i]),
                 recall=hits[i] / max(1, support[i]),
-                f1=_f1(confusion)[i],
+                f1=f1[i],
                 support=support[i],
             )
             for i, emotion in enumerate(EMOTIONS)

@@ -15,7 +15,7 @@ from emotion_udf.emotions import EMOTIONS
 from emotion_udf.settings import ObjectiveSettings, OptimiserSettings
 from emotion_udf.training.batches import Encoded, batches_by_length, encode, shuffled_batches, with_noise
 from emotion_udf.training.checkpoint import Checkpoint
-from emotion_udf.training.data import Splits, own_sentences
+from emotion_udf.training.data import LabelledTexts, Splits, own_sentences
 from emotion_udf.training.learner import Learner
 from emotion_udf.training.precision import choose_precision
 
@@ -118,9 +118,8 @@ def fine_tune(
     on = torch.device(device)
     network.to(on)
     precision = choose_precision(settings.precision, on)
-    sentences = splits.train
-    for _ in range(objective.own_sentences):
-        sentences += own_sentences()
+    own = own_sentences().without({*splits.validation.texts, *splits.test.texts})
+    sentences = splits.train + LabelledTexts(own.texts * objective.own_sentences, own.labels * objective.own_sentences)
     steps = settings.epochs * -(-len(sentences) // settings.batch_size)
     learner = Learner(network, settings, steps, precision)
     targets = soft_targets(sentences.labels, objective, teachers).to(on)

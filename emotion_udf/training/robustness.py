@@ -2,11 +2,12 @@
 
 import random
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from emotion_udf.classifier.classifier import Classifier
 from emotion_udf.training.data import LabelledTexts
-from emotion_udf.training.evaluate import predict
 from emotion_udf.training.noise import KINDS, Rewrite, rewrite
 
 _SEED = 42
@@ -28,18 +29,23 @@ class Robustness(BaseModel):
 
 def measure_robustness(classifier: Classifier, labelled: LabelledTexts) -> dict[str, Robustness]:
     """Rewrite the sentences in each way of `noise`, and in several at once (`mixed`), and label them again."""
-    before = predict(classifier, labelled).probabilities.argmax(axis=1)
+    labels, before = np.asarray(labelled.labels), _labels_given(classifier, labelled)
     found = {}
     for name, kind in {**KINDS, "mixed": rewrite}.items():
         rewritten = _rewritten(labelled, kind)
-        after = predict(classifier, rewritten)
+        after = _labels_given(classifier, rewritten)
         changed = sum(new != old for new, old in zip(rewritten.texts, labelled.texts, strict=True))
         found[name] = Robustness(
             changed=changed / len(labelled),
-            accuracy=float(after.right.mean()),
-            kept=float((after.probabilities.argmax(axis=1) == before).mean()),
+            accuracy=float((after == labels).mean()),
+            kept=float((after == before).mean()),
         )
     return found
+
+
+def _labels_given(classifier: Classifier, labelled: LabelledTexts) -> NDArray[np.intp]:
+    given: NDArray[np.intp] = classifier.score(labelled.texts).probabilities.argmax(axis=1)
+    return given
 
 
 def _rewritten(labelled: LabelledTexts, kind: Rewrite) -> LabelledTexts:

@@ -127,9 +127,10 @@ def _calibrate(
     """Fold a temperature into the network, and choose the threshold of `is_confident`."""
     encoded = encode(validation, tokenizer)
     labels = np.asarray(encoded.labels)
-    temperature = fit_temperature(logits_of(network, encoded).numpy(), labels)
+    logits = logits_of(network, encoded)
+    temperature = fit_temperature(logits.numpy(), labels)
     fold_in(network, temperature)
-    probabilities = logits_of(network, encoded).softmax(dim=1).numpy()
+    probabilities = (logits / temperature).softmax(dim=1).numpy()
     return {"temperature": temperature, "min_confidence": lowest_confidence(probabilities, labels, accuracy)}
 
 
