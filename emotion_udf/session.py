@@ -19,8 +19,8 @@ REQUIRED: Final = {
     "spark.sql.files.ignoreMissingFiles": "false",
     # A worker's traceback must not print its local variables: messages are among them.
     "spark.sql.execution.pyspark.udf.tracebackWithLocals.enabled": "false",
-    # Rows of one Arrow batch: enough for a window of the classifier, small enough to bound memory.
-    "spark.sql.execution.arrow.maxRecordsPerBatch": "10000",
+    # Rows of one Arrow batch: a worker reads some of them while it scores the window before.
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "2500",
     # Only names in the data decide column types, not how a partition folder's value looks.
     "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
 }

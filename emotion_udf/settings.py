@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from emotion_udf.classifier.artifact import BUNDLED, ArtifactSource
-from emotion_udf.classifier.device import Device
+from emotion_udf.classifier.device import Device, Precision
 
 
 class _Section(BaseModel):
@@ -81,7 +81,14 @@ class ClassifierSettings(_Section):
         default=None, description="the model's labels in its order, where its configuration only says LABEL_0 … LABEL_5"
     )
     device: Device = Field(default="auto", description="auto, cpu or cuda")
-    token_budget: int = Field(default=4096, ge=1, description="the most tokens in one forward pass")
+    precision: Precision = Field(
+        default="auto",
+        description="what the network computes in: fp32, bf16, fp16 (GPU), or auto, the fastest that the device has; "
+        "where its labels are not those of fp32, fp32 is used",
+    )
+    token_budget: int | None = Field(
+        default=None, ge=1, description="the most tokens in one forward pass; by default what suits the device"
+    )
     window_rows: int = Field(default=10_000, ge=1, description="rows a worker gathers before it cuts batches by length")
     rows_per_task: int = Field(default=20_000, ge=1, description="distinct texts of one Spark task, about")
 
@@ -89,6 +96,19 @@ class ClassifierSettings(_Section):
     def source(self) -> ArtifactSource:
         """Where the model folder is found."""
         return ArtifactSource(self.model, self.revision, tuple(self.labels) if self.labels else None)
+
+
+Reuse = Literal["off", "night", "history"]
+
+
+class ScoreSettings(_Section):
+    """What is not scored again."""
+
+    reuse: Reuse = Field(
+        default="history",
+        description="off scores every message, night a text once a run, history only texts that no earlier run has "
+        "scored with this model; it keeps their scores in text_scores, by a hash of the text",
+    )
 
 
 class LabelSettings(_Section):
@@ -122,6 +142,7 @@ class NightSettings(_Section):
     input: InputSettings
     window: WindowSettings = WindowSettings()
     classifier: ClassifierSettings = ClassifierSettings()
+    scores: ScoreSettings = ScoreSettings()
     labels: LabelSettings = LabelSettings()
     warehouse: WarehouseSettings
     gate: GateSettings = GateSettings()
@@ -170,9 +191,6 @@ class DataSettings(_Section):
     revision: str | None = Field(default=None, description="the branch, tag or commit of a Hub id")
     text: str = Field(default="text", description="the column of Parquet files that holds the sentence")
     label: str = Field(default="label", description="the column that holds the emotion, by name or by number")
-
-
-Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
 
 class OptimiserSettings(_Section):

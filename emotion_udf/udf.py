@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +15,7 @@ from pyspark.sql.pandas.functions import pandas_udf
 from pyspark.sql.types import BooleanType, FloatType, IntegerType, StringType, StructField, StructType
 
 from emotion_udf.classifier.artifact import Artifact, ArtifactSource, open_artifact
-from emotion_udf.classifier.device import Device
+from emotion_udf.classifier.device import Device, Precision
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.errors import ModelError
 
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
     from pyspark.sql.udf import UserDefinedFunction
 
-    from emotion_udf.classifier.classifier import Classifier
+    from emotion_udf.classifier.classifier import Classifier, Scores
     from emotion_udf.settings import ClassifierSettings
 
 SCORE_TYPE = StructType(
@@ -30,9 +33,13 @@ SCORE_TYPE = StructType(
         *(StructField(emotion, FloatType()) for emotion in EMOTIONS),
         StructField("token_count", IntegerType()),
         StructField("is_truncated", BooleanType()),
+        StructField("engine", StringType()),
     ]
 )
 """What the UDF returns for a text; every field is null for a null text."""
+
+# A window of long reviews closes early: its tokens are held in memory, some 100 bytes each.
+_WINDOW_CHARS = 8_000_000
 
 
 @dataclass(frozen=True)
@@ -43,14 +50,16 @@ class WorkerSpec:
         source: Where the worker finds the model folder.
         fingerprint: What that folder must hold, as the driver saw it.
         device: `auto`, `cpu` or `cuda`.
-        token_budget: The most tokens in one forward pass.
+        precision: `auto`, `fp32`, `bf16` or `fp16`.
+        token_budget: The most tokens in one forward pass; None for what suits the device.
         window_rows: Rows to gather before batches are cut by length, over the borders of Arrow batches.
     """
 
     source: ArtifactSource
     fingerprint: str
     device: Device
-    token_budget: int
+    precision: Precision
+    token_budget: int | None
     window_rows: int
 
 
@@ -58,8 +67,8 @@ def make_emotion_udf(settings: ClassifierSettings | None = None) -> UserDefinedF
     """Make a pandas UDF (Iterator[Series] -> Iterator[DataFrame]) that labels texts with an emotion.
 
     It takes a string column and returns a struct of `SCORE_TYPE`: emotion, confidence, the six probabilities, the
-    token count and whether the text was cut. A null text gives nulls. It is marked nondeterministic so that Spark
-    evaluates it once where a plan filters on its result.
+    token count, whether the text was cut, and what scored it. A null text gives nulls. It is marked nondeterministic
+    so that Spark evaluates it once where a plan filters on its result.
 
     Args:
         settings: The classifier to use; the bundled one by default.
@@ -79,6 +88,7 @@ def udf_of(artifact: Artifact, settings: ClassifierSettings) -> UserDefinedFunct
         source=settings.source,
         fingerprint=artifact.fingerprint,
         device=settings.device,
+        precision=settings.precision,
         token_budget=settings.token_budget,
         window_rows=settings.window_rows,
     )
@@ -101,41 +111,59 @@ def register_emotion_udf(
 
 def score_batches(batches: Iterator[pd.Series], spec: WorkerSpec) -> Iterator[pd.DataFrame]:
     """Score a stream of Arrow batches window by window; as many rows come out as go in, in their order."""
-    # Made at the first row: a task without rows loads no model.
-    for window in windows(batches, spec.window_rows):
-        yield score_window(window, _classifier_for(spec))
+    windowed = windows(batches, spec.window_rows)
+    first = next(windowed, None)
+    if first is None:  # a task without rows loads no model
+        return
+    classifier = _classifier_for(spec)
+    scored: deque[pd.Series] = deque()
+
+    def texts() -> Iterator[list[str]]:
+        for window in chain([first], windowed):
+            scored.append(window)
+            yield window[window.notna()].tolist()
+
+    for scores in classifier.score_windows(texts()):
+        yield to_frame(scored.popleft(), scores, classifier.engine_name)
 
 
 def windows(batches: Iterator[pd.Series], window_rows: int) -> Iterator[pd.Series]:
-    """Join small batches until at least `window_rows` rows are together; the last window may be smaller."""
+    """Join small batches until `window_rows` rows or `_WINDOW_CHARS` are together; the last window may be smaller."""
     waiting: list[pd.Series] = []
-    rows = 0
+    rows = chars = 0
     for batch in batches:
         waiting.append(batch)
         rows += len(batch)
-        if rows >= window_rows:
+        chars += int(batch.str.len().sum())
+        if rows >= window_rows or chars >= _WINDOW_CHARS:
             yield pd.concat(waiting, ignore_index=True)
-            waiting, rows = [], 0
+            waiting, rows, chars = [], 0, 0
     if rows:
         yield pd.concat(waiting, ignore_index=True)
 
 
-def score_window(texts: pd.Series, classifier: Classifier) -> pd.DataFrame:
-    """Return one row of `SCORE_TYPE` for each text; nulls where the text is null."""
+def to_frame(texts: pd.Series, scores: Scores, engine: str) -> pd.DataFrame:
+    """Return one row of `SCORE_TYPE` for each text; nulls where the text is null.
+
+    Args:
+        texts: The window that was scored.
+        scores: Of its texts that are not null, in their order.
+        engine: What scored them.
+    """
     present = texts.notna().to_numpy()
-    scores = classifier.score(texts[present].tolist())
     columns: dict[str, object] = {
         "emotion": np.array(EMOTIONS, dtype=object)[scores.probabilities.argmax(axis=1)],
         "confidence": scores.probabilities.max(axis=1, initial=0.0),
         **{emotion: scores.probabilities[:, i] for i, emotion in enumerate(EMOTIONS)},
         "token_count": pd.array(scores.token_counts, dtype="Int32"),
         "is_truncated": pd.array(scores.is_truncated, dtype="boolean"),
+        "engine": np.full(len(scores.token_counts), engine, dtype=object),
     }
     scored = pd.DataFrame(columns, index=texts.index[present])
     return scored if present.all() else scored.reindex(texts.index)
 
 
-_held: dict[tuple[str, str, tuple[str, ...]], Classifier] = {}
+_held: dict[tuple[object, ...], Classifier] = {}
 """The classifier of this Python worker. Spark ends idle workers after a minute, so expect it to be loaded anew."""
 
 
@@ -144,7 +172,7 @@ def _classifier_for(spec: WorkerSpec) -> Classifier:
     from emotion_udf.classifier.classifier import load_classifier  # torch is loaded in workers only
 
     gpus = _assigned_gpus()
-    key = (spec.fingerprint, spec.device, gpus)
+    key = (spec.fingerprint, spec.device, spec.precision, spec.token_budget, gpus)
     if key not in _held:
         artifact = open_artifact(spec.source)
         if artifact.fingerprint != spec.fingerprint:
@@ -152,11 +180,11 @@ def _classifier_for(spec: WorkerSpec) -> Classifier:
                 f"expected the model {spec.fingerprint} that the driver opened, found {artifact.fingerprint} in "
                 f"{artifact.folder} on this worker; give every node the same model folder"
             )
+        # Spark tells a worker how many threads its task has; the tokenizer would take one for every core.
+        os.environ.setdefault("RAYON_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", ""))
         _held.clear()  # one model a worker: memory stays bounded when the night changes models
-        _held[key] = load_classifier(artifact, spec.device, spec.token_budget, gpus)
-    classifier = _held[key]
-    classifier.token_budget = spec.token_budget
-    return classifier
+        _held[key] = load_classifier(artifact, spec.device, spec.token_budget, gpus, spec.precision)
+    return _held[key]
 
 
 def _assigned_gpus() -> tuple[str, ...]:

@@ -6,7 +6,9 @@ python jobs/evaluate_classifier.py --model bundled --data ../shared/data/emotion
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
+from emotion_udf.classifier.device import Precision
 from emotion_udf.command_line import JobParser, exit_code_of, parse
 from emotion_udf.settings import ClassifierSettings, DataSettings
 
@@ -23,6 +25,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--model", default="bundled", metavar="MODEL", help=model["model"].description)
     parser.add_argument("--revision", metavar="COMMIT", help=model["revision"].description)
     parser.add_argument("--labels", type=_names, metavar="NAME,NAME,…", help=model["labels"].description)
+    parser.add_argument(
+        "--precision",
+        default="fp32",
+        choices=get_args(Precision),
+        help="what the network computes in; fp32, the reference, by default",
+    )
     parser.add_argument("--data", required=True, metavar="FOLDER", help=data["source"].description)
     parser.add_argument("--data-revision", metavar="REVISION", help=data["revision"].description)
     parser.add_argument("--text-column", default="text", metavar="COLUMN", help=data["text"].description)
@@ -45,7 +53,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from emotion_udf.training.assess import assess, parse_floors
 
         metrics = assess(
-            ClassifierSettings(model=options.model, revision=options.revision, labels=options.labels),
+            ClassifierSettings(
+                model=options.model,
+                revision=options.revision,
+                labels=options.labels,
+                precision=options.precision,
+            ),
             DataSettings(
                 source=options.data,
                 revision=options.data_revision,

@@ -1,21 +1,32 @@
 """Texts -> six probabilities each, in the order the texts came."""
 
+import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from emotion_udf.classifier.artifact import TOKENIZER, Artifact
 from emotion_udf.classifier.batching import cut_by_token_budget
-from emotion_udf.classifier.device import Device, choose_device
+from emotion_udf.classifier.device import Device, Precision, choose_device
 from emotion_udf.classifier.engine import Engine, TorchEngine
-from emotion_udf.classifier.tokenizer import MessageTokenizer
+from emotion_udf.classifier.memory import is_out_of_memory
+from emotion_udf.classifier.parity import compare_on_probes
+from emotion_udf.classifier.precision import choose_precision, name_of
+from emotion_udf.classifier.tokenizer import MessageTokenizer, Tokens
 from emotion_udf.emotions import EMOTIONS
+from emotion_udf.errors import DeviceError
 
-DEFAULT_TOKEN_BUDGET = 4096
+log = logging.getLogger(__name__)
+
+# A CPU works from its caches, a GPU wants to be filled.
+_TOKEN_BUDGETS: Final = {"cpu": 4_096, "cuda": 65_536}
 
 
 @dataclass(frozen=True)
@@ -35,7 +46,7 @@ class Scores:
 
 @dataclass
 class PhaseSeconds:
-    """Wall-clock seconds spent in each phase since the classifier was loaded."""
+    """Wall-clock seconds spent in each phase since the classifier was loaded; the first runs beside the others."""
 
     tokenize: float = 0.0
     batch: float = 0.0
@@ -50,54 +61,139 @@ class Classifier:
         artifact: The model folder behind it.
         tokenizer: Texts -> token ids.
         engine: Token ids -> probabilities.
-        token_budget: The most tokens in one forward pass.
+        token_budget: The most tokens in one forward pass; it shrinks when memory runs out, and stays so.
+        engine_name: What scores, and why nothing faster does, if something faster was tried.
     """
 
     artifact: Artifact
     tokenizer: MessageTokenizer
     engine: Engine
-    token_budget: int = DEFAULT_TOKEN_BUDGET
+    token_budget: int = _TOKEN_BUDGETS["cpu"]
+    engine_name: str = ""
     seconds: PhaseSeconds = field(default_factory=PhaseSeconds)
 
+    def __post_init__(self) -> None:
+        self.engine_name = self.engine_name or self.engine.name
+
     def score(self, texts: Sequence[str]) -> Scores:
-        """Score `texts`; the same text gets the same probabilities within 1e-5 in any company.
+        """Score `texts`; the same text gets the same probabilities within 1e-5 in any company (in fp32).
 
         Args:
             texts: N texts, any lengths; more at once means fuller batches.
         """
+        return self._forward(self._encode(texts))
+
+    def score_windows(self, windows: Iterable[Sequence[str]]) -> Iterator[Scores]:
+        """Score windows of texts one after the other; the next one is tokenised while one is in the engine.
+
+        The input is read one window ahead, by the thread that reads the output.
+        """
+        with ThreadPoolExecutor(1, "tokenizer") as ahead:
+            waiting: Future[Tokens] | None = None
+            for texts in windows:
+                coming = ahead.submit(self._encode, texts)
+                if waiting:
+                    yield self._forward(waiting.result())
+                waiting = coming
+            if waiting:
+                yield self._forward(waiting.result())
+
+    def _encode(self, texts: Sequence[str]) -> Tokens:
         started = time.perf_counter()
         tokens = self.tokenizer.encode(texts)
-        tokenized = time.perf_counter()
-        groups = cut_by_token_budget([len(ids) for ids in tokens.token_ids], self.token_budget)
-        batched = time.perf_counter()
-        probabilities = np.empty((len(texts), len(EMOTIONS)), dtype=np.float32)
-        for rows in groups:
-            probabilities[rows] = self.engine.probabilities([tokens.token_ids[row] for row in rows])
-        self.seconds.tokenize += tokenized - started
-        self.seconds.batch += batched - tokenized
-        self.seconds.forward += time.perf_counter() - batched
+        self.seconds.tokenize += time.perf_counter() - started
+        return tokens
+
+    def _forward(self, tokens: Tokens) -> Scores:
+        started = time.perf_counter()
+        probabilities = np.empty((len(tokens.token_ids), len(EMOTIONS)), dtype=np.float32)
+        order, batches = self._probabilities(tokens.token_ids)
+        if batches:
+            # Fetched at the end: a GPU works on one batch while the next is packed.
+            probabilities[order] = torch.cat(batches).cpu().numpy()
+        self.seconds.forward += time.perf_counter() - started
         counts = np.asarray(tokens.token_counts, dtype=np.int32)
         return Scores(probabilities, counts, counts > self.artifact.max_tokens)
+
+    def _probabilities(self, token_ids: Sequence[Sequence[int]]) -> tuple[NDArray[np.intp], list[Tensor]]:
+        """Return the order in which rows were scored, and their probabilities in that order."""
+        groups = self._cut(token_ids, np.arange(len(token_ids)))
+        order: list[NDArray[np.intp]] = []
+        batches: list[Tensor] = []
+        while groups:
+            rows = groups.pop(0)
+            try:
+                batches.append(self.engine.probabilities([token_ids[row] for row in rows]))
+                order.append(rows)
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+                self._shrink(sum(len(token_ids[row]) for row in rows), len(rows), error)
+                groups = self._cut(token_ids, np.concatenate([rows, *groups]))
+        return np.concatenate(order) if order else np.empty(0, dtype=np.intp), batches
+
+    def _cut(self, token_ids: Sequence[Sequence[int]], rows: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+        started = time.perf_counter()
+        groups = cut_by_token_budget([len(token_ids[row]) for row in rows], self.token_budget)
+        self.seconds.batch += time.perf_counter() - started
+        return [rows[group] for group in groups]
+
+    def _shrink(self, tokens: int, rows: int, error: Exception) -> None:
+        """Halve the token budget for good, after a batch that did not fit into memory.
+
+        Raises:
+            DeviceError: The batch was a single text.
+        """
+        if rows == 1:
+            raise DeviceError(
+                f"expected memory for one text of {tokens} tokens ({self.engine_name}), found too little; "
+                "give the worker more memory, or run fewer tasks side by side"
+            ) from error
+        # The batch can be smaller than the budget: halving must make it smaller.
+        self.token_budget = max(1, min(tokens, self.token_budget) // 2)
+        log.warning("out of memory with a batch of %d tokens; from now on at most %d", tokens, self.token_budget)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
 
 
 def load_classifier(
     artifact: Artifact,
     device: Device = "auto",
-    token_budget: int = DEFAULT_TOKEN_BUDGET,
+    token_budget: int | None = None,
     assigned_gpus: Sequence[str] = (),
+    precision: Precision = "fp32",
 ) -> Classifier:
     """Load the model of `artifact` onto a device.
+
+    A precision other than fp32 is compared with fp32 on the probe sentences first, and not used when labels change.
 
     Args:
         artifact: A checked model folder.
         device: `auto`, `cpu` or `cuda`.
-        token_budget: The most tokens in one forward pass.
+        token_budget: The most tokens in one forward pass; by default what suits the device.
         assigned_gpus: The GPU addresses that Spark gave this task.
+        precision: `fp32` is the reference; `auto` is the fastest that the device computes in.
 
     Raises:
-        DeviceError: A GPU is asked for and there is none.
+        DeviceError: A GPU is asked for and there is none, or fp16 without one.
         ModelError: The weights cannot be read.
     """
-    chosen = choose_device(device, torch.cuda.device_count(), assigned_gpus)
+    chosen = torch.device(choose_device(device, torch.cuda.device_count(), assigned_gpus))
     tokenizer = MessageTokenizer(artifact.folder / TOKENIZER, artifact.max_tokens)
-    return Classifier(artifact, tokenizer, TorchEngine(artifact, chosen), token_budget)
+    engine, name = _engine(artifact, tokenizer, chosen, choose_precision(precision, chosen))
+    return Classifier(artifact, tokenizer, engine, token_budget or _TOKEN_BUDGETS[chosen.type], name)
+
+
+def _engine(
+    artifact: Artifact, tokenizer: MessageTokenizer, device: torch.device, precision: torch.dtype
+) -> tuple[Engine, str]:
+    """Return the engine to use, and its name with the reason why it is not another one."""
+    engine = TorchEngine(artifact, str(device), precision)
+    if precision is torch.float32:
+        return engine, engine.name
+    reference = TorchEngine(artifact, str(device))
+    parity = compare_on_probes(reference, engine, tokenizer)
+    if parity.holds:
+        return engine, engine.name
+    log.warning("%s is not used: %s", engine.name, parity)
+    return reference, f"{reference.name}, because {name_of(precision)} failed parity ({parity})"

@@ -1,4 +1,4 @@
-"""Which device to score on."""
+"""Which device to score on; the words that settings have for that."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -6,6 +6,7 @@ from typing import Literal
 from emotion_udf.errors import DeviceError
 
 Device = Literal["auto", "cpu", "cuda"]
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
 
 def choose_device(wanted: Device, visible_gpus: int, assigned: Sequence[str] = ()) -> str:

@@ -7,55 +7,18 @@ row, so the last layer computes only that one: an eighth of the work less, and t
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import cast
 
-import numpy as np
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from emotion_udf.classifier.attention import Attend, attend_for
 from emotion_udf.classifier.configuration import Configuration
+from emotion_udf.classifier.packing import Run
 from emotion_udf.emotions import EMOTIONS
 
 # transformers' DistilBERT has it fixed in code, not in config.json.
 LAYER_NORM_EPSILON = 1e-12
-
-
-@dataclass(frozen=True)
-class Run:
-    """`rows` neighbouring rows of `length` tokens each, whose tokens start at `start` of the packed batch."""
-
-    start: int
-    rows: int
-    length: int
-
-    @property
-    def span(self) -> slice:
-        """Where its tokens lie in the packed batch."""
-        return slice(self.start, self.start + self.rows * self.length)
-
-
-def find_runs(lengths: Sequence[int]) -> list[Run]:
-    """Group neighbouring rows of equal length."""
-    runs, start = [], 0
-    for length, group in groupby(lengths):
-        rows = len(list(group))
-        runs.append(Run(start, rows, length))
-        start += rows * length
-    return runs
-
-
-def pack(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor, list[Run]]:
-    """Lay rows of token ids end to end.
-
-    Returns:
-        Token ids (T,), each token's place in its row (T,), and the runs of equal length.
-    """
-    lengths = [len(row) for row in rows]
-    token_ids = torch.from_numpy(np.concatenate([np.asarray(row, dtype=np.int64) for row in rows]))
-    position_ids = torch.cat([torch.arange(length) for length in lengths])
-    return token_ids, position_ids, find_runs(lengths)
 
 
 @dataclass(frozen=True)
@@ -74,72 +37,62 @@ class Dropout:
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention, each row over its own tokens."""
+    """Multi-head self-attention."""
 
-    def __init__(self, dim: int, heads: int, dropout: float) -> None:
+    def __init__(self, dim: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.dropout = dropout
         self.qkv = nn.Linear(dim, 3 * dim)
         self.out = nn.Linear(dim, dim)
 
-    def forward(self, x: Tensor, runs: Sequence[Run]) -> Tensor:
+    def forward(self, x: Tensor, attend: Attend) -> Tensor:
         """Map packed tokens (T, dim) to (T, dim)."""
         q, k, v = self.qkv(x).chunk(3, dim=1)  # each (T, dim)
-        out: Tensor = self.out(torch.cat([self._attend(q[run.span], k[run.span], v[run.span], run) for run in runs]))
-        return out
+        return self._mix(q, k, v, attend=attend)
 
-    def of_first_tokens(self, x: Tensor, first: Tensor, runs: Sequence[Run]) -> Tensor:
+    def of_first_tokens(self, x: Tensor, first: Tensor, attend: Attend) -> Tensor:
         """Map packed tokens (T, dim) to what the first token of each row sees, (B, dim).
 
         Args:
             x: The packed tokens.
             first: (B, dim) the first token of each row.
-            runs: The rows, in order.
+            attend: The attention of this batch.
         """
         dim = x.shape[1]
         q = F.linear(first, self.qkv.weight[:dim], self.qkv.bias[:dim])  # (B, dim)
         k, v = F.linear(x, self.qkv.weight[dim:], self.qkv.bias[dim:]).chunk(2, dim=1)
-        attended, row = [], 0
-        for run in runs:
-            attended.append(self._attend(q[row : row + run.rows], k[run.span], v[run.span], run))
-            row += run.rows
-        out: Tensor = self.out(torch.cat(attended))
-        return out
+        return self._mix(q, k, v, attend=attend)
 
-    def _attend(self, q: Tensor, k: Tensor, v: Tensor, run: Run) -> Tensor:
-        """Attend within the rows of one run, for any number of queries a row: (rows * queries, dim)."""
-        q, k, v = (
-            part.view(run.rows, part.shape[0] // run.rows, self.heads, -1).transpose(1, 2) for part in (q, k, v)
-        )  # each (rows, heads, queries or length, dim / heads)
-        dropout = self.dropout if self.training else 0.0
-        mixed = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout)
-        return mixed.transpose(1, 2).flatten(2).flatten(0, 1)
+    def _mix(self, *qkv: Tensor, attend: Attend) -> Tensor:
+        mixed = attend(*(part.view(len(part), self.heads, -1) for part in qkv))  # (queries, heads, dim / heads)
+        out: Tensor = self.out(mixed.flatten(1))
+        return out
 
 
 class Block(nn.Module):
     """One encoder layer, normalised after each residual sum."""
 
-    def __init__(self, dim: int, heads: int, hidden: int, dropout: Dropout) -> None:
+    def __init__(self, dim: int, heads: int, hidden: int, dropout: float) -> None:
         super().__init__()
-        self.attention = Attention(dim, heads, dropout.attention_dropout)
+        self.attention = Attention(dim, heads)
         self.attention_norm = nn.LayerNorm(dim, eps=LAYER_NORM_EPSILON)
         self.expand = nn.Linear(dim, hidden)
+        self.gelu = nn.GELU()
         self.contract = nn.Linear(hidden, dim)
-        self.dropout = nn.Dropout(dropout.dropout)
+        self.dropout = nn.Dropout(dropout)
         self.output_norm = nn.LayerNorm(dim, eps=LAYER_NORM_EPSILON)
 
-    def forward(self, x: Tensor, runs: Sequence[Run]) -> Tensor:
+    def forward(self, x: Tensor, attend: Attend) -> Tensor:
         """Map packed tokens (T, dim) to (T, dim)."""
-        return self._feed_forward(self.attention_norm(x + self.attention(x, runs)))
+        return self._feed_forward(self.attention_norm(x + self.attention(x, attend)))
 
-    def of_first_tokens(self, x: Tensor, is_first: Tensor, runs: Sequence[Run]) -> Tensor:
+    def of_first_tokens(self, x: Tensor, is_first: Tensor, attend: Attend) -> Tensor:
         """Map packed tokens (T, dim) to the first token of each row, (B, dim): all that the head reads."""
         first = x[is_first]
-        return self._feed_forward(self.attention_norm(first + self.attention.of_first_tokens(x, first, runs)))
+        return self._feed_forward(self.attention_norm(first + self.attention.of_first_tokens(x, first, attend)))
 
     def _feed_forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.output_norm(x + self.dropout(self.contract(F.gelu(self.expand(x)))))
+        out: Tensor = self.output_norm(x + self.dropout(self.contract(self.gelu(self.expand(x)))))
         return out
 
 
@@ -158,7 +111,10 @@ class DistilBert(nn.Module):
         self.positions = nn.Embedding(sizes.max_position_embeddings, dim)
         self.norm = nn.LayerNorm(dim, eps=LAYER_NORM_EPSILON)
         self.dropout = nn.Dropout(dropout.dropout)
-        self.blocks = nn.ModuleList(Block(dim, sizes.n_heads, sizes.hidden_dim, dropout) for _ in range(sizes.n_layers))
+        self.attention_dropout = dropout.attention_dropout
+        self.blocks = nn.ModuleList(
+            Block(dim, sizes.n_heads, sizes.hidden_dim, dropout.dropout) for _ in range(sizes.n_layers)
+        )
         self.pre_classifier = nn.Linear(dim, dim)
         self.head_dropout = nn.Dropout(dropout.seq_classif_dropout)
         self.classifier = nn.Linear(dim, len(EMOTIONS))
@@ -172,10 +128,10 @@ class DistilBert(nn.Module):
             runs: The rows, in order.
         """
         x = self.dropout(self.norm(self.words(token_ids) + self.positions(position_ids)))  # (T, dim)
-        is_first = position_ids == 0
+        attend = attend_for(runs, x, self.attention_dropout if self.training else 0.0)
         for block in self.blocks[:-1]:
-            x = block(x, runs)
+            x = block(x, attend)
         last = cast(Block, self.blocks[-1])
-        x = last.of_first_tokens(x, is_first, runs)  # (B, dim)
+        x = last.of_first_tokens(x, position_ids == 0, attend)  # (B, dim)
         logits: Tensor = self.classifier(self.head_dropout(F.relu(self.pre_classifier(x))))
         return logits

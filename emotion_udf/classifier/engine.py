@@ -3,39 +3,56 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
+from torch import Tensor
 
 from emotion_udf.classifier.artifact import WEIGHTS, Artifact
-from emotion_udf.classifier.distilbert import pack
+from emotion_udf.classifier.packing import pack
+from emotion_udf.classifier.precision import name_of
+from emotion_udf.classifier.prepacked import can_prepack, prepack
 from emotion_udf.classifier.weights import load_distilbert
 
 
 class Engine(Protocol):
     """Runs the model on one batch."""
 
-    def probabilities(self, rows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
-        """Return the probabilities (B, 6) of B rows of token ids; rows of equal length should be neighbours."""
+    @property
+    def name(self) -> str:
+        """What runs, in which precision, on what: recorded with every run."""
+        ...
+
+    def probabilities(self, rows: Sequence[Sequence[int]]) -> Tensor:
+        """Return the probabilities (B, 6) in fp32 of B rows of token ids; rows of equal length should be neighbours.
+
+        They may still be on the device, and may still be in the making there.
+        """
         ...
 
 
 class TorchEngine:
-    """The reference: torch in fp32.
+    """Torch over packed rows. In fp32 it is the reference that other precisions are compared with.
 
     Args:
         artifact: The model to load.
         device: A torch device such as `cpu` or `cuda:0`.
+        precision: Of weights and of what flows between layers; the softmax is in fp32.
     """
 
-    def __init__(self, artifact: Artifact, device: str) -> None:
+    def __init__(self, artifact: Artifact, device: str = "cpu", precision: torch.dtype = torch.float32) -> None:
         self._device = torch.device(device)
-        self._model = load_distilbert(artifact.configuration, artifact.folder / WEIGHTS).to(self._device)
+        self.name = f"torch {name_of(precision)} on {self._device.type}"
+        network = load_distilbert(artifact.configuration, artifact.folder / WEIGHTS)
+        self._network = network.to(self._device, precision)
+        # The reference stays plain: nothing in it but what transformers computes, too.
+        if self._device.type == "cpu" and precision is not torch.float32 and can_prepack(precision):
+            prepack(self._network)
 
     @torch.inference_mode()
-    def probabilities(self, rows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+    def probabilities(self, rows: Sequence[Sequence[int]]) -> Tensor:
         """Return the softmax (B, 6) of the model's logits."""
         token_ids, position_ids, runs = pack(rows)
-        logits = self._model(token_ids.to(self._device), position_ids.to(self._device), runs)
-        probabilities: NDArray[np.float32] = logits.float().softmax(dim=1).cpu().numpy()
-        return probabilities
+        if self._device.type == "cuda":  # from pinned memory the copy does not wait for the batch before it
+            token_ids, position_ids = token_ids.pin_memory(), position_ids.pin_memory()
+        on_device = (ids.to(self._device, non_blocking=True) for ids in (token_ids, position_ids))
+        logits: Tensor = self._network(*on_device, runs)
+        return logits.float().softmax(dim=1)

@@ -65,13 +65,16 @@ def assess(
         raise InputError(f"expected the part {part} in {data.source}, found {', '.join(parts)}; choose with --part")
     labelled = parts[part]
     _refuse_one_emotion(labelled, part, data.source)
-    classifier = load_classifier(artifact, classifier_settings.device, classifier_settings.token_budget)
+    classifier = load_classifier(
+        artifact, classifier_settings.device, classifier_settings.token_budget, precision=classifier_settings.precision
+    )
     classifier.score(labelled.texts[:64])  # the first pass sets up kernels, which would count as slowness
     predictions = predict(classifier, labelled)
     metrics = metrics_of(predictions, artifact.configuration, _fitted(classifier, parts))
     about: dict[str, Any] = {
         "model": classifier_settings.model,
         "model_fingerprint": artifact.fingerprint,
+        "engine": classifier.engine_name,
         "data": data.source,
         "part": part,
         **metrics.model_dump(),

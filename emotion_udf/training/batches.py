@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from emotion_udf.classifier.distilbert import Run, pack
+from emotion_udf.classifier.packing import Run, pack
 from emotion_udf.classifier.tokenizer import MessageTokenizer
 from emotion_udf.training.data import LabelledTexts
 from emotion_udf.training.noise import rewrite

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from emotion_udf.classifier.distilbert import DistilBert
+from emotion_udf.classifier.precision import choose_precision
 from emotion_udf.classifier.tokenizer import MessageTokenizer
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.settings import ObjectiveSettings, OptimiserSettings
@@ -17,7 +18,6 @@ from emotion_udf.training.batches import Encoded, batches_by_length, encode, shu
 from emotion_udf.training.checkpoint import Checkpoint
 from emotion_udf.training.data import LabelledTexts, Splits, own_sentences
 from emotion_udf.training.learner import Learner
-from emotion_udf.training.precision import choose_precision
 
 _EVALUATION_BATCH = 64
 

@@ -4,26 +4,23 @@
 - `neutral.txt`: sentences without a feeling. There is no right label; a useful confidence sets them aside.
 """
 
-from pathlib import Path
-
 import numpy as np
 from pydantic import BaseModel
 
 from emotion_udf.classifier.classifier import Classifier
+from emotion_udf.classifier.parity import PROBES
 from emotion_udf.training.data import LabelledTexts, read_text_file
 from emotion_udf.training.evaluate import predict
-
-_FOLDER = Path(__file__).parent.parent / "probes"
 
 
 def canary() -> LabelledTexts:
     """Return the canary sentences with their emotions."""
-    return read_text_file(_FOLDER / "canary.txt")
+    return read_text_file(PROBES / "canary.txt")
 
 
 def neutral() -> list[str]:
     """Return the sentences without a feeling."""
-    return (_FOLDER / "neutral.txt").read_text(encoding="utf-8").splitlines()
+    return (PROBES / "neutral.txt").read_text(encoding="utf-8").splitlines()
 
 
 class Probes(BaseModel):

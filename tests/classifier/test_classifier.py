@@ -1,5 +1,7 @@
 """The three phases together, with the bundled classifier."""
 
+import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,12 +9,15 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor
 from transformers import pipeline
 
 from emotion_udf.classifier.artifact import BUNDLED_FOLDER, ArtifactSource, open_artifact
 from emotion_udf.classifier.classifier import Classifier, Scores, load_classifier
+from emotion_udf.classifier.engine import Engine
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.errors import DeviceError
 
@@ -94,6 +99,115 @@ def test_each_phase_is_timed() -> None:
     assert vars(classifier.seconds) == {"tokenize": 0, "batch": 0, "forward": 0}
     classifier.score(TEXTS)
     assert all(seconds > 0 for seconds in vars(classifier.seconds).values())
+
+
+def test_windows_are_scored_in_their_order_as_if_alone(bundled: Classifier) -> None:
+    windows = [TEXTS[:5], [], TEXTS[5:6], TEXTS[6:]]
+    scored = list(bundled.score_windows(windows))
+    assert [len(scores.token_counts) for scores in scored] == [5, 0, 1, len(TEXTS) - 6]
+    for window, scores in zip(windows, scored, strict=True):
+        alone = bundled.score(window)
+        np.testing.assert_array_equal(scores.probabilities, alone.probabilities)
+        np.testing.assert_array_equal(scores.token_counts, alone.token_counts)
+
+
+def test_no_windows_have_no_scores(bundled: Classifier) -> None:
+    assert list(bundled.score_windows([])) == []
+
+
+def test_one_window_is_read_ahead_and_no_more(bundled: Classifier) -> None:
+    read: list[int] = []
+
+    def windows() -> Iterator[list[str]]:
+        for number in range(4):
+            read.append(number)
+            yield ["i feel fine"]
+
+    scored = bundled.score_windows(windows())
+    next(scored)
+    assert read == [0, 1]
+    next(scored)
+    assert read == [0, 1, 2]
+
+
+def test_an_input_that_breaks_off_ends_the_scores_with_its_error(bundled: Classifier) -> None:
+    def windows() -> Iterator[list[str]]:
+        yield ["a"]
+        yield ["b"]
+        raise OSError("the connection is gone")
+
+    scored = bundled.score_windows(windows())
+    next(scored)
+    with pytest.raises(OSError, match="the connection is gone"):
+        list(scored)
+
+
+class TightEngine:
+    """The bundled engine with memory for so many tokens at once."""
+
+    name = "tight"
+
+    def __init__(self, engine: Engine, room: int, error: Exception) -> None:
+        self.engine, self.room, self.error = engine, room, error
+        self.tried: list[int] = []
+
+    def probabilities(self, rows: Sequence[Sequence[int]]) -> Tensor:
+        tokens = sum(map(len, rows))
+        self.tried.append(tokens)
+        if tokens > self.room:
+            raise self.error
+        return self.engine.probabilities(rows)
+
+
+NO_MEMORY = [
+    torch.OutOfMemoryError("CUDA out of memory."),
+    RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 3221225472 bytes."),
+]
+
+
+@pytest.mark.parametrize("error", NO_MEMORY)
+def test_a_batch_that_does_not_fit_is_halved_and_no_text_is_lost(
+    bundled: Classifier, scores: Scores, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = TightEngine(bundled.engine, room=150, error=error)
+    tight = replace(bundled, engine=engine, token_budget=4096)
+    with caplog.at_level(logging.WARNING):
+        found = tight.score(TEXTS)
+    np.testing.assert_allclose(found.probabilities, scores.probabilities, atol=1e-5, rtol=0)
+    np.testing.assert_array_equal(found.token_counts, scores.token_counts)
+    assert tight.token_budget <= 150
+    refused = [tokens for tokens in engine.tried if tokens > 150]
+    assert len(caplog.records) == len(refused) <= 3, "one line each time that the budget changes"
+    assert "out of memory with a batch of" in caplog.text
+
+    engine.tried.clear()
+    tight.score(TEXTS)
+    assert max(engine.tried) <= 150, "the worker remembers"
+
+
+def test_down_to_one_text_a_batch(bundled: Classifier, scores: Scores) -> None:
+    longest = int(scores.token_counts.max())
+    tight = replace(bundled, engine=TightEngine(bundled.engine, longest, NO_MEMORY[0]), token_budget=4096)
+    np.testing.assert_allclose(tight.score(TEXTS).probabilities, scores.probabilities, atol=1e-5, rtol=0)
+
+
+def test_one_text_that_does_not_fit_is_an_error(bundled: Classifier) -> None:
+    tight = replace(bundled, engine=TightEngine(bundled.engine, 3, NO_MEMORY[0]))
+    with pytest.raises(DeviceError) as caught:
+        tight.score(["i feel so happy today"])
+    assert str(caught.value).startswith("expected memory for one text of 7 tokens (")
+
+
+def test_another_error_of_the_engine_is_not_a_lack_of_memory(bundled: Classifier) -> None:
+    broken = replace(bundled, engine=TightEngine(bundled.engine, 3, RuntimeError("shapes do not match")))
+    with pytest.raises(RuntimeError, match="shapes do not match"):
+        broken.score(TEXTS)
+    assert broken.token_budget == bundled.token_budget
+
+
+@pytest.mark.parametrize(("asked", "budget"), [(None, 4096), (100, 100)])
+def test_the_token_budget_is_the_devices_unless_asked_for(asked: int | None, budget: int) -> None:
+    assert load_classifier(open_artifact(ArtifactSource()), "cpu", asked).token_budget == budget
 
 
 def test_a_gpu_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,14 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from transformers import DistilBertForSequenceClassification
 
 from emotion_udf.classifier.artifact import ArtifactSource, open_artifact
-from emotion_udf.classifier.distilbert import DistilBert, find_runs, pack
+from emotion_udf.classifier.distilbert import DistilBert
 from emotion_udf.classifier.engine import TorchEngine
+from emotion_udf.classifier.packing import pack
 from emotion_udf.classifier.weights import load_distilbert
 from emotion_udf.errors import ModelError
 
@@ -68,7 +67,7 @@ def test_probabilities_are_the_softmax_of_the_logits(tiny_folder: Path) -> None:
     rows = random_rows(LENGTHS)
     stock = DistilBertForSequenceClassification.from_pretrained(tiny_folder)
     expected = torch.from_numpy(stock_logits(stock, rows)).softmax(dim=1).numpy()
-    probabilities = engine.probabilities(rows)
+    probabilities = engine.probabilities(rows).numpy()
     assert (probabilities.shape, probabilities.dtype) == ((len(rows), 6), np.float32)
     np.testing.assert_allclose(probabilities, expected, atol=1e-5, rtol=0)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
@@ -89,16 +88,6 @@ def test_the_loaded_model_does_not_train(tiny_folder: Path) -> None:
     model = open_tiny(tiny_folder)
     assert not model.training
     assert not any(weight.requires_grad for weight in model.parameters())
-
-
-@given(st.lists(st.integers(1, 5), max_size=40))
-def test_runs_cover_all_rows_in_order(lengths: list[int]) -> None:
-    runs = find_runs(lengths)
-    assert [run.length for run in runs for _ in range(run.rows)] == lengths
-    starts = [0, *np.cumsum([run.rows * run.length for run in runs]).tolist()]
-    assert [run.start for run in runs] == starts[: len(runs)]
-    neighbours = zip(runs, runs[1:], strict=False)  # noqa: RUF007
-    assert all(a.length != b.length for a, b in neighbours)
 
 
 def refuse_to_load(folder: Path) -> str:

@@ -132,7 +132,7 @@ def test_a_worker_loads_its_classifier_once_and_refuses_another_model() -> None:
     from emotion_udf.classifier.artifact import ArtifactSource, open_artifact
     from emotion_udf.udf import WorkerSpec, _classifier_for
 
-    spec = WorkerSpec(ArtifactSource(), open_artifact(ArtifactSource()).fingerprint, "cpu", 4096, 10_000)
+    spec = WorkerSpec(ArtifactSource(), open_artifact(ArtifactSource()).fingerprint, "cpu", "fp32", 4096, 10_000)
 
     assert _classifier_for(spec) is _classifier_for(replace(spec, window_rows=1))
     with pytest.raises(ModelError, match="give every node the same model folder"):

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emotion_udf.classifier.distilbert import Run
+from emotion_udf.classifier.packing import Run
 from emotion_udf.classifier.tokenizer import MessageTokenizer
 from emotion_udf.training.batches import Encoded, batches_by_length, encode, shuffled_batches, with_noise
 from emotion_udf.training.data import LabelledTexts

@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from emotion_udf.classifier.configuration import Configuration
-from emotion_udf.classifier.distilbert import DistilBert, Dropout, pack
+from emotion_udf.classifier.distilbert import DistilBert, Dropout
+from emotion_udf.classifier.packing import pack
 from emotion_udf.classifier.tokenizer import MessageTokenizer
 from emotion_udf.classifier.weights import from_transformers, to_transformers
 from emotion_udf.emotions import EMOTIONS

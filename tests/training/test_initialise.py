@@ -22,7 +22,8 @@ from transformers import (
     RobertaModel,
 )
 
-from emotion_udf.classifier.distilbert import DistilBert, pack
+from emotion_udf.classifier.distilbert import DistilBert
+from emotion_udf.classifier.packing import pack
 from emotion_udf.classifier.weights import to_transformers
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.errors import ModelError, UsageError

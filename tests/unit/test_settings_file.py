@@ -186,7 +186,7 @@ def test_a_malformed_set_is_refused(file: Path, override: str) -> None:
 def test_every_setting_is_listed_once_with_its_default() -> None:
     listed = describe_settings(NightSettings)
     assert len(dict(listed)) == len(listed)
-    assert dict(listed)["classifier.token_budget"] == "the most tokens in one forward pass (default: 4096)"
+    assert dict(listed)["classifier.rows_per_task"] == "distinct texts of one Spark task, about (default: 20000)"
     assert dict(listed)["warehouse.root"] == "the folder of the tables"
     assert dict(listed)["input.columns.text"] == "the message, a string (default: 'text')"
 

@@ -13,7 +13,7 @@ from emotion_udf.classifier.artifact import ArtifactSource, open_artifact
 from emotion_udf.classifier.classifier import Classifier, load_classifier
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.errors import ModelError
-from emotion_udf.udf import SCORE_TYPE, WorkerSpec, score_batches, score_window, windows
+from emotion_udf.udf import SCORE_TYPE, WorkerSpec, score_batches, to_frame, windows
 
 TEXTS = ["i feel so happy today", None, "i am furious", "", "word " * 3000, None, "i was terrified"]
 
@@ -23,9 +23,15 @@ def classifier() -> Classifier:
     return load_classifier(open_artifact(ArtifactSource()), "cpu")
 
 
+def score_window(texts: pd.Series, classifier: Classifier) -> pd.DataFrame:
+    return to_frame(texts, classifier.score(texts.dropna().tolist()), classifier.engine_name)
+
+
 def spec(window_rows: int = 10, token_budget: int = 4096, fingerprint: str | None = None) -> WorkerSpec:
     source = ArtifactSource()
-    return WorkerSpec(source, fingerprint or open_artifact(source).fingerprint, "cpu", token_budget, window_rows)
+    return WorkerSpec(
+        source, fingerprint or open_artifact(source).fingerprint, "cpu", "fp32", token_budget, window_rows
+    )
 
 
 @given(st.lists(st.lists(st.one_of(st.none(), st.text(max_size=3)), max_size=7), max_size=9), st.integers(1, 15))
@@ -92,6 +98,7 @@ def test_columns_have_the_same_types_whatever_the_window_holds(classifier: Class
         **dict.fromkeys(EMOTIONS, "float32"),
         "token_count": "Int32",
         "is_truncated": "boolean",
+        "engine": "object",
     }
 
 
@@ -108,7 +115,7 @@ def test_batches_come_out_in_their_order(classifier: Classifier) -> None:
 
 
 def test_a_task_without_rows_opens_no_model() -> None:
-    nowhere = WorkerSpec(ArtifactSource("no/such/folder"), "0" * 32, "cpu", 10, 10)
+    nowhere = WorkerSpec(ArtifactSource("no/such/folder"), "0" * 32, "cpu", "fp32", 10, 10)
     assert list(score_batches(iter([pd.Series([], dtype=object)]), nowhere)) == []
 
 

@@ -3,9 +3,9 @@ from typing import get_args
 import pytest
 import torch
 
+from emotion_udf.classifier.device import Precision
+from emotion_udf.classifier.precision import choose_precision
 from emotion_udf.errors import DeviceError
-from emotion_udf.settings import Precision
-from emotion_udf.training.precision import choose_precision
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
@@ -29,7 +29,7 @@ def test_fp16_on_a_cpu_is_refused() -> None:
     with pytest.raises(DeviceError) as caught:
         choose_precision("fp16", CPU)
     assert str(caught.value) == (
-        "optimiser.precision = 'fp16' expects a GPU, found a CPU; choose bf16, fp32 or auto"
+        "precision = 'fp16' expects a GPU, found a CPU; choose bf16, fp32 or auto"
     )  # fmt: skip
 
 

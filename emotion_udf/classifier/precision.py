@@ -1,11 +1,11 @@
-"""What the matrix products of training are computed in."""
+"""What matrix products are computed in."""
 
 import torch
 
+from emotion_udf.classifier.device import Precision
 from emotion_udf.errors import DeviceError
-from emotion_udf.settings import Precision
 
-_TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def choose_precision(wanted: Precision, device: torch.device) -> torch.dtype:
@@ -18,10 +18,19 @@ def choose_precision(wanted: Precision, device: torch.device) -> torch.dtype:
         DeviceError: fp16 is wanted on a CPU.
     """
     if wanted == "fp16" and device.type == "cpu":
-        raise DeviceError("optimiser.precision = 'fp16' expects a GPU, found a CPU; choose bf16, fp32 or auto")
+        raise DeviceError("precision = 'fp16' expects a GPU, found a CPU; choose bf16, fp32 or auto")
     if wanted != "auto":
-        return _TYPES[wanted]
+        return TYPES[wanted]
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    return torch.bfloat16 if _cpu_computes_in_bf16() else torch.float32
+
+
+def name_of(dtype: torch.dtype) -> str:
+    """Return the name that settings have for a type."""
+    return next(name for name, kind in TYPES.items() if kind is dtype)
+
+
+def _cpu_computes_in_bf16() -> bool:
     has = torch.cpu.get_capabilities()
-    return torch.bfloat16 if has.get("amx_bf16") or has.get("avx512_bf16") else torch.float32
+    return bool(has.get("amx_bf16") or has.get("avx512_bf16"))

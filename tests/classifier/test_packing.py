@@ -1,0 +1,24 @@
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emotion_udf.classifier.packing import find_runs, pack
+
+
+@given(st.lists(st.integers(1, 5), max_size=40))
+def test_runs_cover_all_rows_in_order(lengths: list[int]) -> None:
+    runs = find_runs(lengths)
+    assert [run.length for run in runs for _ in range(run.rows)] == lengths
+    starts = [0, *np.cumsum([run.rows * run.length for run in runs]).tolist()]
+    assert [run.start for run in runs] == starts[: len(runs)]
+    assert [run.span.stop for run in runs] == starts[1:]
+    neighbours = zip(runs, runs[1:], strict=False)  # noqa: RUF007
+    assert all(a.length != b.length for a, b in neighbours)
+
+
+@given(st.lists(st.lists(st.integers(0, 30_521), min_size=1, max_size=9), min_size=1, max_size=20))
+def test_rows_lie_end_to_end(rows: list[list[int]]) -> None:
+    token_ids, position_ids, runs = pack(rows)
+    assert token_ids.tolist() == [token for row in rows for token in row]
+    assert position_ids.tolist() == [place for row in rows for place in range(len(row))]
+    assert runs == find_runs([len(row) for row in rows])
