@@ -5,16 +5,12 @@ written once cannot change. Nothing is visible in a table before `publish`.
 """
 
 import logging
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from time import perf_counter
 
-import pyarrow.compute as pc
-import pyarrow.dataset as ds
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import StructType
 
 from emotion_udf.classifier.artifact import open_artifact
 from emotion_udf.errors import EmotionUdfError, from_worker
@@ -27,9 +23,8 @@ from emotion_udf.schemas import (
     daily_schema,
     labels_schema,
     quarantine_schema,
-    scores_schema,
 )
-from emotion_udf.session import parallelism
+from emotion_udf.scoring import score_night
 from emotion_udf.settings import InputSettings, NightSettings
 from emotion_udf.steps.aggregate import aggregate
 from emotion_udf.steps.gate import NightCounts, check_night, require
@@ -37,20 +32,16 @@ from emotion_udf.steps.inventory import Inventory
 from emotion_udf.steps.label import label
 from emotion_udf.steps.quarantine import quarantine
 from emotion_udf.steps.read import damaged_file, read_window
-from emotion_udf.steps.score import distinct_texts, score
+from emotion_udf.steps.reuse import each_message_its_own_text
 from emotion_udf.steps.validate import validate
-from emotion_udf.storage import Folder, list_parquet, open_folder
+from emotion_udf.storage import Folder, open_folder
 from emotion_udf.tables.delta import PARTITION, Commit, DeltaWarehouse
 from emotion_udf.tables.runs import append_run
 from emotion_udf.tables.staging import staging_folder
-from emotion_udf.udf import udf_of
+from emotion_udf.tables.written import read_rows, sum_of, write_rows
 from emotion_udf.window import Window
 
 log = logging.getLogger(__name__)
-
-
-# A worker's start costs seconds, so a task is worth it from about so many rows on.
-_LEAST_ROWS_PER_TASK = 1_000
 
 
 def run_night(spark: SparkSession, settings: NightSettings, window: Window) -> Run:
@@ -95,32 +86,32 @@ def _prepare(spark: SparkSession, run: Run, warehouse: DeltaWarehouse, staging: 
         inventory, read = _stage_checked(spark, settings.input, window, staging / "checked")
         refused_files, run.input_files, run.input_bytes = inventory.refused, inventory.files, inventory.size
         counts |= {"rows": read, "files": len(run.input_files), "refused_files": len(refused_files)}
-        checked = _read(spark, staging / "checked", checked_schema(dimensions))
+        checked = read_rows(spark, staging / "checked", checked_schema(dimensions))
         accepted = checked.where(F.size("reasons") == 0)
     with _step(run, "quarantine") as counts:
         refused = quarantine(checked.where(F.size("reasons") > 0), refused_files, window, run_id)
-        counts["rows"] = quarantined = _write(refused, quarantine_at, by_date=True) - len(refused_files)
+        counts["rows"] = quarantined = write_rows(refused, quarantine_at, by_date=True) - len(refused_files)
     with _step(run, "score") as counts:
-        emotion = udf_of(run.artifact, settings.classifier)
-        tasks = scoring_tasks(read - quarantined, parallelism(spark), settings.classifier.rows_per_task)
-        scored = score(distinct_texts(accepted), emotion, tasks)
-        counts["texts"] = distinct = _write(scored, staging / "scores")
-        counts["tasks"] = tasks
+        if settings.scores.reuse == "off":
+            accepted = each_message_its_own_text(accepted)
+        scores = score_night(spark, run, run.artifact, warehouse, staging, accepted, read - quarantined)
+        run.engines = scores.engines
+        counts |= {"texts": scores.fresh, "reused": scores.reused}
     with _step(run, "label") as counts:
-        scores = _read(spark, staging / "scores", scores_schema())
-        labelled = label(accepted, scores, settings, run.artifact, run_id)
-        counts["rows"] = rows = _write(labelled.hint("rebalance", PARTITION), labels_at, by_date=True)
+        labelled = label(accepted, scores.rows, settings, run.artifact, run_id)
+        counts["rows"] = rows = write_rows(labelled.hint("rebalance", PARTITION), labels_at, by_date=True)
     with _step(run, "aggregate") as counts:
-        labels = _read(spark, labels_at, labels_schema(dimensions, settings.warehouse.keep_text))
+        labels = read_rows(spark, labels_at, labels_schema(dimensions, settings.warehouse.keep_text))
         daily = aggregate(labels, dimensions, run_id).repartition(PARTITION)
-        counts["rows"] = _write(daily.sortWithinPartitions(PARTITION, *dimensions), daily_at, by_date=True)
+        counts["rows"] = write_rows(daily.sortWithinPartitions(PARTITION, *dimensions), daily_at, by_date=True)
     with _step(run, "gate") as counts:
         run.counts = NightCounts(
             read=read,
             quarantined=quarantined,
-            distinct_texts=distinct,
+            distinct_texts=scores.fresh + scores.reused,
+            reused_texts=scores.reused,
             labelled=rows,
-            daily_total=_sum(daily_at, "feedback_count"),
+            daily_total=sum_of(daily_at, "feedback_count"),
             files=len(run.input_files) + len(refused_files),
             refused_files=len(refused_files),
         )
@@ -137,7 +128,7 @@ def _stage_checked(
     while True:
         raw = read_window(spark, settings, window, damaged)
         try:
-            return raw.inventory, _write(validate(raw.rows, settings), folder)
+            return raw.inventory, write_rows(validate(raw.rows, settings), folder)
         except Exception as error:
             file = damaged_file(str(error))
             if file is None or file in damaged:
@@ -157,19 +148,6 @@ def _publish(run: Run, warehouse: DeltaWarehouse, since: int) -> None:
     warehouse.publish(tables, Commit(run.run_id, run.window.dates), since)
 
 
-def scoring_tasks(rows: int, cores: int, rows_per_task: int) -> int:
-    """Return how many tasks to score in: whole rounds of all cores, fewer when there is little to do.
-
-    Args:
-        rows: Texts to score, at most.
-        cores: Tasks that run at once.
-        rows_per_task: The most rows that one task should hold.
-    """
-    rounds = max(1, math.ceil(rows / (cores * rows_per_task)))
-    worthwhile = math.ceil(rows / min(rows_per_task, _LEAST_ROWS_PER_TASK))
-    return max(1, min(rounds * cores, worthwhile))
-
-
 @contextmanager
 def _step(run: Run, name: str) -> Iterator[dict[str, int]]:
     """Time a step and log one line for it, with the counts that the step leaves in the yielded dict."""
@@ -182,21 +160,3 @@ def _step(run: Run, name: str) -> Iterator[dict[str, int]]:
         run.seconds[name] = round(perf_counter() - started, 3)
         listed = "".join(f" {key}={value}" for key, value in counts.items())
         log.info("run_id=%s step=%s %s%s seconds=%.2f", run.run_id, name, ended, listed, run.seconds[name])
-
-
-def _write(frame: DataFrame, folder: Folder, by_date: bool = False) -> int:
-    """Write Parquet files and return the rows that their footers count."""
-    writer = frame.write.option("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false")
-    (writer.partitionBy(PARTITION) if by_date else writer).parquet(folder.uri)
-    return sum(file.rows for file in list_parquet(folder))
-
-
-def _read(spark: SparkSession, folder: Folder, schema: StructType) -> DataFrame:
-    """Read what `_write` wrote; a folder without files is a frame without rows."""
-    return spark.read.schema(schema).parquet(folder.uri)
-
-
-def _sum(folder: Folder, column: str) -> int:
-    files = [f"{folder.path}/{file.path}" for file in list_parquet(folder)]
-    values = ds.dataset(files, filesystem=folder.system, format="parquet").to_table([column]) if files else None
-    return int(pc.sum(values[column]).as_py() or 0) if values else 0

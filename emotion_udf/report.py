@@ -34,6 +34,7 @@ def _counts(run: Run) -> Table:
         "labelled": f"{counts.labelled:,}",
         "quarantined": f"{counts.quarantined:,}",
         "distinct texts": f"{counts.distinct_texts:,}",
+        "scored before": f"{counts.reused_texts:,}",
         "seconds": f"{run.total_seconds:.1f}",
         "rows/s": f"{run.rows_per_s:,.0f}",
     }

@@ -53,6 +53,8 @@ class Run:
     artifact: Artifact | None = None
     input_files: list[str] = field(default_factory=list)
     input_bytes: int = 0
+    engines: list[str] = field(default_factory=list)
+    """What scored the texts of this run; none where no text was new."""
     counts: NightCounts = field(default_factory=NightCounts)
     seconds: dict[str, float] = field(default_factory=dict)
     gates: list[GateResult] = field(default_factory=list)
@@ -107,12 +109,14 @@ class Run:
             "rows_read": self.counts.read,
             "rows_quarantined": self.counts.quarantined,
             "distinct_texts": self.counts.distinct_texts,
+            "reused_texts": self.counts.reused_texts,
             "rows_labelled": self.counts.labelled,
             "model": settings.classifier.model,
             "model_revision": settings.classifier.revision,
             "model_fingerprint": self.artifact.fingerprint if self.artifact else None,
             "weights_sha256": self.artifact.weights_sha256 if self.artifact else None,
             "model_card": _card(self.artifact),
+            "engines": self.engines,
             "settings_digest": settings.digest(),
             "versions": _versions(),
             "seconds": self.seconds,

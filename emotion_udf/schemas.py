@@ -26,6 +26,7 @@ LABELS: Final = "emotion_labels"
 DAILY: Final = "emotion_daily"
 QUARANTINE: Final = "quarantine"
 RUNS: Final = "runs"
+TEXT_SCORES: Final = "text_scores"
 
 
 class Reason(StrEnum):
@@ -71,7 +72,7 @@ def checked_schema(dimensions: Sequence[str]) -> StructType:
 
 
 def scores_schema() -> StructType:
-    """A distinct text's scores, staged before anything is derived from them."""
+    """A distinct text's scores, written before anything is derived from them; `engine` is what scored it."""
     return StructType(
         [
             StructField("text_hash", StringType()),
@@ -80,6 +81,19 @@ def scores_schema() -> StructType:
             *(StructField(emotion, FloatType()) for emotion in EMOTIONS),
             StructField("token_count", IntegerType()),
             StructField("is_truncated", BooleanType()),
+            StructField("engine", StringType()),
+        ]
+    )
+
+
+def text_scores_schema() -> StructType:
+    """`text_scores`: a row is one distinct text as one model scored it, for later nights to use again."""
+    return StructType(
+        [
+            *scores_schema(),
+            StructField("event_date", DateType()),
+            StructField("run_id", StringType()),
+            StructField("model_fingerprint", StringType()),
         ]
     )
 
@@ -160,12 +174,14 @@ def runs_schema() -> StructType:
             _required("rows_read", count),
             _required("rows_quarantined", count),
             _required("distinct_texts", count),
+            StructField("reused_texts", count),
             _required("rows_labelled", count),
             _required("model", text),
             StructField("model_revision", text),
             StructField("model_fingerprint", text),
             StructField("weights_sha256", text),
             StructField("model_card", text),
+            StructField("engines", ArrayType(text, containsNull=False)),
             _required("settings_digest", text),
             _required("versions", MapType(text, text, valueContainsNull=False)),
             _required("seconds", MapType(text, DoubleType(), valueContainsNull=False)),

@@ -13,6 +13,8 @@ class NightCounts:
     read: int = 0
     quarantined: int = 0
     distinct_texts: int = 0
+    reused_texts: int = 0
+    """Those of them that an earlier run had scored."""
     labelled: int = 0
     daily_total: int = 0
     """The sum of `feedback_count` over `emotion_daily`."""

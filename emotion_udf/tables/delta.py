@@ -64,7 +64,7 @@ class DeltaWarehouse:
 
     def version(self, table: str) -> int:
         """Return the table's newest version, -1 when there is no such table yet."""
-        found = self._open(table)
+        found = self.open(table)
         return found.version() if found else -1
 
     def publish(self, tables: dict[str, StructType], commit: Commit, since: int) -> None:
@@ -84,7 +84,7 @@ class DeltaWarehouse:
         schemas = {table: Schema.from_json(schema.json()) for table, schema in tables.items()}
         actions = {table: self._add_actions(table, commit) for table in tables}
         for table, schema in schemas.items():
-            self._check_types(table, schema)
+            self.check_types(table, schema)
         first = next(iter(tables))
         for table, schema in schemas.items():
             version = self._commit(table, schema, actions[table], commit, first, since)
@@ -104,7 +104,7 @@ class DeltaWarehouse:
         for _ in range(_ATTEMPTS):
             try:
                 # The order matters: a commit that slips in after the check has a newer version, and ours then fails.
-                target = self._open_or_create(table, schema)
+                target = self.open_or_create(table, schema)
                 self._require_unpublished(first, commit, since)
                 missing = _missing_fields(target, schema)
                 if missing:
@@ -128,7 +128,7 @@ class DeltaWarehouse:
 
     def _require_unpublished(self, table: str, commit: Commit, since: int) -> None:
         """See that no other run has published one of the commit's dates after version `since`."""
-        target = self._open(table)
+        target = self.open(table)
         newer = target.history(target.version() - since) if target and target.version() > since else []
         for entry in newer:
             other = entry.get(_RUN_ID)
@@ -140,20 +140,26 @@ class DeltaWarehouse:
                     "should replace them"
                 )
 
-    def _open(self, table: str) -> DeltaTable | None:
+    def open(self, table: str) -> DeltaTable | None:
+        """Return the table as it is now, None when there is no such table yet."""
         try:
             return DeltaTable(self.folder(table).delta_uri)
         except TableNotFoundError:
             return None
 
-    def _open_or_create(self, table: str, schema: Schema) -> DeltaTable:
+    def open_or_create(self, table: str, schema: Schema, partition: str = PARTITION) -> DeltaTable:
+        """Return the table as it is now, made with these columns when there is none."""
         return DeltaTable.create(
-            self.folder(table).delta_uri, schema, mode="ignore", name=table, partition_by=[PARTITION]
+            self.folder(table).delta_uri, schema, mode="ignore", name=table, partition_by=[partition]
         )
 
-    def _check_types(self, table: str, schema: Schema) -> None:
-        """See that the table, if it is there, can take these columns."""
-        target = self._open(table)
+    def check_types(self, table: str, schema: Schema) -> None:
+        """See that the table, if it is there, can take these columns.
+
+        Raises:
+            UsageError: A column is there with another type.
+        """
+        target = self.open(table)
         present = {field.name: field.type for field in target.schema().fields} if target else {}
         clashes = [f.name for f in schema.fields if f.name in present and present[f.name] != f.type]
         if clashes:
@@ -163,20 +169,27 @@ class DeltaWarehouse:
             )
 
     def _add_actions(self, table: str, commit: Commit) -> list[AddAction | RemoveAction]:
-        """Describe the run's files of a table to Delta, paths relative to the table."""
-        folder = self.data_folder(table, commit.run_id)
-        prefix = folder.path.removeprefix(self.folder(table).path).strip("/")
-        return [
-            AddAction(
-                path=f"{prefix}/{file.path}",
-                size=file.size,
-                partition_values={PARTITION: _partition_of(file, commit)},
-                modification_time=file.modified_ms,
-                data_change=True,
-                stats=file.delta_stats,
-            )
-            for file in list_parquet(folder)
-        ]
+        """Describe the run's files of a table to Delta."""
+        files = list_parquet(self.data_folder(table, commit.run_id))
+        return [add_action(file, f"data/{commit.run_id}", {PARTITION: _partition_of(file, commit)}) for file in files]
+
+
+def add_action(file: ParquetFile, folder: str, partition: dict[str, str | None]) -> AddAction:
+    """Describe a file to Delta.
+
+    Args:
+        file: The file, its path relative to `folder`.
+        folder: Where it lies, relative to the table.
+        partition: The values of the table's partition columns, which the file itself does not hold.
+    """
+    return AddAction(
+        path=f"{folder}/{file.path}",
+        size=file.size,
+        partition_values=partition,
+        modification_time=file.modified_ms,
+        data_change=True,
+        stats=file.delta_stats,
+    )
 
 
 def _missing_fields(target: DeltaTable, schema: Schema) -> list[Field]:

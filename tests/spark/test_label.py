@@ -37,8 +37,8 @@ def label_two(spark: SparkSession, given: NightSettings, model: Artifact | None 
         for name, text, hash_ in (("a", "yay", "h1"), ("b", "yay", "h1"), ("c", "hm", "h2"))
     ]
     scores = [
-        ("h1", "joy", 0.9, 0.02, 0.9, 0.02, 0.02, 0.02, 0.02, 3, False),
-        ("h2", "sadness", 0.4, 0.4, 0.12, 0.12, 0.12, 0.12, 0.12, 3, True),
+        ("h1", "joy", 0.9, 0.02, 0.9, 0.02, 0.02, 0.02, 0.02, 3, False, "torch fp32 on cpu"),
+        ("h2", "sadness", 0.4, 0.4, 0.12, 0.12, 0.12, 0.12, 0.12, 3, True, "torch fp32 on cpu"),
     ]
     return label(
         spark.createDataFrame(accepted, checked_schema(["source"])),

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emotion_udf.pipeline import scoring_tasks
+from emotion_udf.scoring import scoring_tasks
 
 ROWS = st.integers(0, 10**9)
 CORES = st.integers(1, 2_000)

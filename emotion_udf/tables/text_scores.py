@@ -1,0 +1,54 @@
+"""The `text_scores` table: what each model said of each text, so that no later night has to ask it again.
+
+It holds hashes and probabilities, no texts. Its partitions are models: a night reads those of its own, and the scores
+of a model that is no longer used can be deleted in one go.
+"""
+
+from contextlib import suppress
+from typing import Final
+
+import pyarrow as pa
+from deltalake import CommitProperties, Schema
+from deltalake.exceptions import CommitFailedError
+
+from emotion_udf.schemas import TEXT_SCORES, text_scores_schema
+from emotion_udf.storage import list_parquet
+from emotion_udf.tables.delta import DeltaWarehouse, add_action
+
+MODEL: Final = "model_fingerprint"
+# An append conflicts with no other append, so each retry succeeds but for another commit in the same moment.
+_RETRIES: Final = 20
+# Each run adds some small files; so many are joined into larger ones.
+_MANY_FILES: Final = 200
+
+
+def list_scores(warehouse: DeltaWarehouse, fingerprint: str) -> list[str]:
+    """Return the files, by the names that Spark has for them, that hold the scores of a model."""
+    table = warehouse.open(TEXT_SCORES)
+    if table is None:
+        return []
+    folder = warehouse.folder(TEXT_SCORES)
+    files = pa.table(table.get_add_actions(flatten=True)).to_pylist()
+    return [(folder / file["path"]).uri for file in files if file[f"partition.{MODEL}"] == fingerprint]
+
+
+def append_scores(warehouse: DeltaWarehouse, run_id: str, fingerprint: str) -> None:
+    """Add the files that a run has written into its data folder of the table.
+
+    Raises:
+        UsageError: The table has a column of another type.
+    """
+    schema = Schema.from_json(text_scores_schema().json())
+    warehouse.check_types(TEXT_SCORES, schema)
+    files = list_parquet(warehouse.data_folder(TEXT_SCORES, run_id))
+    table = warehouse.open_or_create(TEXT_SCORES, schema, MODEL)
+    table.create_write_transaction(
+        [add_action(file, f"data/{run_id}", {MODEL: fingerprint}) for file in files],
+        mode="append",
+        schema=table.schema(),
+        partition_by=[MODEL],
+        commit_properties=CommitProperties(max_commit_retries=_RETRIES),
+    )
+    if len(list_scores(warehouse, fingerprint)) > _MANY_FILES:
+        with suppress(CommitFailedError):  # another run joins them at this moment
+            table.optimize.compact([(MODEL, "=", fingerprint)])

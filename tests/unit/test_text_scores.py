@@ -1,0 +1,109 @@
+"""What is kept of each text, with Parquet files written as Spark's executors would."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from deltalake import DeltaTable, write_deltalake
+from pyspark.sql.pandas.types import to_arrow_schema
+
+from emotion_udf.emotions import EMOTIONS
+from emotion_udf.errors import UsageError
+from emotion_udf.schemas import TEXT_SCORES, text_scores_schema
+from emotion_udf.storage import open_folder
+from emotion_udf.tables import text_scores
+from emotion_udf.tables.delta import DeltaWarehouse
+from emotion_udf.tables.text_scores import append_scores, list_scores
+
+MODEL, OTHER = "a" * 32, "b" * 32
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> DeltaWarehouse:
+    return DeltaWarehouse(open_folder(str(tmp_path / "warehouse")))
+
+
+def stage(warehouse: DeltaWarehouse, run_id: str, hashes: list[str]) -> None:
+    """Write a run's scores where Spark would: the model is the partition, so the files do not name it."""
+    scores = {"emotion": "joy", "confidence": 0.9, **dict.fromkeys(EMOTIONS, 0.1), "token_count": 3}
+    row = scores | {"is_truncated": False, "engine": "torch fp32 on cpu", "event_date": date(2026, 10, 5)}
+    arrow = to_arrow_schema(text_scores_schema(), timezone="UTC")
+    arrow = arrow.remove(arrow.get_field_index("model_fingerprint"))
+    folder = Path(warehouse.data_folder(TEXT_SCORES, run_id).path)
+    folder.mkdir(parents=True)
+    for number, name in enumerate(hashes):
+        rows = [row | {"text_hash": name, "run_id": run_id}]
+        pq.write_table(pa.Table.from_pylist(rows, schema=arrow), folder / f"part-{number}.parquet")
+
+
+def remember(warehouse: DeltaWarehouse, run_id: str, model: str, *hashes: str) -> None:
+    stage(warehouse, run_id, list(hashes))
+    append_scores(warehouse, run_id, model)
+
+
+def hashes_in(files: list[str]) -> list[str]:
+    tables = [pq.read_table(file.removeprefix("file://"), columns=["text_hash"], partitioning=None) for file in files]
+    return sorted(name for table in tables for name in table["text_hash"].to_pylist())
+
+
+def rows(warehouse: DeltaWarehouse) -> list[tuple[str, str, str]]:
+    table = DeltaTable(warehouse.folder(TEXT_SCORES).delta_uri).to_pyarrow_table()
+    return sorted((row["text_hash"], row["model_fingerprint"], row["run_id"]) for row in table.to_pylist())
+
+
+def test_before_the_first_run_there_are_no_scores(warehouse: DeltaWarehouse) -> None:
+    assert list_scores(warehouse, MODEL) == []
+
+
+def test_a_run_adds_to_what_there_is(warehouse: DeltaWarehouse) -> None:
+    remember(warehouse, "r1", MODEL, "t1", "t2")
+    remember(warehouse, "r2", MODEL, "t3")
+    assert hashes_in(list_scores(warehouse, MODEL)) == ["t1", "t2", "t3"]
+    assert rows(warehouse) == [("t1", MODEL, "r1"), ("t2", MODEL, "r1"), ("t3", MODEL, "r2")]
+
+
+def test_each_model_has_its_own_scores(warehouse: DeltaWarehouse) -> None:
+    remember(warehouse, "r1", MODEL, "t1")
+    remember(warehouse, "r2", OTHER, "t1", "t2")
+    assert hashes_in(list_scores(warehouse, MODEL)) == ["t1"]
+    assert hashes_in(list_scores(warehouse, OTHER)) == ["t1", "t2"]
+    assert list_scores(warehouse, "c" * 32) == []
+
+
+def test_what_is_staged_and_not_yet_added_is_not_read(warehouse: DeltaWarehouse) -> None:
+    remember(warehouse, "r1", MODEL, "t1")
+    stage(warehouse, "r2", ["t2"])
+    assert hashes_in(list_scores(warehouse, MODEL)) == ["t1"]
+
+
+def test_runs_that_add_at_once_all_do(warehouse: DeltaWarehouse) -> None:
+    remember(warehouse, "r0", MODEL, "t0")
+    for number in range(1, 9):
+        stage(warehouse, f"r{number}", [f"t{number}"])
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: append_scores(warehouse, f"r{number}", MODEL), range(1, 9)))
+    assert hashes_in(list_scores(warehouse, MODEL)) == [f"t{number}" for number in range(9)]
+
+
+def test_many_small_files_are_joined_and_other_models_are_left(
+    warehouse: DeltaWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(text_scores, "_MANY_FILES", 3)
+    remember(warehouse, "r1", OTHER, "t1", "t2")
+    remember(warehouse, "r2", MODEL, "t1", "t2")
+    before = list_scores(warehouse, OTHER)
+    remember(warehouse, "r3", MODEL, "t3", "t4")
+    assert len(list_scores(warehouse, MODEL)) < 4
+    assert hashes_in(list_scores(warehouse, MODEL)) == ["t1", "t2", "t3", "t4"]
+    assert list_scores(warehouse, OTHER) == before
+    remember(warehouse, "r4", MODEL, "t5")
+    assert hashes_in(list_scores(warehouse, MODEL)) == ["t1", "t2", "t3", "t4", "t5"]
+
+
+def test_a_table_of_other_types_is_refused(warehouse: DeltaWarehouse) -> None:
+    write_deltalake(warehouse.folder(TEXT_SCORES).delta_uri, pa.table({"text_hash": [1]}))
+    with pytest.raises(UsageError, match="found others for text_hash"):
+        remember(warehouse, "r1", MODEL, "t1")
