@@ -15,7 +15,7 @@ MASTER ?= local[*,4]
 TEACHERS := build/teachers/seed-1 build/teachers/seed-2 build/teachers/seed-3
 DEMO_DAYS := --from 2026-10-05 --to 2026-10-18
 
-.PHONY: help setup demo test check format train base evaluate clean
+.PHONY: help setup demo test check format train base evaluate bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -31,7 +31,7 @@ demo: .venv/.ready ## run the nightly job on a sample of feedback
 	@spark-submit --master '$(MASTER)' jobs/score_feedback.py --config conf/demo.toml $(DEMO_DAYS)
 
 test: .venv/.ready ## run the tests
-	@python -m pytest
+	@python -m pytest --numprocesses 2 --dist loadfile
 
 check: .venv/.ready ## style, types, docstrings, and the direction of imports
 	@ruff check .
@@ -57,6 +57,14 @@ build/teachers/seed-%: | base
 
 evaluate: .venv/.ready ## measure the bundled classifier on test, into build/evaluation
 	@python jobs/evaluate_classifier.py --data $(EMOTION_UDF_DATA)/emotion --out build/evaluation --noise
+
+bench: .venv/.ready .venv-benchmarks/.ready ## compare with the peers on a base-size model, and draw it
+	@mkdir -p build/benchmarks
+	@python -m benchmarks.throughput --rows 1000 --best --out build/benchmarks/throughput.json
+	@python -m benchmarks.pictures build/benchmarks
+
+.venv-benchmarks/.ready: benchmarks/requirements.txt tools/setup_benchmarks.sh
+	@tools/setup_benchmarks.sh
 
 clean: ## remove what the targets made, but for .venv
 	@rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache spark-warehouse

@@ -3,6 +3,7 @@
 import logging
 import math
 from dataclasses import dataclass
+from functools import reduce
 
 from deltalake.exceptions import CommitFailedError
 from pyspark.sql import DataFrame, SparkSession
@@ -68,10 +69,13 @@ def score_night(
     engines = values_of(new, "engine")
     if remember and fresh:
         _remember(run, artifact, warehouse)
-    rows = read_rows(spark, new, scores_schema())
-    if reused:
-        rows = rows.union(read_rows(spark, known, scores_schema()))
-    return NightScores(rows, fresh, reused, engines)
+    if remember and not fresh:
+        new.remove()  # Spark writes a file without rows, which no table would ever list
+    written = [folder for folder, rows in ((new, fresh), (known, reused)) if rows]
+    rows = [read_rows(spark, folder, scores_schema()) for folder in written]
+    return NightScores(
+        reduce(DataFrame.union, rows, spark.createDataFrame([], scores_schema())), fresh, reused, engines
+    )
 
 
 def scoring_tasks(rows: int, cores: int, rows_per_task: int) -> int:

@@ -6,11 +6,12 @@ from functools import cache
 from importlib import import_module
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from emotion_udf.classifier.packing import Run
+from emotion_udf.classifier.packing import Run, row_starts
 
 _HALF = (torch.bfloat16, torch.float16)
 
@@ -87,10 +88,8 @@ def attend_for(runs: Sequence[Run], x: Tensor, dropout: float) -> Attend:
     kernel = _varlen_attention() if x.is_cuda and x.dtype in _HALF and not dropout else None
     if kernel is None:
         return AttendInRuns(runs, dropout)
-    ends = [0]
-    for run in runs:
-        ends += range(ends[-1] + run.length, run.span.stop + 1, run.length)
-    starts = torch.tensor(ends, dtype=torch.int32).to(x.device, non_blocking=True)
+    borders = np.append(row_starts(runs), runs[-1].span.stop).astype(np.int32)
+    starts = torch.from_numpy(borders).to(x.device, non_blocking=True)
     return AttendUnpadded(kernel, starts, max(run.length for run in runs))
 
 

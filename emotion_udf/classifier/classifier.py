@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -81,22 +82,27 @@ class Classifier:
         Args:
             texts: N texts, any lengths; more at once means fuller batches.
         """
-        return self._forward(self._encode(texts))
+        return self._fetch(self._launch(self._encode(texts)))
 
     def score_windows(self, windows: Iterable[Sequence[str]]) -> Iterator[Scores]:
-        """Score windows of texts one after the other; the next one is tokenised while one is in the engine.
+        """Score windows of texts one after the other, each while the next one is tokenised.
 
-        The input is read one window ahead, by the thread that reads the output.
+        A GPU is given a window before the one ahead of it is fetched, so it never waits for what happens in between.
+        The input is read up to two windows ahead of the output, by the thread that reads the output.
         """
+        tokenized: deque[Future[Tokens]] = deque()
+        launched: deque[_Launched] = deque()
         with ThreadPoolExecutor(1, "tokenizer") as ahead:
-            waiting: Future[Tokens] | None = None
             for texts in windows:
-                coming = ahead.submit(self._encode, texts)
-                if waiting:
-                    yield self._forward(waiting.result())
-                waiting = coming
-            if waiting:
-                yield self._forward(waiting.result())
+                tokenized.append(ahead.submit(self._encode, texts))
+                if len(tokenized) > 1:
+                    launched.append(self._launch(tokenized.popleft().result()))
+                if len(launched) > 1:
+                    yield self._fetch(launched.popleft())
+            while tokenized:
+                launched.append(self._launch(tokenized.popleft().result()))
+            while launched:
+                yield self._fetch(launched.popleft())
 
     def _encode(self, texts: Sequence[str]) -> Tokens:
         started = time.perf_counter()
@@ -104,15 +110,22 @@ class Classifier:
         self.seconds.tokenize += time.perf_counter() - started
         return tokens
 
-    def _forward(self, tokens: Tokens) -> Scores:
+    def _launch(self, tokens: Tokens) -> "_Launched":
         started = time.perf_counter()
-        probabilities = np.empty((len(tokens.token_ids), len(EMOTIONS)), dtype=np.float32)
         order, batches = self._probabilities(tokens.token_ids)
-        if batches:
-            # Fetched at the end: a GPU works on one batch while the next is packed.
-            probabilities[order] = torch.cat(batches).cpu().numpy()
+        found = torch.cat(batches) if batches else torch.empty(0, len(EMOTIONS))
+        launched = _Launched(tokens.token_counts, order, found.to("cpu", non_blocking=True), _event_after(found))
         self.seconds.forward += time.perf_counter() - started
-        counts = np.asarray(tokens.token_counts, dtype=np.int32)
+        return launched
+
+    def _fetch(self, launched: "_Launched") -> Scores:
+        started = time.perf_counter()
+        if launched.done:
+            launched.done.synchronize()
+        probabilities = np.empty((len(launched.order), len(EMOTIONS)), dtype=np.float32)
+        probabilities[launched.order] = launched.probabilities.numpy()
+        self.seconds.forward += time.perf_counter() - started
+        counts = np.asarray(launched.token_counts, dtype=np.int32)
         return Scores(probabilities, counts, counts > self.artifact.max_tokens)
 
     def _probabilities(self, token_ids: Sequence[Sequence[int]]) -> tuple[NDArray[np.intp], list[Tensor]]:
@@ -154,6 +167,32 @@ class Classifier:
         log.warning("out of memory with a batch of %d tokens; from now on at most %d", tokens, self.token_budget)
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+
+
+@dataclass(frozen=True)
+class _Launched:
+    """A window in the engine.
+
+    Args:
+        token_counts: Of its N texts.
+        order: (N,) the order in which they were scored.
+        probabilities: (N, 6) in that order, on the CPU; to be read after `done`.
+        done: What a GPU signals when they are there.
+    """
+
+    token_counts: list[int]
+    order: NDArray[np.intp]
+    probabilities: Tensor
+    done: torch.cuda.Event | None
+
+
+def _event_after(work: Tensor) -> torch.cuda.Event | None:
+    """Return what tells the end of all that was launched so far on the device of `work`; None where nothing waits."""
+    if not work.is_cuda:
+        return None
+    event = torch.cuda.Event()  # type: ignore[no-untyped-call]
+    event.record(torch.cuda.current_stream(work.device))
+    return event
 
 
 def load_classifier(

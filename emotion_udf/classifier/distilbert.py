@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from emotion_udf.classifier.attention import Attend, attend_for
 from emotion_udf.classifier.configuration import Configuration
-from emotion_udf.classifier.packing import Run
+from emotion_udf.classifier.packing import Run, row_starts
 from emotion_udf.emotions import EMOTIONS
 
 # transformers' DistilBERT has it fixed in code, not in config.json.
@@ -86,9 +87,15 @@ class Block(nn.Module):
         """Map packed tokens (T, dim) to (T, dim)."""
         return self._feed_forward(self.attention_norm(x + self.attention(x, attend)))
 
-    def of_first_tokens(self, x: Tensor, is_first: Tensor, attend: Attend) -> Tensor:
-        """Map packed tokens (T, dim) to the first token of each row, (B, dim): all that the head reads."""
-        first = x[is_first]
+    def of_first_tokens(self, x: Tensor, starts: Tensor, attend: Attend) -> Tensor:
+        """Map packed tokens (T, dim) to the first token of each row, (B, dim): all that the head reads.
+
+        Args:
+            x: The packed tokens.
+            starts: (B,) where each row starts.
+            attend: The attention of this batch.
+        """
+        first = x.index_select(0, starts)
         return self._feed_forward(self.attention_norm(first + self.attention.of_first_tokens(x, first, attend)))
 
     def _feed_forward(self, x: Tensor) -> Tensor:
@@ -107,8 +114,8 @@ class DistilBert(nn.Module):
     def __init__(self, sizes: Configuration, dropout: Dropout = Dropout()) -> None:
         super().__init__()
         dim = sizes.dim
-        self.words = nn.Embedding(sizes.vocab_size, dim)
-        self.positions = nn.Embedding(sizes.max_position_embeddings, dim)
+        self.words = _embedding(sizes.vocab_size, dim)
+        self.positions = _embedding(sizes.max_position_embeddings, dim)
         self.norm = nn.LayerNorm(dim, eps=LAYER_NORM_EPSILON)
         self.dropout = nn.Dropout(dropout.dropout)
         self.attention_dropout = dropout.attention_dropout
@@ -132,6 +139,13 @@ class DistilBert(nn.Module):
         for block in self.blocks[:-1]:
             x = block(x, attend)
         last = cast(Block, self.blocks[-1])
-        x = last.of_first_tokens(x, position_ids == 0, attend)  # (B, dim)
+        starts = torch.from_numpy(row_starts(runs)).to(x.device, non_blocking=True)
+        x = last.of_first_tokens(x, starts, attend)  # (B, dim)
         logits: Tensor = self.classifier(self.head_dropout(F.relu(self.pre_classifier(x))))
         return logits
+
+
+def _embedding(rows: int, dim: int) -> nn.Embedding:
+    # The same random numbers as `nn.Embedding` draws by itself; but to draw them on the meta device it loads torch's
+    # compiler, which is most of the time of loading a model.
+    return nn.Embedding(rows, dim, _weight=torch.randn(rows, dim))

@@ -6,6 +6,7 @@ from itertools import chain, groupby
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 
@@ -31,6 +32,11 @@ def find_runs(lengths: Sequence[int]) -> list[Run]:
         runs.append(Run(start, rows, length))
         start += rows * length
     return runs
+
+
+def row_starts(runs: Sequence[Run]) -> NDArray[np.int64]:
+    """Return where each of B rows starts in the packed batch, (B,)."""
+    return np.concatenate([np.arange(run.start, run.span.stop, run.length) for run in runs])
 
 
 def pack(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor, list[Run]]:

@@ -57,8 +57,8 @@ def compare(reference: NDArray[np.float32], found: NDArray[np.float32]) -> Parit
 
 
 def compare_on_probes(reference: Engine, engine: Engine, tokenizer: MessageTokenizer) -> Parity:
-    """Compare two engines on the probe sentences: long enough to meet a broken kernel, short enough for every start."""
-    rows = sorted(tokenizer.encode(probe_texts()).token_ids, key=len)
+    """Compare two engines on every other probe sentence: a broken kernel shows, and a worker's start stays short."""
+    rows = sorted(tokenizer.encode(probe_texts()[::2]).token_ids, key=len)
     return compare(_probabilities(reference, rows), _probabilities(engine, rows))
 
 

@@ -42,12 +42,16 @@ class MessageTokenizer:
         self._tokenizer.enable_truncation(max_tokens)
         unknown = getattr(self._tokenizer.model, "unk_token", None)
         self.unknown_id = None if unknown is None else self._tokenizer.token_to_id(unknown)
+        self._max_tokens = max_tokens
         self._special_tokens = self._tokenizer.num_special_tokens_to_add(is_pair=False)
 
     def encode(self, texts: Sequence[str]) -> Tokens:
         """Tokenise `texts` in order; `encode_batch_fast` leaves out the character offsets, which nobody reads."""
         encodings = self._tokenizer.encode_batch_fast(list(texts))
-        return Tokens(
-            [encoding.ids for encoding in encodings],
-            [len(e.ids) + sum(len(rest.ids) - self._special_tokens for rest in e.overflowing) for e in encodings],
-        )
+        token_ids = [encoding.ids for encoding in encodings]  # each `.ids` makes a list, so it is read once
+        counts = [len(ids) for ids in token_ids]
+        for row, kept in enumerate(counts):
+            if kept == self._max_tokens:
+                rest = (len(part.ids) - self._special_tokens for part in encodings[row].overflowing)
+                counts[row] += sum(rest)
+        return Tokens(token_ids, counts)

@@ -115,7 +115,7 @@ def test_no_windows_have_no_scores(bundled: Classifier) -> None:
     assert list(bundled.score_windows([])) == []
 
 
-def test_one_window_is_read_ahead_and_no_more(bundled: Classifier) -> None:
+def test_two_windows_are_read_ahead_and_no_more(bundled: Classifier) -> None:
     read: list[int] = []
 
     def windows() -> Iterator[list[str]]:
@@ -125,15 +125,16 @@ def test_one_window_is_read_ahead_and_no_more(bundled: Classifier) -> None:
 
     scored = bundled.score_windows(windows())
     next(scored)
-    assert read == [0, 1]
-    next(scored)
     assert read == [0, 1, 2]
+    next(scored)
+    assert read == [0, 1, 2, 3]
 
 
 def test_an_input_that_breaks_off_ends_the_scores_with_its_error(bundled: Classifier) -> None:
     def windows() -> Iterator[list[str]]:
         yield ["a"]
         yield ["b"]
+        yield ["c"]
         raise OSError("the connection is gone")
 
     scored = bundled.score_windows(windows())

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emotion_udf.classifier.packing import find_runs, pack
+from emotion_udf.classifier.packing import find_runs, pack, row_starts
 
 
 @given(st.lists(st.integers(1, 5), max_size=40))
@@ -14,6 +14,12 @@ def test_runs_cover_all_rows_in_order(lengths: list[int]) -> None:
     assert [run.span.stop for run in runs] == starts[1:]
     neighbours = zip(runs, runs[1:], strict=False)  # noqa: RUF007
     assert all(a.length != b.length for a, b in neighbours)
+
+
+@given(st.lists(st.lists(st.integers(0, 30_521), min_size=1, max_size=9), min_size=1, max_size=20))
+def test_starts_are_those_of_each_row(rows: list[list[int]]) -> None:
+    lengths = [len(row) for row in rows]
+    assert row_starts(find_runs(lengths)).tolist() == [sum(lengths[:row]) for row in range(len(rows))]
 
 
 @given(st.lists(st.lists(st.integers(0, 30_521), min_size=1, max_size=9), min_size=1, max_size=20))

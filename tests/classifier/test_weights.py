@@ -1,5 +1,8 @@
 """Transformers' weights and ours: the same numbers under other names."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import Tensor
@@ -91,3 +94,14 @@ def test_renaming_copies_no_embedding() -> None:
     theirs = stock()
     ours = from_transformers(theirs, 2)
     assert ours["words.weight"] is theirs["distilbert.embeddings.word_embeddings.weight"]
+
+
+def test_loading_weights_does_not_load_torchs_compiler() -> None:
+    """It takes most of a second, in each worker."""
+    code = (
+        "import sys; from emotion_udf.classifier.artifact import ArtifactSource, open_artifact; "
+        "from emotion_udf.classifier.classifier import load_classifier; "
+        "load_classifier(open_artifact(ArtifactSource()), 'cpu').score(['hello']); "
+        "sys.exit('torch._dynamo' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

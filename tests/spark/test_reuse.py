@@ -66,6 +66,8 @@ def test_a_second_night_over_the_same_texts_scores_none(spark: SparkSession, fee
     assert (rows(feed, LABELS), rows(feed, DAILY)) == (labels, daily)
     assert (first.engines, second.engines) == (["torch fp32 on cpu"], [])
     assert len(rows(feed, TEXT_SCORES)) == 3
+    folders = {folder.name for folder in (feed / "out" / TEXT_SCORES / "data").iterdir()}
+    assert folders == {first.run_id}, "no file that no table lists stays behind"
 
 
 def test_a_later_night_scores_what_is_new_to_it(spark: SparkSession, feed: Path, day: Window) -> None:
