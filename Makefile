@@ -63,7 +63,7 @@ bench: .venv/.ready .venv-benchmarks/.ready ## compare with the peers on a base-
 	@python -m benchmarks.throughput --rows 1000 --best --out build/benchmarks/throughput.json
 	@python -m benchmarks.pictures build/benchmarks
 
-.venv-benchmarks/.ready: benchmarks/requirements.txt tools/setup_benchmarks.sh
+.venv-benchmarks/.ready: benchmarks/requirements.txt constraints.txt tools/setup_benchmarks.sh
 	@tools/setup_benchmarks.sh
 
 clean: ## remove what the targets made, but for .venv

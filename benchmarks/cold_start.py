@@ -115,10 +115,10 @@ def run_job(contender: str, model: str, stamps_file: Path) -> None:
     rows = spark.range(0, 1, 1, 1).selectExpr("concat('i feel rather happy today ', id) AS text")
     scored = rows.select(udf("text").alias("scored")).collect()
     stamp("collected")
-    print(f"{_FIRST_ROW}{scored[0]}", flush=True)  # noqa: T201 - what the benchmark waits for
+    print(f"{_FIRST_ROW}{scored[0]}", flush=True)
     if stamps_file.is_file():
         stamps |= json.loads(stamps_file.read_text(encoding="utf-8"))
-    print(_DETAILS + json.dumps(Details(stamps=stamps, versions=versions())), flush=True)  # noqa: T201
+    print(_DETAILS + json.dumps(Details(stamps=stamps, versions=versions())), flush=True)
     spark.stop()
 
 

@@ -33,8 +33,8 @@ def _counts(run: Run) -> Table:
         "rows read": f"{counts.read:,}",
         "labelled": f"{counts.labelled:,}",
         "quarantined": f"{counts.quarantined:,}",
-        "distinct texts": f"{counts.distinct_texts:,}",
-        "scored before": f"{counts.reused_texts:,}",
+        "texts": f"{counts.distinct_texts:,}",
+        "reused": f"{counts.reused_texts:,}",
         "seconds": f"{run.total_seconds:.1f}",
         "rows/s": f"{run.rows_per_s:,.0f}",
     }

@@ -91,7 +91,7 @@ def run_contender(contender: Contender, request: Request, timeout_s: float) -> O
         ended = _wait(command, environment, stream.fileno(), timeout_s)
     if ended is None:
         return Outcome(Answer(error=f"did not end within {timeout_s:g} seconds"), None, log)
-    said = _read_answer(request.answer) or Answer(error=_last_words(log) or f"ended with exit code {ended}")
+    said = _read_answer(request.answer) or Answer(error=f"ended with exit code {ended}; last words: {_last_words(log)}")
     if "error" in said or "seconds" not in said:
         return Outcome(Answer(error=said.get("error", "said nothing of seconds")), None, log)
     return Outcome(said, said["warmed_up_at"] - started, log)
@@ -122,5 +122,5 @@ def _read_answer(file: Path) -> Answer | None:
 
 
 def _last_words(log: Path) -> str:
-    lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    return next((line.strip() for line in reversed(lines) if line.strip()), "none")

@@ -2,8 +2,8 @@
 
 Ray starts its actors anew for every job, so a warm-up cannot leave them loaded. To compare what the others are
 compared by, a job's seconds count from the moment when all actors have loaded their model; what passed before stands
-in `start_up_s`. With `--best`, an actor takes all rows of its block at once and sorts them by length, and the pipeline computes in bf16 where the
-processor does.
+in `start_up_s`. With `--best`, an actor takes all rows of its block at once and sorts them by length, and the pipeline
+computes in bf16 where the processor does.
 """
 
 import shutil

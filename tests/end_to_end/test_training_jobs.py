@@ -207,7 +207,7 @@ def spoil(folder: Path) -> None:
         ),
         (
             {"optimiser__precision": "fp16"},
-            "optimiser.precision = 'fp16' expects a GPU, found a CPU; choose bf16, fp32 or auto",
+            "precision = 'fp16' expects a GPU, found a CPU; choose bf16, fp32 or auto",
         ),
     ],
 )

@@ -64,7 +64,7 @@ def test_figures_are_those_of_training_and_stand_in_the_file(trained: Trained, o
     )
     written = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
     assert list(written) == [
-        *("model", "model_fingerprint", "data", "part"),
+        *("model", "model_fingerprint", "engine", "data", "part"),
         *Metrics.model_fields,
         *Probes.model_fields,
     ]
