@@ -400,7 +400,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BenchmarkError as error:
         Console(stderr=True).print(f"nights: {error}", markup=False, highlight=False)
         return 2
-    about: dict[str, Any] = {"asked": asdict(asked) | {"model": options.model, "folder": str(options.work)}}
+    # A result says what was asked, not where on a machine its files lay.
+    listed_settings = {name: value for name, value in asdict(asked).items() if name != "folder"}
+    about: dict[str, Any] = {"asked": listed_settings | {"model": options.model}}
     if options.model == "tiny":
         about["note"] = TINY_NOTE
     write_result(options.out, about | results)
