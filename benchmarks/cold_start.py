@@ -12,20 +12,19 @@ the peers' environment has neither this project nor rich.
 import argparse
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
-from benchmarks.machine import ROOT, commit, describe_machine, versions
+from benchmarks.machine import ROOT, versions, write_result
+from benchmarks.processes import end
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -58,7 +57,6 @@ PHASES: Final = {
 
 _FIRST_ROW = "first row: "
 _DETAILS = "details: "
-_PEERS_PYTHON = ROOT / ".venv-benchmarks" / "bin" / "python"
 _UNSET = ("SPARK_HOME", "PYSPARK_SUBMIT_ARGS", "PYTHONHOME", "OMP_NUM_THREADS")
 
 
@@ -273,15 +271,11 @@ def _timed_lines(process: subprocess.Popen[str], timeout_s: float) -> Iterator[t
             end(process)
 
 
-def end(process: subprocess.Popen[Any]) -> None:
-    """End a process that was started as the leader of its session, with all that it started."""
-    with suppress(ProcessLookupError):  # nothing is left of it
-        os.killpg(process.pid, signal.SIGKILL)
-
-
 def python_of(contender: str) -> Path:
     """Return the Python that runs a contender: the peers' own where it is installed."""
-    return _PEERS_PYTHON if contender == PIPELINE and _PEERS_PYTHON.is_file() else Path(sys.executable)
+    from benchmarks.contenders.process import PEERS_PYTHON
+
+    return PEERS_PYTHON if contender == PIPELINE and PEERS_PYTHON.is_file() else Path(sys.executable)
 
 
 def measure(model: str, repeats: int, timeout_s: float) -> dict[str, Starts]:
@@ -333,13 +327,6 @@ def summarise(seconds: Mapping[str, Sequence[float]]) -> dict[str, float]:
         "spark_in_ours": spark / ours,
         "spark_in_pipeline": spark / pipeline,
     }
-
-
-def write_result(out: Path, measured: dict[str, Any]) -> None:
-    """Write what was measured as JSON, with the machine, the versions and the commit."""
-    about: dict[str, Any] = {"machine": describe_machine(), "versions": versions(), "commit": commit()}
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(about | measured, indent=2) + "\n", encoding="utf-8")
 
 
 def table_of(starts: Mapping[str, Starts], summary: Mapping[str, float]) -> "Table":

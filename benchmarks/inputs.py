@@ -76,12 +76,12 @@ def write_rows(data: Path, rows: int, cores: int, folder: Path) -> Rows:
     shutil.rmtree(folder, ignore_errors=True)
     warm_up = min(WARM_UP_ROWS_PER_CORE * cores, messages.num_rows)
     return Rows(
-        timed=_write_parts(messages.slice(0, rows), cores, folder / "timed"),
-        warm_up=_write_parts(messages.slice(messages.num_rows - warm_up), cores, folder / "warm-up"),
+        timed=write_parts(messages.slice(0, rows), cores, folder / "timed"),
+        warm_up=write_parts(messages.slice(messages.num_rows - warm_up), cores, folder / "warm-up"),
     )
 
 
-def _write_parts(messages: pa.Table, parts: int, folder: Path) -> Path:
+def write_parts(messages: pa.Table, parts: int, folder: Path) -> Path:
     """Write neighbouring rows to `parts` files of equal length, but for one row."""
     folder.mkdir(parents=True)
     borders = [messages.num_rows * part // parts for part in range(parts + 1)]

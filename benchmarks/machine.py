@@ -1,12 +1,13 @@
 """Where, with what and of which commit a benchmark was measured. Needs the standard library only."""
 
+import json
 import os
 import platform
 import shutil
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Final, TypedDict
+from typing import Any, Final, TypedDict
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 
@@ -94,6 +95,13 @@ def commit(folder: Path = ROOT) -> str:
     if head is None:
         return "unknown"
     return f"{head}+" if _git(folder, "status", "--porcelain") else head
+
+
+def write_result(out: Path, measured: dict[str, Any]) -> None:
+    """Write what was measured as JSON, with the machine, the versions and the commit."""
+    about: dict[str, Any] = {"machine": describe_machine(), "versions": versions(), "commit": commit()}
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(about | measured, indent=2) + "\n", encoding="utf-8")
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

@@ -11,7 +11,6 @@ repeated  a night in which a share of the messages repeats another's text, with 
 import argparse
 import os
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,10 +26,11 @@ from deltalake import DeltaTable
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.cold_start import end, submit_environment, write_result
-from benchmarks.inputs import BUILD, BenchmarkError, default_data
-from benchmarks.machine import ROOT
-from benchmarks.scaling import TINY_NOTE, model_folder, read_texts, write_files
+from benchmarks.cold_start import submit_environment
+from benchmarks.inputs import BUILD, BenchmarkError, default_data, write_parts
+from benchmarks.machine import ROOT, write_result
+from benchmarks.processes import run_to_end
+from benchmarks.scaling import TINY_NOTE, model_folder, read_texts
 from emotion_udf.schemas import DAILY, RUNS
 from emotion_udf.settings import Reuse
 
@@ -151,7 +151,7 @@ def messages(texts: Sequence[str], day: date, first: int = 0) -> pa.Table:
 
 def write_messages(table: pa.Table, cores: int, folder: Path) -> Path:
     """Write messages as Parquet, in files of at most 100,000 rows, and at least one a core."""
-    return write_files(table, max(cores, -(-table.num_rows // _ROWS_A_FILE)), folder)
+    return write_parts(table, max(cores, -(-table.num_rows // _ROWS_A_FILE)), folder)
 
 
 # ---- a night
@@ -181,27 +181,13 @@ def run_night(asked: Asked, feedback: Path, warehouse: Path, reuse: Reuse, day: 
     log = asked.folder / "night.log"
     started = time.perf_counter()
     with log.open("w", encoding="utf-8") as stream:
-        code = _wait(command, submit_environment(python), stream.fileno(), asked.timeout_s)
+        code = run_to_end(command, submit_environment(python), stream.fileno(), asked.timeout_s)
     wall_s = time.perf_counter() - started
     if code != 0:
         last_words = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-5:])
         ended = f"did not end within {asked.timeout_s:,.0f} s" if code is None else f"ended with exit code {code}"
         raise BenchmarkError(f"a night with reuse = {reuse!r} {ended}; it said:\n{last_words}")
     return last_night(warehouse, reuse, wall_s)
-
-
-def _wait(command: list[str], environment: Mapping[str, str], output: int, timeout_s: float) -> int | None:
-    """Return the exit code, or end the process with all that it started and return None."""
-    process = subprocess.Popen(  # noqa: S603 - commands of this file
-        command, cwd=ROOT, env=environment, stdout=output, stderr=output, start_new_session=True
-    )
-    try:
-        return process.wait(timeout_s)
-    except subprocess.TimeoutExpired:
-        return None
-    finally:
-        end(process)
-        process.wait()
 
 
 def last_night(warehouse: Path, reuse: Reuse, wall_s: float) -> Night:

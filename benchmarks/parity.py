@@ -7,7 +7,6 @@ engine that fails. Ends with exit code 1 when a limit is not kept.
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -21,19 +20,17 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.inputs import BenchmarkError, default_data, find_model
-from benchmarks.machine import commit, describe_machine, versions
+from benchmarks.machine import write_result
 from emotion_udf.classifier.artifact import TOKENIZER, Artifact, ArtifactSource, open_artifact
 from emotion_udf.classifier.classifier import Classifier
 from emotion_udf.classifier.device import choose_device
 from emotion_udf.classifier.engine import Engine, TorchEngine
-from emotion_udf.classifier.parity import compare
+from emotion_udf.classifier.parity import LEAST_EQUAL_LABELS, MOST_CHANGED, compare
 from emotion_udf.classifier.precision import choose_precision
 from emotion_udf.classifier.tokenizer import MessageTokenizer
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.errors import UsageError
 
-LEAST_EQUAL_LABELS: Final = 0.995
-MOST_CHANGED_P99: Final = 0.05
 MOST_POINTS_LOST: Final = 0.2
 WINDOW: Final = 10_000
 
@@ -75,7 +72,7 @@ class Agreement:
     @property
     def holds(self) -> bool:
         """Whether the limits are kept; not if something is NaN."""
-        return self.equal_labels >= LEAST_EQUAL_LABELS and self.changed["p99"] <= MOST_CHANGED_P99
+        return self.equal_labels >= LEAST_EQUAL_LABELS and self.changed["p99"] <= MOST_CHANGED
 
 
 @dataclass(frozen=True)
@@ -209,7 +206,7 @@ def main(arguments: Sequence[str] | None = None, make_engine: MakeEngine = Torch
     pair = Pair(artifact, TorchEngine(artifact, device), engine)
     messages, sentences = agreement(pair, texts), accuracy(pair, labelled)
     holds = messages.holds and sentences.holds
-    asked.out.write_text(json.dumps(_result(pair, messages, sentences), indent=2) + "\n", encoding="utf-8")
+    write_result(asked.out, _result(pair, messages, sentences))
     sys.stdout.write(_table(messages, sentences, f"{engine.name} against {pair.reference.name}", holds))
     return 0 if holds else 1
 
@@ -230,9 +227,6 @@ def _read_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 def _result(pair: Pair, messages: Agreement, sentences: Accuracy) -> dict[str, Any]:
     return {
         "benchmark": "parity",
-        "commit": commit(),
-        "machine": describe_machine(),
-        "versions": versions(),
         "model": str(pair.artifact.folder.name),
         "fingerprint": pair.artifact.fingerprint,
         "reference": pair.reference.name,
@@ -241,7 +235,7 @@ def _result(pair: Pair, messages: Agreement, sentences: Accuracy) -> dict[str, A
         "labelled": asdict(sentences) | {"points_lost": sentences.points_lost},
         "limits": {
             "least_equal_labels": LEAST_EQUAL_LABELS,
-            "most_changed_p99": MOST_CHANGED_P99,
+            "most_changed_p99": MOST_CHANGED,
             "most_points_lost": MOST_POINTS_LOST,
         },
         "holds": messages.holds and sentences.holds,
@@ -254,7 +248,7 @@ def _table(messages: Agreement, sentences: Accuracy, engines: str, holds: bool) 
         f"{engines}\n"
         f"{messages.rows:,} messages: {messages.equal_labels:.3%} of labels equal (at least {LEAST_EQUAL_LABELS:.1%}), "
         f"{messages.equal_but_for_ties:.3%} but for ties\n"
-        f"largest change of a probability: {changes} (p99 at most {MOST_CHANGED_P99})\n"
+        f"largest change of a probability: {changes} (p99 at most {MOST_CHANGED})\n"
         f"{sentences.sentences:,} labelled sentences: {sentences.reference:.2f} % and {sentences.engine:.2f} % right, "
         f"{sentences.points_lost:.2f} points lost (at most {MOST_POINTS_LOST})\n"
         f"the limits {'hold' if holds else 'DO NOT HOLD'}\n"

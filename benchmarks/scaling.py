@@ -17,7 +17,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from itertools import pairwise
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -31,9 +30,8 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.cold_start import write_result
-from benchmarks.inputs import BUILD, BenchmarkError, Sizes, default_data, find_model, make_model
-from benchmarks.machine import ROOT
+from benchmarks.inputs import BUILD, BenchmarkError, Sizes, default_data, find_model, make_model, write_parts
+from benchmarks.machine import ROOT, write_result
 
 TINY: Final = Sizes(dim=32, hidden_dim=64, n_heads=2, n_layers=1)
 TINY_NOTE: Final = (
@@ -141,15 +139,6 @@ def model_folder(name: str) -> Path:
 # ---- input
 
 
-def write_files(table: pa.Table, files: int, folder: Path) -> Path:
-    """Write neighbouring rows to `files` Parquet files of equal length, but for one row."""
-    folder.mkdir(parents=True)
-    borders = [table.num_rows * file // files for file in range(files + 1)]
-    for number, (start, end) in enumerate(pairwise(borders)):
-        pq.write_table(table.slice(start, end - start), folder / f"part-{number:03}.parquet")
-    return folder
-
-
 def cycle(texts: pa.ChunkedArray, rows: int, first: int = 0) -> pa.Table:
     """Return `rows` rows of `id`, which is unique, and `text`, from the text `first` on and round and round."""
     numbers = np.arange(first, first + rows)
@@ -173,8 +162,8 @@ def _write_input(request: Request) -> tuple[Path, Path]:
     texts = read_texts(request.data)
     warm_up = min(request.rows, request.warm_up_rows * request.cores)
     return (
-        write_files(cycle(texts, request.rows), request.cores, request.folder / "timed"),
-        write_files(cycle(texts, warm_up, request.rows), request.cores, request.folder / "warm-up"),
+        write_parts(cycle(texts, request.rows), request.cores, request.folder / "timed"),
+        write_parts(cycle(texts, warm_up, request.rows), request.cores, request.folder / "warm-up"),
     )
 
 
@@ -410,6 +399,7 @@ def _score_when_told(told: Connection, model: str, timed: Path, warm_up: Path) -
     os.environ["OMP_NUM_THREADS"] = os.environ["RAYON_NUM_THREADS"] = "1"  # as Spark sets it for one core a task
     import torch
 
+    from benchmarks.scoring import score_all
     from emotion_udf import ClassifierSettings
     from emotion_udf.classifier.artifact import open_artifact
     from emotion_udf.classifier.classifier import load_classifier
@@ -420,18 +410,13 @@ def _score_when_told(told: Connection, model: str, timed: Path, warm_up: Path) -
         open_artifact(settings.source), settings.device, settings.token_budget, precision=settings.precision
     )
 
-    def score(texts: list[str]) -> None:
-        starts = range(0, len(texts), settings.window_rows)
-        for _ in classifier.score_windows(texts[start : start + settings.window_rows] for start in starts):
-            pass
-
     texts = read_texts(timed).to_pylist()
-    score(read_texts(warm_up).to_pylist())
+    score_all(classifier, read_texts(warm_up).to_pylist(), settings.window_rows)
     try:
         while True:
             told.send("done")
             told.recv()
-            score(texts)
+            score_all(classifier, texts, settings.window_rows)
     except (EOFError, OSError):
         return  # nobody waits any more
 

@@ -8,7 +8,6 @@ same load.
 """
 
 import argparse
-import json
 import os
 import statistics
 import sys
@@ -24,7 +23,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.ceiling import PATIENCE_S, executed_flops, linear_rate, on_each_core, useful_flops
 from benchmarks.inputs import BenchmarkError, default_data, find_model
-from benchmarks.machine import commit, computes_in_bf16, describe_machine, versions
+from benchmarks.machine import computes_in_bf16, write_result
 from benchmarks.parity import WINDOW, read_texts, windows
 from emotion_udf.classifier.artifact import ArtifactSource, open_artifact
 from emotion_udf.classifier.classifier import Classifier, PhaseSeconds, load_classifier
@@ -240,12 +239,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found = summarise(work, on_each_core(work.cores, work), computes_in_bf16())
     about: dict[str, Any] = {
         "benchmark": "scoring",
-        "commit": commit(),
-        "machine": describe_machine(),
-        "versions": versions(),
         "asked": asdict(work) | {"model": model.name, "data": asked.data.name},
     }
-    asked.out.write_text(json.dumps(about | found, indent=2) + "\n", encoding="utf-8")
+    write_result(asked.out, about | found)
     sys.stdout.write(_table(found))
     return 0
 

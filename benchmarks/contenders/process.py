@@ -2,16 +2,14 @@
 
 import json
 import os
-import signal
-import subprocess
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from benchmarks.contenders.measurement import Answer, Request
 from benchmarks.machine import ROOT
+from benchmarks.processes import run_to_end
 
 OURS: Final = "emotion-udf"
 PEERS: Final = {
@@ -88,29 +86,13 @@ def run_contender(contender: Contender, request: Request, timeout_s: float) -> O
     command = [*contender.command, *request.to_arguments()]
     started = time.time()
     with log.open("w", encoding="utf-8") as stream:
-        ended = _wait(command, environment, stream.fileno(), timeout_s)
+        ended = run_to_end(command, environment, stream.fileno(), timeout_s)
     if ended is None:
         return Outcome(Answer(error=f"did not end within {timeout_s:g} seconds"), None, log)
     said = _read_answer(request.answer) or Answer(error=f"ended with exit code {ended}; last words: {_last_words(log)}")
     if "error" in said or "seconds" not in said:
         return Outcome(Answer(error=said.get("error", "said nothing of seconds")), None, log)
     return Outcome(said, said["warmed_up_at"] - started, log)
-
-
-def _wait(command: list[str], environment: dict[str, str], output: int, timeout_s: float) -> int | None:
-    """Return the exit code, or end the process with all that it started and return None."""
-    # A session of its own: Spark's Java and Python workers end with the contender, whatever became of it.
-    process = subprocess.Popen(  # noqa: S603 - commands of this file
-        command, cwd=ROOT, env=environment, stdout=output, stderr=output, start_new_session=True
-    )
-    try:
-        return process.wait(timeout_s)
-    except subprocess.TimeoutExpired:
-        return None
-    finally:
-        with suppress(ProcessLookupError):  # nothing is left of it
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
 
 
 def _read_answer(file: Path) -> Answer | None:

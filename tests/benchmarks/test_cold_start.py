@@ -17,16 +17,16 @@ from benchmarks.cold_start import (
     TRACED,
     Details,
     Starts,
-    end,
     median_phases,
     phases,
     process_started,
     submit_environment,
     summarise,
     table_of,
-    write_result,
 )
 from benchmarks.inputs import BenchmarkError
+from benchmarks.machine import write_result
+from benchmarks.processes import end
 
 STAMPS = {"driver": 101.0, "imported": 101.5, "session": 104.0, "made": 104.25, "collected": 110.0}
 

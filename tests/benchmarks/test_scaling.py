@@ -12,7 +12,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from benchmarks import scaling
-from benchmarks.inputs import BenchmarkError, make_model
+from benchmarks.inputs import BenchmarkError, make_model, write_parts
 from benchmarks.scaling import (
     Measurement,
     MemorySampler,
@@ -29,7 +29,6 @@ from benchmarks.scaling import (
     read_texts,
     scaling_table,
     summarise_memory,
-    write_files,
 )
 
 ROLLUP = """\
@@ -53,7 +52,7 @@ def test_texts_go_round_and_ids_are_unique() -> None:
 
 @pytest.mark.parametrize(("rows", "files"), [(7, 3), (2, 2), (1, 2), (0, 1)])
 def test_files_hold_all_rows_in_equal_parts(rows: int, files: int, tmp_path: Path) -> None:
-    folder = write_files(cycle(pa.array(["a", "b"]), rows), files, tmp_path / "rows")
+    folder = write_parts(cycle(pa.array(["a", "b"]), rows), files, tmp_path / "rows")
     parts = [pq.read_table(file)["id"].to_pylist() for file in sorted(folder.iterdir())]
     assert [number for part in parts for number in part] == list(range(rows))
     assert len(parts) == files

@@ -10,6 +10,7 @@ from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 
 from emotion_udf.emotions import EMOTIONS
+from emotion_udf.errors import GateError
 from emotion_udf.pipeline import run_night
 from emotion_udf.run import Run
 from emotion_udf.schemas import DAILY, LABELS, RUNS, TEXT_SCORES, checked_schema, scores_schema
@@ -126,6 +127,16 @@ def test_a_history_that_cannot_be_read_costs_time_and_not_the_night(
     assert texts_of(second) == (3, 0)
     assert rows(feed, LABELS) == labels
     assert "text_scores cannot be read" in caplog.text
+
+
+def test_a_night_that_fails_after_scoring_has_not_paid_in_vain(spark: SparkSession, feed: Path, day: Window) -> None:
+    write_messages(feed / "in/2.parquet", [message("blank", " ")])
+    strict = night(feed).model_copy(update={"gate": GateSettings(max_quarantined_share=0.0)})
+    with pytest.raises(GateError):
+        run_night(spark, strict, day)
+
+    assert texts_of(run_night(spark, night(feed), day)) == (0, 3)
+    assert len(rows(feed, LABELS)) == 4
 
 
 def test_runs_tell_what_was_reused_and_what_scored(spark: SparkSession, feed: Path, day: Window) -> None:
