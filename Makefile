@@ -13,6 +13,8 @@ export SPARK_LOCAL_IP ?= 127.0.0.1
 # Local mode retries a failed task only when asked to, here three times.
 MASTER ?= local[*,4]
 TEACHERS := build/teachers/seed-1 build/teachers/seed-2 build/teachers/seed-3
+SEEDED := build/students/seed-1 build/students/seed-2 build/students/seed-3
+TRAIN := python jobs/train_classifier.py --config conf/train.toml --set data.source=$(EMOTION_UDF_DATA)/emotion
 DEMO_DAYS := --from 2026-10-05 --to 2026-10-18
 
 .PHONY: help setup demo test check format train base evaluate bench clean
@@ -48,10 +50,18 @@ base: build/base/all-MiniLM-L6-v2/model.safetensors ## fetch the encoder that tr
 build/base/all-MiniLM-L6-v2/model.safetensors: | .venv/.ready
 	@tools/fetch_base.sh $(@D)
 
-train: base $(TEACHERS) ## train the bundled classifier anew, after its teachers, into build/emotion-minilm
-	@python jobs/train_classifier.py --config conf/train.toml --set data.source=$(EMOTION_UDF_DATA)/emotion
+train: base $(SEEDED) build/students/settled ## train the bundled classifier anew, into build/emotion-minilm
+	@$(TRAIN) --set 'soup.of=["build/students/seed-1","build/students/seed-3","build/students/settled"]'
 
-build/teachers/seed-%: | base
+# The mean of the three, trained on for two epochs.
+build/students/settled: | base $(SEEDED) $(TEACHERS)
+	@$(TRAIN) --set 'soup.of=["build/students/seed-1","build/students/seed-2","build/students/seed-3"]' \
+		--set soup.train_on=true --set optimiser.learning_rate=5e-5 --set optimiser.epochs=2 --set output.folder=$@
+
+$(SEEDED): build/students/seed-%: | base $(TEACHERS)
+	@$(TRAIN) --set optimiser.seed=$* --set output.folder=$@
+
+$(TEACHERS): build/teachers/seed-%: | base
 	@python jobs/train_classifier.py --config conf/teacher.toml --set data.source=$(EMOTION_UDF_DATA)/emotion \
 		--set optimiser.seed=$* --set output.folder=$@
 

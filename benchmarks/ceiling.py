@@ -116,16 +116,6 @@ def square_rate(device: str, dtype: torch.dtype, size: int = 8_192, repeats: int
     return 2 * size**3 / _median_seconds(lambda: left @ right, device, repeats)
 
 
-def linear_rate_of_cores(cores: int, dtype: torch.dtype, tokens: int = 2_048, repeats: int = 5) -> float:
-    """Measure `linear_rate` in one process a core, all at once as workers run, and return the sum in FLOP/s."""
-    return sum(on_each_core(cores, partial(_linear_rate_of_core, dtype, tokens, repeats)))
-
-
-def _linear_rate_of_core(dtype: torch.dtype, tokens: int, repeats: int, _core: int, together: Barrier) -> float:
-    together.wait(PATIENCE_S)
-    return linear_rate("cpu", dtype, tokens, repeats=repeats)
-
-
 def on_each_core(cores: int, work: Callable[[int, Barrier], Result]) -> list[Result]:
     """Do `work` in `cores` fresh processes of one thread each, side by side.
 

@@ -367,11 +367,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     from rich.console import Console
 
-    from benchmarks.inputs import BenchmarkError
-    from benchmarks.scaling import model_folder
+    from benchmarks.inputs import BenchmarkError, find_model
 
     try:
-        starts = measure(str(model_folder(options.model)), options.repeats, options.timeout)
+        starts = measure(str(find_model(options.model)), options.repeats, options.timeout)
     except BenchmarkError as error:
         Console(stderr=True).print(f"cold_start: {error}", markup=False, highlight=False)
         return 2

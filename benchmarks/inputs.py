@@ -36,6 +36,13 @@ class Sizes:
     max_position_embeddings: int = 512
 
 
+TINY: Final = Sizes(dim=32, hidden_dim=64, n_heads=2, n_layers=1)
+TINY_NOTE: Final = (
+    "tiny is one layer of width 32 with random weights: the classifier costs next to nothing, and what is measured is "
+    "all that is around it. Set its seconds against those of a real model."
+)
+
+
 @dataclass(frozen=True)
 class Rows:
     """Folders of Parquet files with `id` and `text`, one file a core.
@@ -91,19 +98,21 @@ def write_parts(messages: pa.Table, parts: int, folder: Path) -> Path:
 
 
 def find_model(name: str) -> Path:
-    """Return the model folder that `--model` names, making the base-size one when it is first asked for.
+    """Return the model folder that `--model` names, making those of random weights when they are first asked for.
 
     Args:
-        name: `base`, `bundled`, or a folder.
+        name: `base`, `tiny`, `bundled`, or a folder.
 
     Raises:
         BenchmarkError: There is no such folder.
     """
     if name == "base":
         return make_model(BUILD / "base-distilbert")
+    if name == "tiny":
+        return make_model(BUILD / "tiny-distilbert", TINY)
     folder = BUNDLED if name == "bundled" else Path(name).resolve()
     if not (folder / "config.json").is_file():
-        raise BenchmarkError(f"expected base, bundled or a model folder for --model, found {name!r}")
+        raise BenchmarkError(f"expected base, tiny, bundled or a model folder for --model, found {name!r}")
     return folder
 
 

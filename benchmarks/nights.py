@@ -27,10 +27,10 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.cold_start import submit_environment
-from benchmarks.inputs import BUILD, BenchmarkError, default_data, write_parts
+from benchmarks.inputs import BUILD, TINY_NOTE, BenchmarkError, default_data, find_model, write_parts
 from benchmarks.machine import ROOT, write_result
 from benchmarks.processes import run_to_end
-from benchmarks.scaling import TINY_NOTE, model_folder, read_texts
+from benchmarks.spark_jobs import text_column
 from emotion_udf.schemas import DAILY, RUNS
 from emotion_udf.settings import Reuse
 
@@ -351,7 +351,7 @@ def table_of(results: Mapping[str, Mapping[str, Any]], title: str) -> Table:
 
 def measure(asked: Asked, measures: Sequence[str], data: Path) -> dict[str, dict[str, Any]]:
     """Measure what is asked for, in a folder that is empty before and removed afterwards."""
-    own = read_texts(data).to_pylist()
+    own = text_column(data).to_pylist()
     texts = distinct_texts(own, 0, asked.rows)
     shutil.rmtree(asked.folder, ignore_errors=True)
     asked.folder.mkdir(parents=True)
@@ -372,7 +372,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console()
     try:
         asked = Asked(
-            model=str(model_folder(options.model)),
+            model=str(find_model(options.model)),
             cores=options.cores,
             driver_memory=options.driver_memory,
             rows=options.rows,

@@ -217,7 +217,7 @@ def _read_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rows", type=int, default=20_000, help="messages to compare on")
     parser.add_argument("--precision", choices=("auto", "fp32", "bf16", "fp16"), default="bf16")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="cpu")
-    parser.add_argument("--model", default="bundled", help="base, bundled or a folder")
+    parser.add_argument("--model", default="bundled", help="base, tiny, bundled or a folder")
     parser.add_argument("--data", type=Path, default=default_data(), help="Parquet file with a column text")
     parser.add_argument("--labelled", type=Path, default=default_data().parent / "emotion" / "test.txt")
     parser.add_argument("--out", type=Path, required=True, help="the JSON file to write")

@@ -250,7 +250,7 @@ def _read_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scoring", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--rows", type=int, default=8_000, help="messages to score")
-    parser.add_argument("--model", default="base", help="base, bundled or a folder")
+    parser.add_argument("--model", default="base", help="base, tiny, bundled or a folder")
     parser.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)), help="processes of one thread each")
     parser.add_argument("--precision", choices=("auto", "fp32", "bf16"), default="auto")
     parser.add_argument("--repeats", type=int, default=3)

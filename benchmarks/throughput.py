@@ -250,7 +250,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rows", type=_positive, default=2_000, help="messages of a timed job")
     parser.add_argument("--peers", type=_names, default=list(PEERS), metavar="NAME,…", help=f"from {', '.join(PEERS)}")
     parser.add_argument("--best", action="store_true", help="run each peer with the best settings found for it, too")
-    parser.add_argument("--model", default="base", help="base (random weights), bundled, or a model folder")
+    parser.add_argument("--model", default="base", help="base or tiny (random weights), bundled, or a model folder")
     parser.add_argument("--repeats", type=_positive, default=3, help="timed jobs of each contender")
     parser.add_argument("--cores", type=_positive, default=2, help="cores of each contender")
     parser.add_argument("--data", type=Path, default=default_data(), help="Parquet with id and text")

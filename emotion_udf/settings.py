@@ -89,7 +89,7 @@ class ClassifierSettings(_Section):
     token_budget: int | None = Field(
         default=None, ge=1, description="the most tokens in one forward pass; by default what suits the device"
     )
-    window_rows: int = Field(default=10_000, ge=1, description="rows a worker gathers before it cuts batches by length")
+    window_rows: int = Field(default=5_000, ge=1, description="rows a worker gathers before it cuts batches by length")
     rows_per_task: int = Field(default=20_000, ge=1, description="distinct texts of one Spark task, about")
 
     @property
@@ -233,6 +233,17 @@ class ObjectiveSettings(_Section):
     )
 
 
+class SoupSettings(_Section):
+    """A model soup (Wortsman et al., 2022): the mean of several classifiers, as large and as fast as one of them."""
+
+    of: list[str] = Field(
+        default=[],
+        description="folders of classifiers that were trained from this base; the model is the mean of their weights, "
+        "and nothing more is trained",
+    )
+    train_on: bool = Field(default=False, description="train on from that mean, as the other sections say")
+
+
 class ConfidenceSettings(_Section):
     """How sure a label must be to count as confident."""
 
@@ -257,5 +268,6 @@ class TrainSettings(_Section):
     data: DataSettings
     optimiser: OptimiserSettings = OptimiserSettings()
     objective: ObjectiveSettings = ObjectiveSettings()
+    soup: SoupSettings = SoupSettings()
     confidence: ConfidenceSettings = ConfidenceSettings()
     output: OutputSettings

@@ -14,6 +14,7 @@ from emotion_udf.training.evaluate import Metrics
 from emotion_udf.training.fine_tune import FineTuned
 from emotion_udf.training.probes import Probes
 from emotion_udf.training.robustness import Robustness
+from emotion_udf.training.soup import Soup
 
 CARD: Final = "MODEL_CARD.md"
 
@@ -38,7 +39,12 @@ class Measured:
 
 
 def write_card(
-    file: Path, settings: TrainSettings, sizes: Configuration, splits: Splits, tuned: FineTuned, measured: Measured
+    file: Path,
+    settings: TrainSettings,
+    sizes: Configuration,
+    splits: Splits,
+    made: FineTuned | Soup,
+    measured: Measured,
 ) -> None:
     """Write the card, in the Hub's format.
 
@@ -47,7 +53,7 @@ def write_card(
         settings: What the model was trained with.
         sizes: The sizes of the network.
         splits: What it was trained on.
-        tuned: Its epochs.
+        made: The epochs of its training, or what it is the mean of.
         measured: What was measured on the finished folder.
     """
     own = own_sentences()
@@ -61,7 +67,7 @@ def write_card(
         sizes=sizes,
         splits=splits,
         own={"count": len(own), "neutral": own.labels.count(NEUTRAL)},
-        tuned=tuned,
+        made=made,
         measured=measured,
     )
     file.write_text(f"{str(card).rstrip()}\n", encoding="utf-8")

@@ -25,18 +25,19 @@ from emotion_udf.training.checkpoint import Checkpoint
 from emotion_udf.training.data import LabelledTexts, Splits, read_splits
 from emotion_udf.training.evaluate import Metrics, metrics_of, predict
 from emotion_udf.training.export import export
-from emotion_udf.training.fine_tune import Epoch, Progress, fine_tune, logits_of
+from emotion_udf.training.fine_tune import Epoch, FineTuned, Progress, fine_tune, logits_of
 from emotion_udf.training.initialise import find_base, initialise
 from emotion_udf.training.message_tokenizer import RULES_VERSION, copy_words_to_emoji, make_message_tokenizer
 from emotion_udf.training.probes import measure_probes
 from emotion_udf.training.robustness import measure_robustness
+from emotion_udf.training.soup import Soup, cook, open_ingredients
 from emotion_udf.training.whole_folder import refuse_existing, whole_folder
 
 log = logging.getLogger(__name__)
 
 
 def train(settings: TrainSettings, on_step: Callable[[Progress], None] = lambda _: None) -> dict[str, Metrics]:
-    """Train as the settings say and write the model's folder with its card.
+    """Train as the settings say, or average what was trained so, and write the model's folder with its card.
 
     An interrupted run leaves a folder `<output>.checkpoint`, from which the same settings go on.
 
@@ -49,8 +50,8 @@ def train(settings: TrainSettings, on_step: Callable[[Progress], None] = lambda 
 
     Raises:
         InputError: The labelled sentences are missing or malformed.
-        UsageError: A base or teacher model cannot be used, the output folder exists, or a checkpoint beside it
-            belongs to other settings.
+        UsageError: A base, a teacher or a part of a soup cannot be used, the output folder exists, or a checkpoint
+            beside it belongs to other settings.
     """
     folder = Path(settings.output.folder)
     refuse_existing(folder)
@@ -59,29 +60,37 @@ def train(settings: TrainSettings, on_step: Callable[[Progress], None] = lambda 
     counts = asdict(splits.overlaps)
     log.info("train=%d %s", len(splits.train), " ".join(f"{name}={count}" for name, count in counts.items()))
     start = initialise(base, settings.optimiser.seed)
-    device = choose_device(settings.optimiser.device, torch.cuda.device_count())
-    checkpoint = Checkpoint(folder.parent / f"{folder.name}.checkpoint", _name(settings, base, splits))
     rules = settings.base.message_rules
     tokenizer_json = make_message_tokenizer(base / TOKENIZER, rules)
+    artifacts = open_ingredients(settings.soup.of, start.sizes, tokenizer_json)
+    weights = [base / WEIGHTS, *(artifact.folder / WEIGHTS for artifact in artifacts)]
+    checkpoint = Checkpoint(folder.parent / f"{folder.name}.checkpoint", _name(settings, weights, splits))
     tokenizer = _tokenizer(tokenizer_json, start.sizes.max_position_embeddings)
-    if rules:
-        copy_words_to_emoji(start.network, tokenizer_json)
-    tuned = fine_tune(
-        start.network,
-        splits,
-        tokenizer,
-        settings.optimiser,
-        settings.objective,
-        device=device,
-        teachers=_opinions(settings.objective.teachers, splits.train.texts),
-        checkpoint=checkpoint,
-        on_step=on_step,
-        on_epoch=_log_epoch,
-    )
-    own = _calibrate(tuned.network, splits.validation, tokenizer, settings.confidence.accuracy)
+    soup = cook(artifacts, encode(splits.validation, tokenizer)) if artifacts else None
+    if soup and not settings.soup.train_on:
+        made: FineTuned | Soup = soup
+    else:
+        if soup:
+            start.network.load_state_dict(soup.network.state_dict())
+            _calibrate(start.network, splits.validation, tokenizer, settings.confidence.accuracy)
+        elif rules:
+            copy_words_to_emoji(start.network, tokenizer_json)
+        made = fine_tune(
+            start.network,
+            splits,
+            tokenizer,
+            settings.optimiser,
+            settings.objective,
+            device=choose_device(settings.optimiser.device, torch.cuda.device_count()),
+            teachers=_opinions(settings.objective.teachers, splits.train.texts),
+            checkpoint=checkpoint,
+            on_step=on_step,
+            on_epoch=_log_epoch,
+        )
+    own = _calibrate(made.network, splits.validation, tokenizer, settings.confidence.accuracy)
     with whole_folder(folder) as partial:
         export(
-            tuned.network,
+            made.network,
             start.config,
             own | ({"message_rules": RULES_VERSION} if rules else {}),
             tokenizer_json,
@@ -93,7 +102,7 @@ def train(settings: TrainSettings, on_step: Callable[[Progress], None] = lambda 
             "test": metrics_of(predict(classifier, splits.test), classifier.artifact.configuration),
         }
         probes, noise = measure_probes(classifier), measure_robustness(classifier, splits.validation)
-        write_card(partial / CARD, settings, start.sizes, splits, tuned, Measured(parts, probes, noise))
+        write_card(partial / CARD, settings, start.sizes, splits, made, Measured(parts, probes, noise))
     checkpoint.remove()
     return parts
 
@@ -105,11 +114,12 @@ def _tokenizer(tokenizer_json: str, max_tokens: int) -> MessageTokenizer:
         return MessageTokenizer(file, max_tokens)
 
 
-def _name(settings: TrainSettings, base: Path, splits: Splits) -> str:
+def _name(settings: TrainSettings, weights: Sequence[Path], splits: Splits) -> str:
     """Name what a checkpoint belongs to; where the result goes does not matter."""
     about = hashlib.sha256(settings.model_dump_json(exclude={"output", "confidence"}).encode())
     about.update(json.dumps(asdict(splits)).encode())
-    about.update((base / WEIGHTS).read_bytes())
+    for file in weights:
+        about.update(file.read_bytes())
     return about.hexdigest()
 
 

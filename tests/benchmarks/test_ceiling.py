@@ -8,14 +8,7 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.ceiling import (
-    executed_flops,
-    linear_rate,
-    linear_rate_of_cores,
-    on_each_core,
-    square_rate,
-    useful_flops,
-)
+from benchmarks.ceiling import executed_flops, linear_rate, on_each_core, square_rate, useful_flops
 from benchmarks.inputs import Sizes
 from emotion_udf.classifier.configuration import Configuration
 from emotion_udf.classifier.distilbert import DistilBert
@@ -68,10 +61,6 @@ def _fail_on_the_second(core: int, together: Barrier) -> None:
     if core == 1:
         raise ValueError("no such row")
     together.wait(60)
-
-
-def test_cores_measure_side_by_side_and_add_up() -> None:
-    assert linear_rate_of_cores(2, torch.float32, tokens=16, repeats=1) > 1e6
 
 
 def test_a_failure_ends_the_others_and_is_the_one_told() -> None:

@@ -9,7 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks.gpu import Found, PreparedTokens, Record, Setting, check_attention, paired_probes, write_random_model
+from benchmarks.gpu.checks import check_attention
+from benchmarks.gpu.inputs import paired_probes, write_random_model
+from benchmarks.gpu.plan import Setting
+from benchmarks.gpu.record import Found, Record
+from benchmarks.gpu.speed import PreparedTokens
 from benchmarks.inputs import Sizes
 from emotion_udf.classifier.artifact import ArtifactSource, open_artifact
 from emotion_udf.classifier.tokenizer import Tokens
@@ -115,4 +119,7 @@ def test_prepared_tokens_begin_again() -> None:
 def test_paired_probes_are_two_different_sentences() -> None:
     texts = paired_probes()
     assert len(set(texts)) == len(texts)
+
+
+def test_a_setting_names_its_measurement() -> None:
     assert str(Setting("bf16", 65_536, 10_000, "blocks")) == "score bf16 65,536 tokens, 10,000 rows, compiled blocks"

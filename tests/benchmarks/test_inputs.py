@@ -6,11 +6,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from benchmarks.inputs import BUNDLED, BenchmarkError, Sizes, find_model, make_model, write_rows
+from benchmarks import inputs
+from benchmarks.inputs import BUNDLED, TINY, BenchmarkError, Sizes, find_model, make_model, write_rows
 from emotion_udf.classifier.artifact import ArtifactSource, open_artifact
 from emotion_udf.emotions import EMOTIONS
 
-TINY = Sizes(dim=12, hidden_dim=24, n_heads=2, n_layers=1, max_position_embeddings=64)
+SMALL = Sizes(dim=12, hidden_dim=24, n_heads=2, n_layers=1, max_position_embeddings=64)
 
 
 @pytest.fixture
@@ -57,11 +58,11 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 
 def test_the_made_model_loads_on_both_sides(tmp_path: Path) -> None:
     transformers = pytest.importorskip("transformers")
-    folder = make_model(tmp_path / "models" / "tiny", TINY)
+    folder = make_model(tmp_path / "models" / "tiny", SMALL)
 
     artifact = open_artifact(ArtifactSource(str(folder)))
-    assert artifact.configuration.dim == TINY.dim
-    assert artifact.configuration.n_layers == TINY.n_layers
+    assert artifact.configuration.dim == SMALL.dim
+    assert artifact.configuration.n_layers == SMALL.n_layers
 
     theirs = transformers.AutoModelForSequenceClassification.from_pretrained(folder, use_safetensors=True)
     assert type(theirs).__name__ == "DistilBertForSequenceClassification"
@@ -72,16 +73,23 @@ def test_the_made_model_loads_on_both_sides(tmp_path: Path) -> None:
 
 def test_a_model_is_made_once_and_the_same_from_its_seed(tmp_path: Path) -> None:
     pytest.importorskip("transformers")
-    first = make_model(tmp_path / "first", TINY)
+    first = make_model(tmp_path / "first", SMALL)
     weights = first / "model.safetensors"
     made_at = weights.stat().st_mtime_ns
-    make_model(first, TINY)
+    make_model(first, SMALL)
     assert weights.stat().st_mtime_ns == made_at
-    assert (make_model(tmp_path / "second", TINY) / "model.safetensors").read_bytes() == weights.read_bytes()
+    assert (make_model(tmp_path / "second", SMALL) / "model.safetensors").read_bytes() == weights.read_bytes()
 
 
 def test_models_are_found_by_name_and_by_folder() -> None:
     assert find_model("bundled") == BUNDLED
     assert find_model(str(BUNDLED)) == BUNDLED
-    with pytest.raises(BenchmarkError, match="expected base, bundled or a model folder"):
+    with pytest.raises(BenchmarkError, match="expected base, tiny, bundled or a model folder"):
         find_model("no/such/model")
+
+
+def test_tiny_is_made_when_it_is_first_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("transformers")
+    monkeypatch.setattr(inputs, "BUILD", tmp_path)
+    configuration = open_artifact(ArtifactSource(str(find_model("tiny")))).configuration
+    assert (configuration.dim, configuration.n_layers) == (TINY.dim, TINY.n_layers)

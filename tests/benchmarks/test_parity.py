@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmarks.gpu import paired_probes, write_random_model
+from benchmarks.gpu.inputs import paired_probes, write_random_model
 from benchmarks.inputs import BenchmarkError, Sizes
 from benchmarks.parity import Accuracy, Agreement, MakeEngine, Pair, agreement, main, read_labelled, windows
 from emotion_udf.classifier.artifact import Artifact, ArtifactSource, open_artifact

@@ -1,9 +1,7 @@
-"""Rates and memory by number of rows: input, /proc, figures, and one small measurement on Spark."""
+"""Rates and memory by number of rows: the figures, and one small measurement on Spark."""
 
 import os
-from operator import attrgetter
 from pathlib import Path
-from threading import Event
 from types import SimpleNamespace
 
 import pyarrow as pa
@@ -12,96 +10,14 @@ import pytest
 from pyspark.sql import SparkSession
 
 from benchmarks import scaling
-from benchmarks.inputs import BenchmarkError, make_model, write_parts
-from benchmarks.scaling import (
-    Measurement,
-    MemorySampler,
-    Overhead,
-    Request,
-    WorkerMemory,
-    cycle,
-    growth,
-    growth_by_cores,
-    in_a_process,
-    overhead_table,
-    pss_mib,
-    python_workers,
-    read_texts,
-    scaling_table,
-    summarise_memory,
-)
-
-ROLLUP = """\
-55d0c8a00000-7ffd1b5f2000 ---p 00000000 00:00 0                          [rollup]
-Rss:              412048 kB
-Pss:              307200 kB
-Pss_Dirty:        290000 kB
-Private_Dirty:    280000 kB
-"""
+from benchmarks.inputs import TINY, make_model
+from benchmarks.scaling import Measurement, growth, growth_by_cores, scaling_table
+from benchmarks.spark_jobs import Request
+from benchmarks.worker_memory import WorkerMemory
 
 
 def measurement(rows: int, cores: int, peak: float) -> Measurement:
     return Measurement(rows, cores, [1.0, 2.0, 3.0], rows / 2, [WorkerMemory(peak, peak, 9)], peak, peak - 10)
-
-
-def test_texts_go_round_and_ids_are_unique() -> None:
-    table = cycle(pa.array(["a", "b", "c"]), 7, first=2)
-    assert table["text"].to_pylist() == ["c", "a", "b", "c", "a", "b", "c"]
-    assert table["id"].to_pylist() == list(range(2, 9))
-
-
-@pytest.mark.parametrize(("rows", "files"), [(7, 3), (2, 2), (1, 2), (0, 1)])
-def test_files_hold_all_rows_in_equal_parts(rows: int, files: int, tmp_path: Path) -> None:
-    folder = write_parts(cycle(pa.array(["a", "b"]), rows), files, tmp_path / "rows")
-    parts = [pq.read_table(file)["id"].to_pylist() for file in sorted(folder.iterdir())]
-    assert [number for part in parts for number in part] == list(range(rows))
-    assert len(parts) == files
-    assert max(map(len, parts)) - min(map(len, parts)) <= 1
-
-
-def test_missing_data_is_told(tmp_path: Path) -> None:
-    with pytest.raises(BenchmarkError, match=r"tweets\.parquet, found no such file"):
-        read_texts(tmp_path / "tweets.parquet")
-
-
-def test_the_proportional_set_size_is_read_in_mib() -> None:
-    assert pss_mib(ROLLUP) == 300.0
-    assert pss_mib("") == 0.0  # a process without memory: it is ending
-
-
-def fake_process(proc: Path, pid: int, parent: int, command: str) -> None:
-    (proc / str(pid)).mkdir()
-    (proc / str(pid) / "stat").write_text(f"{pid} (py (x)) S {parent} 1 1 0\n", encoding="utf-8")
-    (proc / str(pid) / "cmdline").write_bytes(command.replace(" ", "\0").encode())
-
-
-def test_workers_are_what_daemons_of_this_spark_forked(tmp_path: Path) -> None:
-    daemon = "python -m pyspark.daemon pyspark.worker"
-    fake_process(tmp_path, 10, 1, "python -m benchmarks.scaling")
-    fake_process(tmp_path, 11, 10, "java org.apache.spark.deploy.SparkSubmit")
-    fake_process(tmp_path, 12, 11, daemon)
-    fake_process(tmp_path, 13, 12, daemon)
-    fake_process(tmp_path, 14, 12, daemon)
-    fake_process(tmp_path, 20, 1, daemon)  # another Spark's
-    fake_process(tmp_path, 21, 20, daemon)
-    (tmp_path / "15").mkdir()  # has ended meanwhile
-    (tmp_path / "meminfo").write_text("", encoding="utf-8")
-    assert python_workers(10, tmp_path) == [13, 14]
-
-
-def test_memory_is_the_peak_and_the_mean_of_the_last_quarter() -> None:
-    assert summarise_memory([1, 9, 2, 3, 4, 5, 6, 8]) == WorkerMemory(9, 7.0, 8)
-    assert summarise_memory([5.0]) == WorkerMemory(5.0, 5.0, 1)
-
-
-def test_the_sampler_samples_until_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scaling, "python_workers", lambda _: [os.getpid(), 2**30])  # the second has ended
-    with MemorySampler(0.01) as memory:
-        Event().wait(0.3)
-    taken = list(memory.mib[os.getpid()])
-    assert set(memory.mib) == {os.getpid()}
-    assert len(taken) > 2
-    assert all(10 < mib < 100_000 for mib in taken)
 
 
 def test_growth_is_the_largest_above_the_smallest() -> None:
@@ -120,17 +36,11 @@ def test_growth_is_told_for_each_number_of_cores() -> None:
     assert "on 2 cores the peak grows by 20.0% (goal: at most 10%, not met)" in caption
 
 
-def test_overhead_is_told_in_rates() -> None:
-    table = overhead_table([Overhead(100, 2, [10.0], [9.0], 0.9), Overhead(100, 2, [10.0], [8.9], 0.89)], "base")
-    cells = [list(column.cells) for column in table.columns]
-    assert cells[2:] == [["10", "10"], ["11", "11"], ["90.0%", "89.0%"], ["met", "not met"]]
-
-
 @pytest.fixture
 def small(tmp_path: Path) -> Request:
     messages = tmp_path / "messages.parquet"
     pq.write_table(pa.table({"text": [f"i feel like number {n}" for n in range(50)]}), messages)
-    model = make_model(tmp_path / "tiny", scaling.TINY)
+    model = make_model(tmp_path / "tiny", TINY)
     return Request(str(model), messages, rows=120, warm_up_rows=10, cores=1, repeats=2, folder=tmp_path / "work")
 
 
@@ -147,7 +57,3 @@ def test_a_measurement_sees_the_workers_of_its_spark(
     assert found.workers
     assert all(worker.peak_mib > 20 for worker in found.workers)
     assert not small.folder.exists()
-
-
-def test_a_measurement_has_a_process_of_its_own(small: Request) -> None:
-    assert in_a_process(attrgetter("rows"), small) == 120

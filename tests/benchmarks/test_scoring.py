@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.gpu import write_random_model
+from benchmarks.gpu.inputs import write_random_model
 from benchmarks.inputs import Sizes
 from benchmarks.scoring import Share, Work, main, summarise
 

@@ -1,0 +1,124 @@
+"""The memory of Spark's Python workers, sampled from Linux's /proc while a job runs.
+
+    with MemorySampler() as memory:
+        ...  # a job in this process's Spark
+    workers = [summarise_memory(samples) for samples in memory.mib.values()]
+
+It is the proportional set size: forked workers share pages, and each is counted once.
+"""
+
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+from types import TracebackType
+from typing import Final, Self
+
+SAMPLE_EVERY_S: Final = 0.2
+_LOOK_FOR_WORKERS_EVERY = 10  # samples: it reads all of /proc
+_KIB_A_MIB = 1024
+
+
+@dataclass(frozen=True)
+class WorkerMemory:
+    """The proportional set size of one Python worker: its own memory, and its part of what it shares.
+
+    Args:
+        peak_mib: The largest of all samples.
+        last_quarter_mib: The mean of the last quarter of samples.
+        samples: How many there are.
+    """
+
+    peak_mib: float
+    last_quarter_mib: float
+    samples: int
+
+
+def python_workers(root: int, proc: Path = Path("/proc")) -> list[int]:
+    """Return the Python workers of Spark below the process `root`: what its daemons have forked."""
+    parents = {int(entry.name): _parent(entry) for entry in proc.iterdir() if entry.name.isdigit()}
+    return sorted(
+        pid for pid, parent in parents.items() if _is_worker(pid, parent, proc) and _below(root, pid, parents)
+    )
+
+
+def pss_mib(smaps_rollup: str) -> float:
+    """Return the proportional set size that a `/proc/<pid>/smaps_rollup` tells, in MiB."""
+    kib = next((line.split()[1] for line in smaps_rollup.splitlines() if line.startswith("Pss:")), "0")
+    return int(kib) / _KIB_A_MIB
+
+
+def summarise_memory(samples: Sequence[float]) -> WorkerMemory:
+    """Summarise one worker's samples, at least one, in MiB."""
+    last_quarter = samples[len(samples) * 3 // 4 :]
+    return WorkerMemory(round(max(samples), 1), round(mean(last_quarter), 1), len(samples))
+
+
+class MemorySampler:
+    """Samples the memory of all Python workers of this process's Spark, from `with` to its end.
+
+    Args:
+        every_s: Seconds between samples.
+    """
+
+    def __init__(self, every_s: float = SAMPLE_EVERY_S) -> None:
+        self.mib: dict[int, list[float]] = {}
+        self._every_s = every_s
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._sample, name="memory", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _sample(self) -> None:
+        workers: list[int] = []
+        taken = 0
+        while True:
+            if taken % _LOOK_FOR_WORKERS_EVERY == 0:
+                workers = python_workers(os.getpid())
+            for pid in workers:
+                try:
+                    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8")
+                except OSError:  # it has ended
+                    continue
+                self.mib.setdefault(pid, []).append(pss_mib(rollup))
+            taken += 1
+            if self._ended.wait(self._every_s):
+                return
+
+
+def _parent(entry: Path) -> int:
+    try:
+        # The second field is the program's name in brackets, and may hold brackets and spaces itself.
+        return int((entry / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[1])
+    except OSError:  # it has ended
+        return 0
+
+
+def _is_worker(pid: int, parent: int, proc: Path) -> bool:
+    return all(_is_daemon(process, proc) for process in (pid, parent))
+
+
+def _is_daemon(pid: int, proc: Path) -> bool:
+    """Tell whether a process is Spark's daemon of Python workers, or was forked from it."""
+    try:
+        return b"pyspark.daemon" in (proc / str(pid) / "cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+def _below(root: int, pid: int, parents: Mapping[int, int]) -> bool:
+    while pid in parents:
+        pid = parents[pid]
+        if pid == root:
+            return True
+    return False

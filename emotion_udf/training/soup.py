@@ -1,0 +1,95 @@
+"""The mean of classifiers that one recipe has trained with several seeds (Wortsman et al., Model soups, 2022)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+
+import torch
+from torch import Tensor
+
+from emotion_udf.classifier.artifact import TOKENIZER, WEIGHTS, Artifact, ArtifactSource, open_artifact
+from emotion_udf.classifier.configuration import Configuration
+from emotion_udf.classifier.distilbert import DistilBert
+from emotion_udf.classifier.weights import load_distilbert
+from emotion_udf.errors import UsageError
+from emotion_udf.training.batches import Encoded
+from emotion_udf.training.fine_tune import measure
+
+_sizes = attrgetter("dim", "hidden_dim", "n_heads", "n_layers", "vocab_size", "max_position_embeddings")
+
+
+@dataclass(frozen=True)
+class Ingredient:
+    """One of the classifiers.
+
+    Args:
+        name: Its folder's name.
+        validation_loss: Mean cross-entropy with the labels, in nats, temperature included.
+        validation_accuracy: The share of validation sentences whose most probable emotion is the right one.
+    """
+
+    name: str
+    validation_loss: float
+    validation_accuracy: float
+
+
+@dataclass(frozen=True)
+class Soup:
+    """The mean.
+
+    Args:
+        network: In fp32, on the CPU; it wants a temperature, for heads of several seeds point elsewhere, and the
+            logits of their mean are small.
+        ingredients: What it is the mean of.
+    """
+
+    network: DistilBert
+    ingredients: list[Ingredient]
+
+
+def open_ingredients(folders: Sequence[str], sizes: Configuration, tokenizer_json: str) -> list[Artifact]:
+    """Open the classifiers of a soup.
+
+    Args:
+        folders: Model folders.
+        sizes: The sizes that all of them must have.
+        tokenizer_json: The tokenizer that all of them must have: embeddings of other tokens have no mean.
+
+    Raises:
+        ModelError: A folder holds no classifier of the six emotions.
+        UsageError: A classifier has other sizes or another tokenizer.
+    """
+    artifacts = [open_artifact(ArtifactSource(folder)) for folder in folders]
+    for artifact in artifacts:
+        if _sizes(artifact.configuration) != _sizes(sizes):
+            raise _of_another_base(artifact, "sizes")
+        if (artifact.folder / TOKENIZER).read_text(encoding="utf-8") != tokenizer_json:
+            raise _of_another_base(artifact, "tokenizer")
+    return artifacts
+
+
+def cook(artifacts: Sequence[Artifact], validation: Encoded) -> Soup:
+    """Average the weights of at least one classifier, heads included.
+
+    Each comes with its temperature, so no head counts for more because its logits are larger.
+
+    Args:
+        artifacts: As `open_ingredients` gives them.
+        validation: What to measure each of them on.
+    """
+    networks = [load_distilbert(artifact.configuration, artifact.folder / WEIGHTS) for artifact in artifacts]
+    ingredients = [
+        Ingredient(artifact.folder.name, *measure(network, validation))
+        for artifact, network in zip(artifacts, networks, strict=True)
+    ]
+    weights = [network.state_dict() for network in networks]
+    mean: dict[str, Tensor] = {name: torch.stack([w[name] for w in weights]).mean(dim=0) for name in weights[0]}
+    networks[0].load_state_dict(mean)
+    return Soup(networks[0], ingredients)
+
+
+def _of_another_base(artifact: Artifact, other: str) -> UsageError:
+    return UsageError(
+        f"expected the {other} of base.model in {artifact.folder}, found another; soup.of names classifiers that were "
+        "trained from this base, with the same message_rules"
+    )
