@@ -72,6 +72,7 @@ def train(settings: TrainSettings, on_step: Callable[[Progress], None] = lambda 
     else:
         if soup:
             start.network.load_state_dict(soup.network.state_dict())
+            # Training expects logits of the usual size; those of a mean of heads are small.
             _calibrate(start.network, splits.validation, tokenizer, settings.confidence.accuracy)
         elif rules:
             copy_words_to_emoji(start.network, tokenizer_json)
