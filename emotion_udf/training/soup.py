@@ -1,4 +1,4 @@
-"""The mean of classifiers that one recipe has trained with several seeds (Wortsman et al., Model soups, 2022)."""
+"""The mean of classifiers that were trained from one base (Wortsman et al., Model soups, 2022)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -69,23 +69,41 @@ def open_ingredients(folders: Sequence[str], sizes: Configuration, tokenizer_jso
 
 
 def cook(artifacts: Sequence[Artifact], validation: Encoded) -> Soup:
-    """Average the weights of at least one classifier, heads included.
-
-    Each comes with its temperature, so no head counts for more because its logits are larger.
+    """Average classifiers, and measure each of them.
 
     Args:
-        artifacts: As `open_ingredients` gives them.
-        validation: What to measure each of them on.
+        artifacts: As `open_ingredients` gives them, at least one.
+        validation: What to measure on.
     """
-    networks = [load_distilbert(artifact.configuration, artifact.folder / WEIGHTS) for artifact in artifacts]
+    networks = [_load(artifact) for artifact in artifacts]
     ingredients = [
         Ingredient(artifact.folder.name, *measure(network, validation))
         for artifact, network in zip(artifacts, networks, strict=True)
     ]
+    return Soup(_mean(networks), ingredients)
+
+
+def average(artifacts: Sequence[Artifact]) -> DistilBert:
+    """Average the weights of classifiers, heads included.
+
+    Each comes with its temperature, so no head counts for more because its logits are larger.
+
+    Args:
+        artifacts: As `open_ingredients` gives them, at least one.
+    """
+    return _mean([_load(artifact) for artifact in artifacts])
+
+
+def _load(artifact: Artifact) -> DistilBert:
+    return load_distilbert(artifact.configuration, artifact.folder / WEIGHTS)
+
+
+def _mean(networks: Sequence[DistilBert]) -> DistilBert:
+    """Return the mean in the place of the first network."""
     weights = [network.state_dict() for network in networks]
     mean: dict[str, Tensor] = {name: torch.stack([w[name] for w in weights]).mean(dim=0) for name in weights[0]}
     networks[0].load_state_dict(mean)
-    return Soup(networks[0], ingredients)
+    return networks[0]
 
 
 def _of_another_base(artifact: Artifact, other: str) -> UsageError:

@@ -30,7 +30,7 @@ from emotion_udf.training.initialise import find_base, initialise
 from emotion_udf.training.message_tokenizer import RULES_VERSION, copy_words_to_emoji, make_message_tokenizer
 from emotion_udf.training.probes import measure_probes
 from emotion_udf.training.robustness import measure_robustness
-from emotion_udf.training.soup import Soup, cook, open_ingredients
+from emotion_udf.training.soup import Soup, average, cook, open_ingredients
 from emotion_udf.training.whole_folder import refuse_existing, whole_folder
 
 log = logging.getLogger(__name__)
@@ -66,12 +66,11 @@ def train(settings: TrainSettings, on_step: Callable[[Progress], None] = lambda 
     weights = [base / WEIGHTS, *(artifact.folder / WEIGHTS for artifact in artifacts)]
     checkpoint = Checkpoint(folder.parent / f"{folder.name}.checkpoint", _name(settings, weights, splits))
     tokenizer = _tokenizer(tokenizer_json, start.sizes.max_position_embeddings)
-    soup = cook(artifacts, encode(splits.validation, tokenizer)) if artifacts else None
-    if soup and not settings.soup.train_on:
-        made: FineTuned | Soup = soup
+    if artifacts and not settings.soup.train_on:
+        made: FineTuned | Soup = cook(artifacts, encode(splits.validation, tokenizer))
     else:
-        if soup:
-            start.network.load_state_dict(soup.network.state_dict())
+        if artifacts:
+            start.network.load_state_dict(average(artifacts).state_dict())
             # Training expects logits of the usual size; those of a mean of heads are small.
             _calibrate(start.network, splits.validation, tokenizer, settings.confidence.accuracy)
         elif rules:

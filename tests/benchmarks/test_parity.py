@@ -11,10 +11,11 @@ from torch import Tensor
 
 from benchmarks.gpu.inputs import paired_probes, write_random_model
 from benchmarks.inputs import BenchmarkError, Sizes
-from benchmarks.parity import Accuracy, Agreement, MakeEngine, Pair, agreement, main, read_labelled, windows
+from benchmarks.parity import WINDOW, Accuracy, Agreement, MakeEngine, Pair, agreement, main, read_labelled, windows
 from emotion_udf.classifier.artifact import Artifact, ArtifactSource, open_artifact
 from emotion_udf.classifier.engine import TorchEngine
 from emotion_udf.classifier.parity import PROBES
+from emotion_udf.settings import ClassifierSettings
 
 
 class Spoilt(TorchEngine):
@@ -123,3 +124,7 @@ def test_windows_hold_every_text_once(count: int) -> None:
     cut = list(windows(texts, 3))
     assert [text for window in cut for text in window] == texts
     assert all(len(window) == 3 for window in cut[:-1])
+
+
+def test_windows_are_as_long_as_those_of_the_udf() -> None:
+    assert ClassifierSettings().window_rows == WINDOW
