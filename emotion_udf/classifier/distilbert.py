@@ -146,6 +146,7 @@ class DistilBert(nn.Module):
 
 
 def _embedding(rows: int, dim: int) -> nn.Embedding:
-    # The same random numbers as `nn.Embedding` draws by itself; but to draw them on the meta device it loads torch's
-    # compiler, which is most of the time of loading a model.
-    return nn.Embedding(rows, dim, _weight=torch.randn(rows, dim))
+    # The same random numbers as `nn.Embedding` draws by itself. On the meta device it would load torch's compiler to
+    # draw none: most of the time of loading a model, and memory that a worker never gives back.
+    weight = torch.empty(rows, dim)
+    return nn.Embedding(rows, dim, _weight=weight if weight.is_meta else weight.normal_())
