@@ -243,6 +243,12 @@ class SoupSettings(_Section):
     )
     train_on: bool = Field(default=False, description="train on from that mean, as the other sections say")
 
+    @model_validator(mode="after")
+    def _something_to_train_on(self) -> "SoupSettings":
+        if self.train_on and not self.of:
+            raise ValueError("expected folders in soup.of to train on from, found none")
+        return self
+
 
 class ConfidenceSettings(_Section):
     """How sure a label must be to count as confident."""

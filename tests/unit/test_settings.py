@@ -18,6 +18,7 @@ from emotion_udf.settings import (
     NightSettings,
     ObjectiveSettings,
     OptimiserSettings,
+    SoupSettings,
     WarehouseSettings,
     WindowSettings,
 )
@@ -40,6 +41,12 @@ def test_input_is_exactly_one_of_a_path_and_a_table(places: dict[str, str]) -> N
 
 def test_a_table_alone_is_an_input() -> None:
     assert InputSettings(table="lake.feedback").path is None
+
+
+def test_training_goes_on_from_a_mean_only_where_there_is_one() -> None:
+    with pytest.raises(ValidationError, match=r"expected folders in soup\.of to train on from, found none"):
+        SoupSettings(train_on=True)
+    assert SoupSettings(of=["a"], train_on=True).train_on
 
 
 @pytest.mark.parametrize("name", sorted(RESERVED_COLUMNS))
