@@ -1,6 +1,6 @@
 """Whether the fast engine says what the fp32 reference says, on real messages and on labelled sentences.
 
-    python -m benchmarks.parity --rows 20000 --precision bf16 --out parity.json
+    python -m benchmarks.parity --rows 20000 --out parity.json
 
 The engines are built here and not by `load_classifier`, whose own check would put the reference in the place of an
 engine that fails. Ends with exit code 1 when a limit is not kept.
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -23,7 +23,7 @@ from benchmarks.inputs import BenchmarkError, default_data, find_model
 from benchmarks.machine import write_result
 from emotion_udf.classifier.artifact import TOKENIZER, Artifact, ArtifactSource, open_artifact
 from emotion_udf.classifier.classifier import Classifier
-from emotion_udf.classifier.device import choose_device
+from emotion_udf.classifier.device import Precision, choose_device
 from emotion_udf.classifier.engine import Engine, TorchEngine
 from emotion_udf.classifier.parity import LEAST_EQUAL_LABELS, MOST_CHANGED, compare
 from emotion_udf.classifier.precision import choose_precision
@@ -199,7 +199,7 @@ def main(arguments: Sequence[str] | None = None, make_engine: MakeEngine = Torch
         artifact = open_artifact(ArtifactSource(str(find_model(asked.model))))
         texts, labelled = read_texts(asked.data, asked.rows), read_labelled(asked.labelled)
         device = choose_device(asked.device, torch.cuda.device_count())
-        precision = choose_precision(asked.precision, torch.device(device))
+        precision = choose_precision(asked.precision, torch.device(device), artifact.configuration)
     except (BenchmarkError, UsageError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -216,7 +216,7 @@ def _read_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.parity", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--rows", type=int, default=20_000, help="messages to compare on")
-    parser.add_argument("--precision", choices=("auto", "fp32", "bf16", "fp16"), default="bf16")
+    parser.add_argument("--precision", choices=get_args(Precision), default="auto")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="cpu")
     parser.add_argument("--model", default="bundled", help="base, tiny, bundled or a folder")
     parser.add_argument("--data", type=Path, default=default_data(), help="Parquet file with a column text")

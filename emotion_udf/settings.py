@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from emotion_udf.classifier.artifact import BUNDLED, ArtifactSource
-from emotion_udf.classifier.device import Device, Precision
+from emotion_udf.classifier.device import Device, Precision, TrainingPrecision
 
 
 class _Section(BaseModel):
@@ -83,8 +83,8 @@ class ClassifierSettings(_Section):
     device: Device = Field(default="auto", description="auto, cpu or cuda")
     precision: Precision = Field(
         default="auto",
-        description="what the network computes in: fp32, bf16, fp16 (GPU), or auto, the fastest that the device has; "
-        "where its labels are not those of fp32, fp32 is used",
+        description="what the network computes in: fp32, bf16, fp16 (GPU), int16 (CPU with AVX2), or auto, the fastest "
+        "that the device has; where its labels are not those of fp32, fp32 is used",
     )
     token_budget: int | None = Field(
         default=None, ge=1, description="the most tokens in one forward pass; by default what suits the device"
@@ -212,7 +212,7 @@ class OptimiserSettings(_Section):
     )
     seed: int = Field(default=42, description="of the new head, dropout, noise and the order of sentences")
     device: Device = Field(default="auto", description="auto, cpu or cuda")
-    precision: Precision = Field(
+    precision: TrainingPrecision = Field(
         default="auto",
         description="of the matrix products in training; auto is bf16, or fp16, where the device computes in it, else "
         "fp32; evaluation is in fp32",

@@ -7,9 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:  # the classifier's tests run where there is no Spark
     from pyspark.sql import SparkSession
+
+# Examples may take long on a busy machine: speed belongs in benchmarks.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 ROOT = Path(__file__).parent.parent
 DATA = Path(os.environ.get("EMOTION_UDF_DATA", "../shared/data"))

@@ -195,4 +195,4 @@ def compile_part(engine: TorchEngine, part: str) -> None:
             block.compile(dynamic=True)
         return
     for block in blocks:
-        block._feed_forward = torch.compile(block._feed_forward, dynamic=True)
+        block._add_feed_forward = torch.compile(block._add_feed_forward, dynamic=True)

@@ -214,12 +214,12 @@ def load_classifier(
         precision: `fp32` is the reference; `auto` is the fastest that the device computes in.
 
     Raises:
-        DeviceError: A GPU is asked for and there is none, or fp16 without one.
+        DeviceError: A GPU is asked for and there is none, fp16 without one, or int16 where it cannot be used.
         ModelError: The weights cannot be read.
     """
     chosen = torch.device(choose_device(device, torch.cuda.device_count(), assigned_gpus))
     tokenizer = MessageTokenizer(artifact.folder / TOKENIZER, artifact.max_tokens)
-    engine, name = _engine(artifact, tokenizer, chosen, choose_precision(precision, chosen))
+    engine, name = _engine(artifact, tokenizer, chosen, choose_precision(precision, chosen, artifact.configuration))
     return Classifier(artifact, tokenizer, engine, token_budget or _TOKEN_BUDGETS[chosen.type], name)
 
 

@@ -6,7 +6,8 @@ from typing import Literal
 from emotion_udf.errors import DeviceError
 
 Device = Literal["auto", "cpu", "cuda"]
-Precision = Literal["auto", "fp32", "bf16", "fp16"]
+Precision = Literal["auto", "fp32", "bf16", "fp16", "int16"]
+TrainingPrecision = Literal["auto", "fp32", "bf16", "fp16"]
 
 
 def choose_device(wanted: Device, visible_gpus: int, assigned: Sequence[str] = ()) -> str:

@@ -37,13 +37,21 @@ class Dropout:
     seq_classif_dropout: float = 0.0
 
 
+class Linear(nn.Linear):
+    """A linear layer that can be asked for a part of its outputs."""
+
+    def part(self, x: Tensor, first: int, end: int) -> Tensor:
+        """Map (T, inputs) to the outputs from `first` to `end` alone, (T, end - first)."""
+        return F.linear(x, self.weight[first:end], self.bias[first:end])
+
+
 class Attention(nn.Module):
     """Multi-head self-attention."""
 
     def __init__(self, dim: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.qkv = nn.Linear(dim, 3 * dim)
+        self.qkv = Linear(dim, 3 * dim)
         self.out = nn.Linear(dim, dim)
 
     def forward(self, x: Tensor, attend: Attend) -> Tensor:
@@ -60,13 +68,28 @@ class Attention(nn.Module):
             attend: The attention of this batch.
         """
         dim = x.shape[1]
-        q = F.linear(first, self.qkv.weight[:dim], self.qkv.bias[:dim])  # (B, dim)
-        k, v = F.linear(x, self.qkv.weight[dim:], self.qkv.bias[dim:]).chunk(2, dim=1)
+        q = self.qkv.part(first, 0, dim)  # (B, dim)
+        k, v = self.qkv.part(x, dim, 3 * dim).chunk(2, dim=1)
         return self._mix(q, k, v, attend=attend)
 
     def _mix(self, *qkv: Tensor, attend: Attend) -> Tensor:
         mixed = attend(*(part.view(len(part), self.heads, -1) for part in qkv))  # (queries, heads, dim / heads)
         out: Tensor = self.out(mixed.flatten(1))
+        return out
+
+
+class FeedForward(nn.Module):
+    """Two linear layers with a GELU between them, for each token by itself."""
+
+    def __init__(self, dim: int, hidden: int) -> None:
+        super().__init__()
+        self.expand = nn.Linear(dim, hidden)
+        self.gelu = nn.GELU()
+        self.contract = nn.Linear(hidden, dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map packed tokens (T, dim) to (T, dim)."""
+        out: Tensor = self.contract(self.gelu(self.expand(x)))
         return out
 
 
@@ -77,15 +100,13 @@ class Block(nn.Module):
         super().__init__()
         self.attention = Attention(dim, heads)
         self.attention_norm = nn.LayerNorm(dim, eps=LAYER_NORM_EPSILON)
-        self.expand = nn.Linear(dim, hidden)
-        self.gelu = nn.GELU()
-        self.contract = nn.Linear(hidden, dim)
+        self.feed_forward = FeedForward(dim, hidden)
         self.dropout = nn.Dropout(dropout)
         self.output_norm = nn.LayerNorm(dim, eps=LAYER_NORM_EPSILON)
 
     def forward(self, x: Tensor, attend: Attend) -> Tensor:
         """Map packed tokens (T, dim) to (T, dim)."""
-        return self._feed_forward(self.attention_norm(x + self.attention(x, attend)))
+        return self._add_feed_forward(self.attention_norm(x + self.attention(x, attend)))
 
     def of_first_tokens(self, x: Tensor, starts: Tensor, attend: Attend) -> Tensor:
         """Map packed tokens (T, dim) to the first token of each row, (B, dim): all that the head reads.
@@ -96,10 +117,10 @@ class Block(nn.Module):
             attend: The attention of this batch.
         """
         first = x.index_select(0, starts)
-        return self._feed_forward(self.attention_norm(first + self.attention.of_first_tokens(x, first, attend)))
+        return self._add_feed_forward(self.attention_norm(first + self.attention.of_first_tokens(x, first, attend)))
 
-    def _feed_forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.output_norm(x + self.dropout(self.contract(self.gelu(self.expand(x)))))
+    def _add_feed_forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.output_norm(x + self.dropout(self.feed_forward(x)))
         return out
 
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from emotion_udf.classifier.artifact import WEIGHTS, Artifact
+from emotion_udf.classifier.int16 import use_int16
 from emotion_udf.classifier.packing import pack
 from emotion_udf.classifier.precision import name_of
 from emotion_udf.classifier.prepacked import can_prepack, prepack
@@ -35,17 +36,22 @@ class TorchEngine:
     Args:
         artifact: The model to load.
         device: A torch device such as `cpu` or `cuda:0`.
-        precision: Of weights and of what flows between layers; the softmax is in fp32.
+        precision: Of weights and of what flows between layers; the softmax is in fp32. With int16 what flows is in
+            fp32, too.
     """
 
     def __init__(self, artifact: Artifact, device: str = "cpu", precision: torch.dtype = torch.float32) -> None:
         self._device = torch.device(device)
         self.name = f"torch {name_of(precision)} on {self._device.type}"
         network = load_distilbert(artifact.configuration, artifact.folder / WEIGHTS)
-        self._network = network.to(self._device, precision)
+        self._network = network
+        if precision is torch.int16:
+            use_int16(network)
+            return
+        network.to(self._device, precision)
         # The reference stays plain: nothing in it but what transformers computes, too.
         if self._device.type == "cpu" and precision is not torch.float32 and can_prepack(precision):
-            prepack(self._network)
+            prepack(network)
 
     @torch.inference_mode()
     def probabilities(self, rows: Sequence[Sequence[int]]) -> Tensor:

@@ -3,10 +3,13 @@
 They are what torch's own compiler puts in the place of `nn.Linear` on a CPU. Here no compiler has to run in a worker.
 """
 
+from collections.abc import Sequence
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
-from emotion_udf.classifier.distilbert import DistilBert
+from emotion_udf.classifier.distilbert import Block, DistilBert
 
 
 class PrepackedLinear(nn.Module):
@@ -40,12 +43,10 @@ def can_prepack(dtype: torch.dtype) -> bool:
 
 def prepack(network: DistilBert) -> None:
     """Prepack the layers of a network for inference, in place; the last block takes its weights apart and stays."""
-    for block in network.blocks[:-1]:
-        for owner, name, activation in (
-            (block.attention, "qkv", "none"),
-            (block.attention, "out", "none"),
-            (block, "expand", "gelu"),
-            (block, "contract", "none"),
-        ):
-            setattr(owner, name, PrepackedLinear(getattr(owner, name), activation))
-        block.gelu = nn.Identity()  # it is in `expand` now
+    for block in cast(Sequence[Block], network.blocks[:-1]):
+        attention, feed_forward = block.attention, block.feed_forward
+        attention.register_module("qkv", PrepackedLinear(attention.qkv))
+        attention.register_module("out", PrepackedLinear(attention.out))
+        feed_forward.register_module("expand", PrepackedLinear(feed_forward.expand, "gelu"))
+        feed_forward.register_module("gelu", nn.Identity())
+        feed_forward.register_module("contract", PrepackedLinear(feed_forward.contract))

@@ -23,8 +23,8 @@ _OUTSIDE_LAYERS = {
 _IN_A_LAYER = {
     "attention.out": "attention.out_lin",
     "attention_norm": "sa_layer_norm",
-    "expand": "ffn.lin1",
-    "contract": "ffn.lin2",
+    "feed_forward.expand": "ffn.lin1",
+    "feed_forward.contract": "ffn.lin2",
     "output_norm": "output_layer_norm",
 }
 

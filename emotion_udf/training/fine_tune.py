@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from emotion_udf.classifier.distilbert import DistilBert
-from emotion_udf.classifier.precision import choose_precision
+from emotion_udf.classifier.precision import choose_training_precision
 from emotion_udf.classifier.tokenizer import MessageTokenizer
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.settings import ObjectiveSettings, OptimiserSettings
@@ -117,7 +117,7 @@ def fine_tune(
     """
     on = torch.device(device)
     network.to(on)
-    precision = choose_precision(settings.precision, on)
+    precision = choose_training_precision(settings.precision, on)
     own = own_sentences().without({*splits.validation.texts, *splits.test.texts})
     sentences = splits.train + LabelledTexts(own.texts * objective.own_sentences, own.labels * objective.own_sentences)
     steps = settings.epochs * -(-len(sentences) // settings.batch_size)

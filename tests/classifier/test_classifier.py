@@ -56,7 +56,7 @@ def test_a_plain_feeling_gets_its_label(bundled: Classifier, text: str, emotion:
     assert EMOTIONS[bundled.score([text]).probabilities[0].argmax()] == emotion
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(1, 3_000), st.permutations(range(len(TEXTS))), st.integers(1, len(TEXTS)))
 def test_a_text_has_the_same_probabilities_in_any_company(
     bundled: Classifier, scores: Scores, token_budget: int, order: list[int], rows: int

@@ -3,11 +3,15 @@ from typing import get_args
 import pytest
 import torch
 
-from emotion_udf.classifier.device import Precision
-from emotion_udf.classifier.precision import choose_precision
+from emotion_udf.classifier import int16
+from emotion_udf.classifier.configuration import Configuration
+from emotion_udf.classifier.device import Precision, TrainingPrecision
+from emotion_udf.classifier.precision import choose_precision, choose_training_precision
 from emotion_udf.errors import DeviceError
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
+SIZES = Configuration(dim=32, hidden_dim=64, n_heads=4, n_layers=1, vocab_size=9, max_position_embeddings=64)
+ODD = Configuration(dim=24, hidden_dim=96, n_heads=4, n_layers=1, vocab_size=9, max_position_embeddings=64)
 
 
 @pytest.mark.parametrize(
@@ -22,33 +26,42 @@ CPU, GPU = torch.device("cpu"), torch.device("cuda")
     ],
 )
 def test_a_type_that_is_named_is_taken(wanted: Precision, device: torch.device, expected: torch.dtype) -> None:
-    assert choose_precision(wanted, device) is expected
+    assert choose_precision(wanted, device, SIZES) is expected
 
 
 def test_fp16_on_a_cpu_is_refused() -> None:
     with pytest.raises(DeviceError) as caught:
-        choose_precision("fp16", CPU)
+        choose_precision("fp16", CPU, SIZES)
     assert str(caught.value) == (
         "precision = 'fp16' expects a GPU, found a CPU; choose bf16, fp32 or auto"
     )  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("capabilities", "expected"),
+    ("capabilities", "sizes", "llvmlite", "expected"),
     [
-        ({"amx_bf16": True, "avx512_bf16": True}, torch.bfloat16),
-        ({"amx_bf16": True, "avx512_bf16": False}, torch.bfloat16),
-        ({"amx_bf16": False, "avx512_bf16": True}, torch.bfloat16),
-        ({"amx_bf16": False, "avx512_bf16": False, "avx2": True}, torch.float32),
-        ({"architecture": "aarch64", "sve": True}, torch.float32),
-        ({}, torch.float32),
+        ({"amx_bf16": True, "avx512_bf16": True, "avx512_f": True, "avx2": True}, SIZES, True, torch.bfloat16),
+        ({"amx_bf16": True, "avx512_bf16": False}, SIZES, True, torch.bfloat16),
+        ({"amx_bf16": False, "avx512_bf16": True}, SIZES, True, torch.bfloat16),
+        ({"avx512_f": True, "avx2": True}, SIZES, True, torch.float32),
+        ({"avx512_f": False, "avx2": True}, SIZES, True, torch.int16),
+        ({"avx512_f": False, "avx2": True}, SIZES, False, torch.float32),
+        ({"avx512_f": False, "avx2": True}, ODD, True, torch.float32),
+        ({"architecture": "aarch64", "sve": True}, SIZES, True, torch.float32),
+        ({}, SIZES, True, torch.float32),
     ],
 )
-def test_auto_on_a_cpu_is_bf16_where_it_has_instructions_for_it(
-    capabilities: dict[str, object], expected: torch.dtype, monkeypatch: pytest.MonkeyPatch
+def test_auto_on_a_cpu_is_what_it_has_instructions_for(
+    capabilities: dict[str, object],
+    sizes: Configuration,
+    llvmlite: bool,
+    expected: torch.dtype,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
-    assert choose_precision("auto", CPU) is expected
+    monkeypatch.setattr(int16, "find_spec", {"llvmlite": object() if llvmlite else None}.get)
+    assert choose_precision("auto", CPU, sizes) is expected
+    assert choose_training_precision("auto", CPU) in {torch.float32, torch.bfloat16}
 
 
 @pytest.mark.parametrize(("supported", "expected"), [(True, torch.bfloat16), (False, torch.float16)])
@@ -59,17 +72,15 @@ def test_auto_on_a_gpu_is_bf16_where_it_computes_in_it(
         return supported or including_emulation  # every GPU can emulate it, slowly
 
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", is_bf16_supported)
-    assert choose_precision("auto", GPU) is expected
+    assert choose_precision("auto", GPU, SIZES) is expected
 
 
-def test_every_setting_of_precision_means_a_type_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_setting_of_a_float_means_a_type_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: not including_emulation)
-    assert {choose_precision(wanted, GPU) for wanted in get_args(Precision)} == {
-        torch.float32,
-        torch.bfloat16,
-        torch.float16,
-    }
+    on_gpu = {choose_training_precision(wanted, GPU) for wanted in get_args(TrainingPrecision)}
+    assert on_gpu == {torch.float32, torch.bfloat16, torch.float16}
+    assert set(get_args(Precision)) == {*get_args(TrainingPrecision), "int16"}
 
 
 def test_auto_on_this_machine_is_a_type_that_a_cpu_has() -> None:
-    assert choose_precision("auto", CPU) in {torch.float32, torch.bfloat16}
+    assert choose_precision("auto", CPU, SIZES) in {torch.float32, torch.bfloat16, torch.int16}

@@ -10,7 +10,7 @@ from torch import nn
 from emotion_udf.classifier.artifact import ArtifactSource, open_artifact
 from emotion_udf.classifier.classifier import Classifier
 from emotion_udf.classifier.packing import pack
-from emotion_udf.classifier.precision import choose_precision
+from emotion_udf.classifier.precision import choose_training_precision
 from emotion_udf.classifier.prepacked import PrepackedLinear, can_prepack, prepack
 from emotion_udf.classifier.weights import load_distilbert
 
@@ -41,5 +41,5 @@ def test_a_prepacked_network_says_the_same(bundled: Classifier) -> None:
 
 def test_only_types_that_the_cpu_computes_in_are_packed() -> None:
     assert not can_prepack(torch.float16)
-    if choose_precision("auto", torch.device("cpu")) is torch.bfloat16:
+    if choose_training_precision("auto", torch.device("cpu")) is torch.bfloat16:
         assert can_prepack(torch.bfloat16)

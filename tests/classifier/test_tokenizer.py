@@ -53,7 +53,7 @@ def test_ids_and_counts_are_those_of_transformers(stock: PreTrainedTokenizerBase
     assert tokens.token_counts == theirs.token_counts
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.text(max_size=60), max_size=4))
 def test_any_text_is_tokenised_as_by_transformers(
     stock: PreTrainedTokenizerBase, ours: MessageTokenizer, texts: list[str]

@@ -33,7 +33,7 @@ TEXTS = {"a": "i feel so happy", "b": "i feel so happy", "c": "i am furious", "d
 def night(folder: Path, reuse: Reuse = "history", **classifier: Any) -> NightSettings:
     return NightSettings(
         input=input_settings(folder / "in"),
-        classifier=ClassifierSettings(**classifier),
+        classifier=ClassifierSettings(**{"precision": "fp32"} | classifier),
         scores=ScoreSettings(reuse=reuse),
         warehouse=WarehouseSettings(root=str(folder / "out")),
         gate=GateSettings(max_quarantined_share=0.9),

@@ -126,7 +126,7 @@ messages = st.builds(
 )
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(messages, max_size=12))
 def test_no_row_is_lost_or_doubled_and_accepted_ids_are_unique(
     spark: SparkSession, tmp_path: Path, day: Window, rows: list[dict[str, Any]]

@@ -23,7 +23,10 @@ FILES = ["confusion.png", "metrics.json", "reliability.png", "worst_errors.csv"]
 
 
 def run(model: Path, source: Path, out: Path, part: str = "test", **options: Any) -> Metrics:
-    classifier, data = ClassifierSettings(model=str(model), device="cpu"), DataSettings(source=str(source))
+    classifier, data = (
+        ClassifierSettings(model=str(model), device="cpu", precision="fp32"),
+        DataSettings(source=str(source)),
+    )
     return assess(classifier, data, part, out, **{"floors": {}} | options)
 
 

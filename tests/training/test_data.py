@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from huggingface_hub.errors import LocalEntryNotFoundError
 from huggingface_hub.utils import filter_repo_objects
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from emotion_udf.emotions import EMOTIONS
@@ -145,7 +145,6 @@ def labelled_of(rows: list[tuple[str, int]]) -> LabelledTexts:
     return LabelledTexts([text for text, _ in rows], [label for _, label in rows])
 
 
-@settings(deadline=None)
 @given(ROWS)
 def test_any_sentences_come_back_from_both_forms(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, int]]
@@ -460,7 +459,6 @@ def test_a_label_that_stands_in_one_of_the_held_out_parts_is_not_another(tmp_pat
 SHORT = st.lists(st.tuples(st.sampled_from("abcdefgh"), LABEL), min_size=1, max_size=12)
 
 
-@settings(deadline=None)
 @given(SHORT, SHORT, SHORT)
 def test_no_training_sentence_is_held_out_whatever_the_parts(
     tmp_path_factory: pytest.TempPathFactory,

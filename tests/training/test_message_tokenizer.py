@@ -238,7 +238,7 @@ PIECES = st.sampled_from(
 MESSAGES = st.lists(st.one_of(PIECES, st.text(max_size=5)), max_size=12).map("".join)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(MESSAGES)
 def test_any_message_is_read_alike_and_with_known_ids(
     stock: PreTrainedTokenizerBase, with_rules: MessageTokenizer, message: str

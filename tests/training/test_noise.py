@@ -41,14 +41,14 @@ def rewritten(name: str, text: str = PLAIN, label: int = 1) -> list[str]:
 
 
 @every_kind
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(text=st.one_of(SENTENCE, ANY_TEXT), label=LABEL, seed=SEED)
 def test_a_text_stays_a_text(kind: Rewrite, text: str, label: int, seed: int) -> None:
     assert kind(text, label, seeded(seed)).strip()
 
 
 @every_kind
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(text=SENTENCE, label=LABEL, seed=SEED)
 def test_the_same_seed_gives_the_same_text(kind: Rewrite, text: str, label: int, seed: int) -> None:
     first, second = (kind(text, label, seeded(seed)) for _ in range(2))
@@ -74,7 +74,7 @@ def test_capitals_are_of_three_kinds() -> None:
     assert {*rewritten("capitals", "so glad")} == {"SO GLAD", "So Glad", "So glad"}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(text=SENTENCE, seed=SEED)
 def test_punctuation_leaves_the_words(text: str, seed: int) -> None:
     typed = KINDS["punctuation"](text, 1, seeded(seed))
@@ -82,7 +82,7 @@ def test_punctuation_leaves_the_words(text: str, seed: int) -> None:
     assert typed[-1] in ".!?"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(text=SENTENCE, seed=SEED)
 @pytest.mark.parametrize(("kind", "mark"), [("names", r"@\w+"), ("links", r"(http|www)\S+")])
 def test_a_name_or_link_stands_before_or_after(kind: str, mark: str, text: str, seed: int) -> None:
@@ -90,7 +90,7 @@ def test_a_name_or_link_stands_before_or_after(kind: str, mark: str, text: str, 
     assert re.fullmatch(f"{mark} {text}|{text} {mark}", typed)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(text=SENTENCE, seed=SEED)
 def test_hashtags_mark_a_word_and_follow_the_text(text: str, seed: int) -> None:
     words = KINDS["hashtags"](text, 1, seeded(seed)).split()
@@ -140,7 +140,7 @@ def test_apostrophes_are_typed_in_three_ways() -> None:
     assert ways == {f"i{mark}m sure you don{mark}t know" for mark in ("'", "’", "&#39;")}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(text=SENTENCE, seed=SEED)
 def test_an_elongation_draws_out_one_vowel(text: str, seed: int) -> None:
     typed = KINDS["elongations"](text, 1, seeded(seed))
@@ -156,7 +156,7 @@ def test_a_long_word_is_drawn_out_rather_than_a_short_one() -> None:
     assert all(text.startswith("i am so ") for text in typed)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(text=SENTENCE, seed=SEED)
 def test_a_typo_changes_few_words_and_only_longer_ones(text: str, seed: int) -> None:
     typed = KINDS["typos"](text, 1, seeded(seed))
@@ -209,7 +209,7 @@ def read(tokenizer_json: Path, tmp_path_factory: pytest.TempPathFactory) -> Call
 
 
 @pytest.mark.parametrize("kind", ["capitals", "punctuation", "names", "links", "apostrophes"])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(text=SENTENCE, seed=SEED)
 def test_what_the_rules_mend_is_read_as_the_plain_sentence(
     read: Callable[[str], list[int]], kind: str, text: str, seed: int

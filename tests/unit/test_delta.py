@@ -269,7 +269,7 @@ def test_an_earlier_night_can_be_restored(warehouse: DeltaWarehouse) -> None:
 DAYS = st.integers(0, 4).map(lambda n: D5 + timedelta(days=n))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(st.dictionaries(DAYS, st.booleans(), min_size=1), min_size=1, max_size=6))
 def test_every_date_always_shows_the_rows_of_one_run(
     tmp_path_factory: pytest.TempPathFactory, runs: list[dict[date, bool]]

@@ -81,7 +81,7 @@ def test_a_truncated_file_is_set_aside(root: Path, write: WriteMessages) -> None
     assert inventory.refused == [RefusedFile(f"file://{bad}", Reason.UNREADABLE_FILE)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_damage_anywhere_fails_no_other_file(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     root = tmp_path_factory.mktemp("input")
