@@ -168,8 +168,8 @@ def to_frame(texts: pd.Series, scores: Scores, engine: str) -> pd.DataFrame:
 def give_back_free_memory() -> bool:
     """Return free pages of the heap to the system, and tell whether there were any.
 
-    By itself glibc returns only the end of its heap. No two Arrow batches are of one size, so each leaves a hole that
-    the next one may not fit into, and over a million rows a worker would keep 40 MiB of such holes.
+    By itself glibc returns only the end of its heap. Spark's worker reads each Arrow batch into one `bytes` object
+    there, no two of one size, so each leaves a hole that the next may not fit into: tens of MiB over a million rows.
     """
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # only glibc has it, and needs it
     return trim is not None and bool(trim(0))
