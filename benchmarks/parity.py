@@ -32,7 +32,7 @@ from emotion_udf.emotions import EMOTIONS
 from emotion_udf.errors import UsageError
 
 MOST_POINTS_LOST: Final = 0.2
-WINDOW: Final = 5_000
+WINDOW: Final = 2_500
 """Texts that are tokenised at a time, as many as `classifier.window_rows` is by default."""
 
 _QUANTILES: Final = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99_9": 0.999, "max": 1.0}

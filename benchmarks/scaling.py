@@ -38,6 +38,7 @@ class Measurement:
         workers: Each Python worker's memory in a further job.
         peak_mib: Of the worker that took most.
         last_quarter_mib: Of the worker that took most.
+        own_peak_mib: Of the worker that took most.
     """
 
     rows: int
@@ -47,6 +48,7 @@ class Measurement:
     workers: list[WorkerMemory]
     peak_mib: float
     last_quarter_mib: float
+    own_peak_mib: float
 
 
 def measure(request: Request) -> Measurement:
@@ -59,7 +61,7 @@ def measure(request: Request) -> Measurement:
         with MemorySampler() as memory:
             job.label(timed)
     shutil.rmtree(request.folder)
-    workers = [summarise_memory(memory.mib[pid]) for pid in sorted(memory.mib)]
+    workers = [summarise_memory(memory.samples[pid]) for pid in sorted(memory.samples)]
     return Measurement(
         rows=request.rows,
         cores=request.cores,
@@ -68,6 +70,7 @@ def measure(request: Request) -> Measurement:
         workers=workers,
         peak_mib=max(worker.peak_mib for worker in workers),
         last_quarter_mib=max(worker.last_quarter_mib for worker in workers),
+        own_peak_mib=max(worker.own_peak_mib for worker in workers),
     )
 
 
@@ -81,11 +84,11 @@ def growth(mib: Mapping[int, float]) -> float:
 
 
 def growth_by_cores(measurements: Sequence[Measurement]) -> dict[str, dict[str, float]]:
-    """Return the growth of the peak and of the last quarter's mean for each number of cores."""
+    """Return the growth of each figure of memory for each number of cores."""
     return {
         str(cores): {
             figure: growth({m.rows: getattr(m, figure) for m in measurements if m.cores == cores})
-            for figure in ("peak_mib", "last_quarter_mib")
+            for figure in ("peak_mib", "last_quarter_mib", "own_peak_mib")
         }
         for cores in sorted({m.cores for m in measurements})
     }
@@ -100,10 +103,10 @@ def scaling_table(measurements: Sequence[Measurement], model: str) -> Table:
         for cores, share in grown.items()
     ]
     table = Table(title=f"The UDF on Spark, {model} model", caption="; ".join(words))
-    for heading in ("cores", "rows", "median s", "rows/s", "worker peak MiB", "last quarter MiB"):
+    for heading in ("cores", "rows", "median s", "rows/s", "worker peak MiB", "last quarter MiB", "own peak MiB"):
         table.add_column(heading, justify="right")
     for m in measurements:
-        memory = (f"{m.peak_mib:,.0f}", f"{m.last_quarter_mib:,.0f}")
+        memory = (f"{mib:,.0f}" for mib in (m.peak_mib, m.last_quarter_mib, m.own_peak_mib))
         table.add_row(str(m.cores), f"{m.rows:,}", f"{median(m.seconds):.2f}", f"{m.rows_per_s:,.0f}", *memory)
     return table
 

@@ -2,9 +2,11 @@
 
     with MemorySampler() as memory:
         ...  # a job in this process's Spark
-    workers = [summarise_memory(samples) for samples in memory.mib.values()]
+    workers = [summarise_memory(samples) for samples in memory.samples.values()]
 
-It is the proportional set size: forked workers share pages, and each is counted once.
+It is the proportional set size: forked workers share pages, and each is counted once. Of the files that a worker maps,
+torch's libraries above all, any other program that maps them takes a share off it, so the part that stands in no file
+is told beside it: that is the worker's doing alone.
 """
 
 import os
@@ -22,17 +24,32 @@ _KIB_A_MIB = 1024
 
 
 @dataclass(frozen=True)
+class Sample:
+    """One look at a process.
+
+    Args:
+        mib: Its proportional set size.
+        own_mib: The part of it that stands in no file: heap, objects, weights.
+    """
+
+    mib: float
+    own_mib: float
+
+
+@dataclass(frozen=True)
 class WorkerMemory:
     """The proportional set size of one Python worker: its own memory, and its part of what it shares.
 
     Args:
         peak_mib: The largest of all samples.
         last_quarter_mib: The mean of the last quarter of samples.
+        own_peak_mib: The largest part that stands in no file.
         samples: How many there are.
     """
 
     peak_mib: float
     last_quarter_mib: float
+    own_peak_mib: float
     samples: int
 
 
@@ -44,16 +61,18 @@ def python_workers(root: int, proc: Path = Path("/proc")) -> list[int]:
     )
 
 
-def pss_mib(smaps_rollup: str) -> float:
-    """Return the proportional set size that a `/proc/<pid>/smaps_rollup` tells, in MiB."""
-    kib = next((line.split()[1] for line in smaps_rollup.splitlines() if line.startswith("Pss:")), "0")
-    return int(kib) / _KIB_A_MIB
+def read_sample(smaps_rollup: str) -> Sample:
+    """Return what a `/proc/<pid>/smaps_rollup` tells."""
+    lines = (line.partition(":") for line in smaps_rollup.splitlines())
+    kib = {name: int(rest.split()[0]) for name, _, rest in lines if name.startswith("Pss")}
+    return Sample(kib.get("Pss", 0) / _KIB_A_MIB, kib.get("Pss_Anon", 0) / _KIB_A_MIB)
 
 
-def summarise_memory(samples: Sequence[float]) -> WorkerMemory:
-    """Summarise one worker's samples, at least one, in MiB."""
-    last_quarter = samples[len(samples) * 3 // 4 :]
-    return WorkerMemory(round(max(samples), 1), round(mean(last_quarter), 1), len(samples))
+def summarise_memory(samples: Sequence[Sample]) -> WorkerMemory:
+    """Summarise one worker's samples, at least one."""
+    last_quarter = mean(sample.mib for sample in samples[len(samples) * 3 // 4 :])
+    peak, own_peak = max(sample.mib for sample in samples), max(sample.own_mib for sample in samples)
+    return WorkerMemory(round(peak, 1), round(last_quarter, 1), round(own_peak, 1), len(samples))
 
 
 class MemorySampler:
@@ -64,7 +83,7 @@ class MemorySampler:
     """
 
     def __init__(self, every_s: float = SAMPLE_EVERY_S) -> None:
-        self.mib: dict[int, list[float]] = {}
+        self.samples: dict[int, list[Sample]] = {}
         self._every_s = every_s
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._sample, name="memory", daemon=True)
@@ -90,7 +109,7 @@ class MemorySampler:
                     rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8")
                 except OSError:  # it has ended
                     continue
-                self.mib.setdefault(pid, []).append(pss_mib(rollup))
+                self.samples.setdefault(pid, []).append(read_sample(rollup))
             taken += 1
             if self._ended.wait(self._every_s):
                 return

@@ -17,7 +17,8 @@ from benchmarks.worker_memory import WorkerMemory
 
 
 def measurement(rows: int, cores: int, peak: float) -> Measurement:
-    return Measurement(rows, cores, [1.0, 2.0, 3.0], rows / 2, [WorkerMemory(peak, peak, 9)], peak, peak - 10)
+    worker = WorkerMemory(peak, peak - 10, peak - 20, 9)
+    return Measurement(rows, cores, [1.0, 2.0, 3.0], rows / 2, [worker], peak, peak - 10, peak - 20)
 
 
 def test_growth_is_the_largest_above_the_smallest() -> None:
@@ -28,8 +29,12 @@ def test_growth_is_the_largest_above_the_smallest() -> None:
 def test_growth_is_told_for_each_number_of_cores() -> None:
     measured = [measurement(10, 2, 100), measurement(10, 1, 50), measurement(100, 2, 120), measurement(100, 1, 50)]
     assert growth_by_cores(measured) == {
-        "1": {"peak_mib": 0.0, "last_quarter_mib": 0.0},
-        "2": {"peak_mib": pytest.approx(0.2), "last_quarter_mib": pytest.approx(110 / 90 - 1)},
+        "1": {"peak_mib": 0.0, "last_quarter_mib": 0.0, "own_peak_mib": 0.0},
+        "2": {
+            "peak_mib": pytest.approx(0.2),
+            "last_quarter_mib": pytest.approx(110 / 90 - 1),
+            "own_peak_mib": pytest.approx(100 / 80 - 1),
+        },
     }
     caption = str(scaling_table(measured, "tiny").caption)
     assert "on 1 cores the peak grows by 0.0% (goal: at most 10%, met)" in caption
@@ -55,5 +60,5 @@ def test_a_measurement_sees_the_workers_of_its_spark(
     assert len(found.seconds) == 2
     assert found.rows_per_s == pytest.approx(120 / (sum(found.seconds) / 2))
     assert found.workers
-    assert all(worker.peak_mib > 20 for worker in found.workers)
+    assert all(worker.peak_mib > worker.own_peak_mib > 20 for worker in found.workers)
     assert not small.folder.exists()

@@ -1,7 +1,9 @@
 """What a Python worker does with its batches, without Spark."""
 
+import ctypes
 import pickle
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,7 +15,7 @@ from emotion_udf.classifier.artifact import ArtifactSource, open_artifact
 from emotion_udf.classifier.classifier import Classifier, load_classifier
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.errors import ModelError
-from emotion_udf.udf import SCORE_TYPE, WorkerSpec, score_batches, to_frame, windows
+from emotion_udf.udf import SCORE_TYPE, WorkerSpec, give_back_free_memory, score_batches, to_frame, windows
 
 TEXTS = ["i feel so happy today", None, "i am furious", "", "word " * 3000, None, "i was terrified"]
 
@@ -124,6 +126,32 @@ def test_a_worker_whose_model_is_another_refuses() -> None:
     with pytest.raises(ModelError) as caught:
         list(score_batches(iter([pd.Series(["a"])]), other))
     assert str(caught.value).startswith(f"expected the model {'0' * 32} that the driver opened, found ")
+
+
+def resident_mib() -> float:
+    return int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1]) * 4096 / 2**20
+
+
+def leave_holes() -> list[bytes]:
+    """Take 80 MiB of the heap and free every second piece, as Arrow batches of all sizes do; the rest is returned."""
+    pieces = [bytes([1]) * 80_000 for _ in range(1_000)]
+    return pieces[::2]
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="the heap is not glibc's")
+def test_a_window_leaves_no_holes_in_the_heap() -> None:
+    list(score_batches(iter([pd.Series(["a"])]), spec()))  # what is loaded once
+    kept = leave_holes()
+    before = resident_mib()
+    scored = list(score_batches(iter([pd.Series(["a"])]), spec()))
+    assert len(scored) == 1
+    assert resident_mib() < before - 20
+    assert len(kept) == 500
+
+
+def test_where_the_heap_is_not_glibcs_nothing_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
+    assert not give_back_free_memory()
 
 
 def test_what_a_worker_is_sent_is_small() -> None:
