@@ -2,10 +2,12 @@
 
     python -m benchmarks.nights --rows 40000 --model base
     python -m benchmarks.nights --rows 1000000 --model tiny --measure again new
+    python -m benchmarks.nights --rows 200000 --model tiny --measure prepared
 
 again     a night, and the same night once more: its texts are all in `text_scores`.
 new       texts that `text_scores` does not have, though it has many others: what looking there in vain costs.
 repeated  a night in which a share of the messages repeats another's text, with and without reuse within the night.
+prepared  a night started by spark-submit and by tools/submit.sh: what a quicker start costs later in the night.
 """
 
 import argparse
@@ -26,11 +28,11 @@ from deltalake import DeltaTable
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.cold_start import submit_environment
 from benchmarks.inputs import BUILD, TINY_NOTE, BenchmarkError, default_data, find_model, write_parts
 from benchmarks.machine import ROOT, write_result
 from benchmarks.processes import run_to_end
 from benchmarks.spark_jobs import text_column
+from benchmarks.submits import prepare, submit_environment, submit_program
 from emotion_udf.schemas import DAILY, RUNS
 from emotion_udf.settings import Reuse
 
@@ -44,7 +46,7 @@ DAY: Final = date(2026, 10, 5)
 EARLIER_DAY: Final = date(2026, 10, 4)
 """The day of the messages whose texts fill `text_scores` before `new` is measured."""
 
-MEASURES: Final = ("again", "new", "repeated")
+MEASURES: Final = ("again", "new", "repeated", "prepared")
 _SOURCES = 10
 _SECONDS_A_DAY = 86_400
 _ROWS_A_FILE = 100_000
@@ -157,8 +159,10 @@ def write_messages(table: pa.Table, cores: int, folder: Path) -> Path:
 # ---- a night
 
 
-def run_night(asked: Asked, feedback: Path, warehouse: Path, reuse: Reuse, day: date = DAY) -> Night:
-    """Run the job by spark-submit and return what it says of itself.
+def run_night(
+    asked: Asked, feedback: Path, warehouse: Path, reuse: Reuse, day: date = DAY, prepared: bool = False
+) -> Night:
+    """Run the job by spark-submit, or by tools/submit.sh as prepared, and return what it says of itself.
 
     Raises:
         BenchmarkError: It failed, or took too long.
@@ -172,7 +176,7 @@ def run_night(asked: Asked, feedback: Path, warehouse: Path, reuse: Reuse, day: 
         "classifier.model": asked.model,
         "scores.reuse": reuse,
     }
-    submit = [str(python.parent / "spark-submit"), "--master", f"local[{asked.cores},4]"]
+    submit = [submit_program(python, prepared), "--master", f"local[{asked.cores},4]"]
     command = [
         *(*submit, "--driver-memory", asked.driver_memory),
         *("jobs/score_feedback.py", "--config", "conf/nightly.toml", "--date", day.isoformat()),
@@ -181,7 +185,7 @@ def run_night(asked: Asked, feedback: Path, warehouse: Path, reuse: Reuse, day: 
     log = asked.folder / "night.log"
     started = time.perf_counter()
     with log.open("w", encoding="utf-8") as stream:
-        code = run_to_end(command, submit_environment(python), stream.fileno(), asked.timeout_s)
+        code = run_to_end(command, submit_environment(python, prepared), stream.fileno(), asked.timeout_s)
     wall_s = time.perf_counter() - started
     if code != 0:
         last_words = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-5:])
@@ -282,6 +286,25 @@ def measure_repeated(asked: Asked, texts: Sequence[str]) -> dict[str, Any]:
     }
 
 
+def measure_prepared(asked: Asked, texts: Sequence[str]) -> dict[str, Any]:
+    """Run a night by plain spark-submit and by tools/submit.sh, each in a new warehouse."""
+    prepare(asked.timeout_s)
+    feedback = write_messages(messages(texts, DAY), asked.cores, asked.folder / "prepared")
+
+    def night(prepared: bool) -> Night:
+        warehouse = asked.folder / "prepared-now"
+        done = run_night(asked, feedback, warehouse, "history", prepared=prepared)
+        shutil.rmtree(warehouse)
+        return done
+
+    plain, prepared = in_turns(lambda: night(False), lambda: night(True), asked.repeats)
+    return {
+        "nights": {"spark-submit": listed(plain), "submit.sh": listed(prepared)},
+        "saved_s_wall": median(n.wall_s for n in plain) - median(n.wall_s for n in prepared),
+        "saved_s_by_step": difference(median_steps(plain), median_steps(prepared)),
+    }
+
+
 def in_turns(one: Callable[[], Night], other: Callable[[], Night], repeats: int) -> tuple[list[Night], list[Night]]:
     """Run two kinds of night in turns; who goes first changes, so that neither has the warmer machine."""
     ones: list[Night] = []
@@ -324,6 +347,8 @@ def words_of(name: str, measured: Mapping[str, Any]) -> str:
             f"looking for new texts among {measured['history_texts']:,} others costs {extra:+.2f} s, {share:+.1%} "
             f"({_goal(share < GOAL_NEW, 'under 5 %')})"
         )
+    if name == "prepared":
+        return f"tools/submit.sh, prepared, saves {measured['saved_s_wall']:.1f} s of a night by spark-submit"
     faster = f"{measured['times_faster']:.2f} times faster than reuse = off"
     return f"with {measured['repeated_share']:.0%} repeated texts, reuse = night is {faster}"
 
@@ -362,6 +387,8 @@ def measure(asked: Asked, measures: Sequence[str], data: Path) -> dict[str, dict
         results["new"] = measure_new(asked, texts, distinct_texts(own, asked.rows, asked.history))
     if "repeated" in measures:
         results["repeated"] = measure_repeated(asked, texts)
+    if "prepared" in measures:
+        results["prepared"] = measure_prepared(asked, texts)
     shutil.rmtree(asked.folder)
     return results
 

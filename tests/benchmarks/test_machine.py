@@ -1,11 +1,12 @@
 """Where and of what a benchmark was measured."""
 
+import json
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from benchmarks.machine import commit, computes_in_bf16, cpu_flags, describe_machine, versions
+from benchmarks.machine import commit, computes_in_bf16, cpu_flags, describe_machine, versions, write_result
 
 CPUINFO = """\
 processor\t: 0
@@ -73,3 +74,10 @@ def test_a_commit_has_a_plus_when_files_differ(repository: Path) -> None:
 def test_outside_of_git_the_commit_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert commit(tmp_path) == "unknown"
+
+
+def test_results_name_machine_versions_and_commit(tmp_path: Path) -> None:
+    write_result(tmp_path / "new" / "result.json", {"seconds": [1.5]})
+    written = json.loads((tmp_path / "new" / "result.json").read_text(encoding="utf-8"))
+    assert written["seconds"] == [1.5]
+    assert {"machine", "versions", "commit"} < set(written)

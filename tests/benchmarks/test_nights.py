@@ -24,6 +24,7 @@ from benchmarks.nights import (
     last_night,
     measure_again,
     measure_new,
+    measure_prepared,
     measure_repeated,
     median_steps,
     messages,
@@ -181,6 +182,22 @@ def test_repeated_texts_are_measured_without_and_with_reuse(asked: Asked, monkey
     assert found["times_faster"] == 1.5
     written = pq.read_table(asked.folder / "repeated")["text"].to_pylist()
     assert sorted(written) == sorted(list(texts(4)) * 2)
+
+
+def test_plain_and_prepared_nights_take_turns(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[bool] = []
+
+    def played(_: Asked, __: Path, warehouse: Path, ___: str, prepared: bool) -> Night:
+        warehouse.mkdir()  # it must be a new one
+        started.append(prepared)
+        return night(20.0 if prepared else 30.0)
+
+    monkeypatch.setattr(nights, "run_night", played)
+    monkeypatch.setattr(nights, "prepare", lambda _: None)
+    found = measure_prepared(asked, texts(8))
+    assert started == [False, True, True, False]
+    assert [listed["run_s"] for listed in found["nights"]["submit.sh"]] == [20.0, 20.0]
+    assert "saves 10.0 s of a night" in words_of("prepared", found)
 
 
 def test_the_table_has_a_column_for_each_kind_of_night(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
