@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from emotion_udf.classifier.configuration import Configuration
+from emotion_udf.classifier.int16 import Int16Linear
 from emotion_udf.classifier.prepacked import PrepackedLinear, can_prepack
 from emotion_udf.emotions import EMOTIONS
 
@@ -83,19 +84,21 @@ def linear_rate(
 ) -> float:
     """Measure what one linear layer reaches on a device, in FLOP/s.
 
-    On a CPU it is the faster of the two ways that torch has, plain and prepacked, with this process's threads.
+    On a CPU it is the faster of the two ways that torch has, plain and prepacked, with this process's threads. Torch
+    has none in int16: that is this project's own, with all that turns fp32 into whole numbers and back.
 
     Args:
         device: A torch device.
-        dtype: Of weights, inputs and outputs.
+        dtype: Of weights, inputs and outputs; with int16 inputs and outputs are in fp32.
         tokens: Rows of the input; a GPU wants tens of thousands.
         inputs: Width of the input.
         outputs: Width of the output.
         repeats: Timed repetitions, of which the median counts.
     """
-    layer = nn.Linear(inputs, outputs, device=device, dtype=dtype)
-    x = torch.randn(tokens, inputs, device=device).to(dtype)
-    layers: list[nn.Module] = [layer]
+    flows = torch.float32 if dtype is torch.int16 else dtype
+    layer = nn.Linear(inputs, outputs, device=device, dtype=flows)
+    x = torch.randn(tokens, inputs, device=device).to(flows)
+    layers: list[nn.Module] = [Int16Linear(layer) if dtype is torch.int16 else layer]
     if torch.device(device).type == "cpu" and can_prepack(dtype):
         layers.append(PrepackedLinear(layer))
     fastest = min(_median_seconds(partial(either, x), device, repeats) for either in layers)

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from benchmarks.inputs import BenchmarkError, default_data, find_model
 from benchmarks.machine import write_result
 from emotion_udf.classifier.artifact import TOKENIZER, Artifact, ArtifactSource, open_artifact
-from emotion_udf.classifier.classifier import Classifier
+from emotion_udf.classifier.classifier import TOKEN_BUDGETS, Classifier
 from emotion_udf.classifier.device import Precision, choose_device
 from emotion_udf.classifier.engine import Engine, TorchEngine
 from emotion_udf.classifier.parity import LEAST_EQUAL_LABELS, MOST_CHANGED, compare
@@ -115,7 +115,7 @@ class Pair:
     artifact: Artifact
     reference: Engine
     engine: Engine
-    token_budget: int = 4_096
+    token_budget: int = TOKEN_BUDGETS["cpu"]
 
     def probabilities(self, texts: Sequence[str]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return what the reference and what the engine says of N texts, (N, 6) each."""

@@ -16,10 +16,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
-from typing import Any, Final, TypedDict
+from typing import Any, Final, TypedDict, get_args
+from unittest.mock import patch
 
-import torch
-from torch.profiler import ProfilerActivity, profile
+from torch.profiler import ProfilerActivity, profile, record_function
 
 from benchmarks.ceiling import PATIENCE_S, executed_flops, linear_rate, on_each_core, useful_flops
 from benchmarks.inputs import BenchmarkError, default_data, find_model
@@ -28,6 +28,8 @@ from benchmarks.parity import WINDOW, read_texts, windows
 from emotion_udf.classifier.artifact import ArtifactSource, open_artifact
 from emotion_udf.classifier.classifier import Classifier, PhaseSeconds, load_classifier
 from emotion_udf.classifier.device import Precision
+from emotion_udf.classifier.int16 import Int16Linear, can_use_int16
+from emotion_udf.classifier.precision import TYPES
 from emotion_udf.errors import UsageError
 
 LEAST_SHARE_OF_BF16: Final = 0.7
@@ -91,9 +93,10 @@ class Work:
             seconds.append(score_all(classifier, mine))
         phases = asdict(classifier.seconds)
         rates = {}
-        for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
+        sizes = classifier.artifact.configuration
+        for name in ("fp32", "bf16", "int16") if can_use_int16(sizes) else ("fp32", "bf16"):
             together.wait(PATIENCE_S)
-            rates[name] = linear_rate("cpu", dtype, self.ceiling_tokens)
+            rates[name] = linear_rate("cpu", TYPES[name], self.ceiling_tokens)
         table: list[OperatorShare] = []
         if self.profiled:
             together.wait(PATIENCE_S)
@@ -161,7 +164,13 @@ def operator_shares(profiled: profile, on_gpu: bool = False, most: int = _OPERAT
 
 
 def _profile(classifier: Classifier, texts: Sequence[str]) -> list[OperatorShare]:
-    with profile(activities=[ProfilerActivity.CPU]) as profiled:
+    write = Int16Linear.write
+
+    def seen(*arguments: Any, **named: Any) -> None:  # the profiler knows torch's own operators only
+        with record_function("Int16Linear"):
+            write(*arguments, **named)
+
+    with patch.object(Int16Linear, "write", seen), profile(activities=[ProfilerActivity.CPU]) as profiled:
         score_all(classifier, texts)
     return operator_shares(profiled)
 
@@ -252,7 +261,7 @@ def _read_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rows", type=int, default=8_000, help="messages to score")
     parser.add_argument("--model", default="base", help="base, tiny, bundled or a folder")
     parser.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)), help="processes of one thread each")
-    parser.add_argument("--precision", choices=("auto", "fp32", "bf16"), default="auto")
+    parser.add_argument("--precision", choices=get_args(Precision), default="auto")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--data", type=Path, default=default_data(), help="Parquet file with a column text")
     parser.add_argument("--profile", action="store_true", help="add the share of time of each operator")

@@ -12,6 +12,7 @@ from benchmarks.gpu.told import tell_attention, tell_parity
 from benchmarks.parity import Pair, accuracy, agreement, read_labelled
 from emotion_udf.classifier.artifact import ArtifactSource, open_artifact
 from emotion_udf.classifier.attention import AttendInRuns, AttendUnpadded, attend_for
+from emotion_udf.classifier.classifier import TOKEN_BUDGETS
 from emotion_udf.classifier.engine import TorchEngine
 from emotion_udf.classifier.packing import find_runs
 from emotion_udf.classifier.precision import TYPES
@@ -62,7 +63,7 @@ def check_parity(device: str, precision: str, texts: Sequence[str], labelled: Pa
     """
     artifact = open_artifact(ArtifactSource())
     engine = TorchEngine(artifact, device, TYPES[precision])
-    pair = Pair(artifact, TorchEngine(artifact, device), engine, 65_536 if device != "cpu" else 4_096)
+    pair = Pair(artifact, TorchEngine(artifact, device), engine, TOKEN_BUDGETS[torch.device(device).type])
     messages = agreement(pair, texts)
     figures: dict[str, Any] = {"messages": asdict(messages), "holds": messages.holds}
     if device != "cpu" and labelled.is_file():

@@ -26,8 +26,8 @@ from emotion_udf.errors import DeviceError
 
 log = logging.getLogger(__name__)
 
-# A CPU works from its caches, a GPU wants to be filled.
-_TOKEN_BUDGETS: Final = {"cpu": 4_096, "cuda": 65_536}
+TOKEN_BUDGETS: Final = {"cpu": 2_048, "cuda": 65_536}
+"""Tokens of a batch by device: a CPU works from its caches, a GPU wants to be filled."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Classifier:
     artifact: Artifact
     tokenizer: MessageTokenizer
     engine: Engine
-    token_budget: int = _TOKEN_BUDGETS["cpu"]
+    token_budget: int = TOKEN_BUDGETS["cpu"]
     engine_name: str = ""
     seconds: PhaseSeconds = field(default_factory=PhaseSeconds)
 
@@ -220,7 +220,7 @@ def load_classifier(
     chosen = torch.device(choose_device(device, torch.cuda.device_count(), assigned_gpus))
     tokenizer = MessageTokenizer(artifact.folder / TOKENIZER, artifact.max_tokens)
     engine, name = _engine(artifact, tokenizer, chosen, choose_precision(precision, chosen, artifact.configuration))
-    return Classifier(artifact, tokenizer, engine, token_budget or _TOKEN_BUDGETS[chosen.type], name)
+    return Classifier(artifact, tokenizer, engine, token_budget or TOKEN_BUDGETS[chosen.type], name)
 
 
 def _engine(

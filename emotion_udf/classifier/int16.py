@@ -30,7 +30,7 @@ _WIDTHS = 16
 """Widths of layers must be multiples of it."""
 
 # A few of the kernels' tiles: what is quantised at once stays in the second cache until it is multiplied.
-_ROWS_AT_ONCE = 192
+_ROWS_AT_ONCE = 384
 _MOST_BEFORE_ROUNDING = math.sqrt(2**31 - 1)
 
 

@@ -8,6 +8,10 @@ import pytest
 from benchmarks.gpu.inputs import write_random_model
 from benchmarks.inputs import Sizes
 from benchmarks.scoring import Share, Work, main, summarise
+from emotion_udf.classifier.artifact import ArtifactSource, open_artifact
+from emotion_udf.classifier.int16 import can_use_int16
+
+BUNDLED = open_artifact(ArtifactSource())
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +28,7 @@ def test_two_cores_from_end_to_end(model: Path, data: Path, tmp_path: Path, caps
     assert result["engines"] == ["torch fp32 on cpu"]
     assert [len(of_core) for of_core in result["seconds_by_core"]] == [2, 2]
     assert result["rows_per_second"] == pytest.approx(120 / result["median_s"])
-    assert set(result["linear_rates"]) == {"fp32", "bf16"}
+    assert set(result["linear_rates"]) - {"int16"} == {"fp32", "bf16"}
     assert result["flops"]["useful_per_second"] > result["flops"]["executed_per_second"] > 0
     shares = result["phase_shares"]
     assert shares["batch"] + shares["forward"] + shares["waiting"] == pytest.approx(1)
@@ -32,6 +36,17 @@ def test_two_cores_from_end_to_end(model: Path, data: Path, tmp_path: Path, caps
     assert sum(one["share"] for one in result["operators"]) <= 1 + 1e-9
     assert {"machine", "versions", "commit"} <= set(result)
     assert "120" not in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not can_use_int16(BUNDLED.configuration), reason="needs AVX2 and llvmlite")
+def test_a_profile_tells_of_kernels_that_are_not_torchs(model: Path, data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "scoring.json"
+    small = "--rows 40 --cores 1 --repeats 1 --precision int16 --ceiling-tokens 16 --profile"
+    assert main([*small.split(), "--model", str(model), "--data", str(data / "tweets.parquet"), "--out", str(out)]) == 0
+    result = json.loads(out.read_text(encoding="utf-8"))
+    assert result["engines"] == ["torch int16 on cpu"]
+    assert set(result["linear_rates"]) == {"fp32", "bf16", "int16"}
+    assert "Int16Linear" in {one["operator"] for one in result["operators"]}
 
 
 def test_more_rows_than_there_are(model: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
