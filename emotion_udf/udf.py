@@ -51,7 +51,7 @@ class WorkerSpec:
         source: Where the worker finds the model folder.
         fingerprint: What that folder must hold, as the driver saw it.
         device: `auto`, `cpu` or `cuda`.
-        precision: `auto`, `fp32`, `bf16` or `fp16`.
+        precision: `auto`, `fp32`, `bf16`, `fp16` or `int16`.
         token_budget: The most tokens in one forward pass; None for what suits the device.
         window_rows: Rows to gather before batches are cut by length, over the borders of Arrow batches.
     """

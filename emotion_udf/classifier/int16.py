@@ -135,6 +135,12 @@ def _lacking(device: str, sizes: Configuration) -> str:
         return f"llvmlite, found none in this Python; install emotion-udf[{EXTRA}]"
     if sizes.dim % _WIDTHS or sizes.hidden_dim % _WIDTHS:
         return f"widths in multiples of {_WIDTHS}, found {sizes.dim} and {sizes.hidden_dim}"
+    try:
+        from emotion_udf.classifier.int16_kernels import kernels
+
+        kernels()
+    except (ImportError, OSError, RuntimeError) as error:  # a system may not let programs write programs
+        return f"kernels that LLVM can compile, found {type(error).__name__}: {error}"
     return ""
 
 

@@ -208,3 +208,16 @@ def test_what_is_missing_is_said(
     assert str(caught.value) == f"precision = 'int16' expects {message}; or choose fp32 or auto"
     if device == "cpu":
         assert not can_use_int16(sizes)
+
+
+@needs_kernels
+def test_kernels_that_do_not_compile_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    from emotion_udf.classifier import int16_kernels
+
+    def refuse() -> None:
+        raise OSError("no memory may be executed")
+
+    monkeypatch.setattr(int16_kernels, "kernels", refuse)
+    assert not can_use_int16(SIZES)
+    with pytest.raises(DeviceError, match="found OSError: no memory may be executed; or choose fp32 or auto"):
+        require_int16("cpu", SIZES)
