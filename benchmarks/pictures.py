@@ -33,6 +33,8 @@ _NIGHTS = {
     ("new", "history"): "new texts, with history",
     ("repeated", "off"): "repeated texts, reuse off",
     ("repeated", "night"): "repeated texts, reused",
+    ("prepared", "spark-submit"): "by spark-submit",
+    ("prepared", "submit.sh"): "by tools/submit.sh",
 }
 """What a picture calls the kinds of night."""
 
@@ -75,7 +77,7 @@ def draw_scaling(result: Result, file: Path) -> None:
     bars["on"] = [f"{cores} core{'s' if cores > 1 else ''}" for cores in bars["cores"]]
     rate = _grouped(bars, "rows_per_s", "rows a second")
     memory = _grouped(bars, "peak_mib", "peak of a Python worker, MiB")
-    about = [f"{len(result['measurements'][0]['seconds'])} jobs each", "memory as PSS"]
+    about = [f"jobs each: {len(result['measurements'][0]['seconds'])}", "memory as PSS"]
     title = _title("The UDF on Spark by number of rows, warm workers", result, about)
     _save(alt.vconcat(rate, memory, spacing=24).properties(title=title), file)
 

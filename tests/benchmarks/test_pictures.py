@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from benchmarks.nights import MEASURES
+from benchmarks.pictures import _NIGHTS as WORDS
 from benchmarks.pictures import draw_all, draw_nights, draw_scaling, draw_throughput, main
 
 MACHINE = {"cpu": "A Processor", "flags": ["avx2"], "cores": 2}
@@ -66,6 +68,14 @@ def test_throughput_without_this_project_and_without_a_machine_becomes_a_picture
 def test_scaling_becomes_a_picture(tmp_path: Path) -> None:
     draw_scaling(SCALING, tmp_path / "scaling.png")
     assert pixels_of(tmp_path / "scaling.png")
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_every_kind_of_night_has_its_words(measure: str, tmp_path: Path) -> None:
+    nights = {kind: [NIGHT] for name, kind in WORDS if name == measure}
+    assert len(nights) == 2
+    draw_nights({**{k: NIGHTS[k] for k in ("machine", "asked")}, measure: {"nights": nights}}, tmp_path / "nights.png")
+    assert pixels_of(tmp_path / "nights.png")
 
 
 def test_nights_become_a_picture(tmp_path: Path) -> None:
