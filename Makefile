@@ -33,7 +33,7 @@ demo: .venv/.ready ## run the nightly job on a sample of feedback
 	@spark-submit --master '$(MASTER)' jobs/score_feedback.py --config conf/demo.toml $(DEMO_DAYS)
 
 test: .venv/.ready ## run the tests
-	@python -m pytest --numprocesses 2 --dist loadfile
+	@python -m pytest --numprocesses 3 --dist loadfile --durations 15
 
 check: .venv/.ready ## style, types, docstrings, and the direction of imports
 	@ruff check .

@@ -206,7 +206,7 @@ def test_another_error_of_the_engine_is_not_a_lack_of_memory(bundled: Classifier
     assert broken.token_budget == bundled.token_budget
 
 
-@pytest.mark.parametrize(("asked", "budget"), [(None, 4096), (100, 100)])
+@pytest.mark.parametrize(("asked", "budget"), [(None, 2048), (100, 100)])
 def test_the_token_budget_is_the_devices_unless_asked_for(asked: int | None, budget: int) -> None:
     assert load_classifier(open_artifact(ArtifactSource()), "cpu", asked).token_budget == budget
 
