@@ -32,8 +32,9 @@ demo: .venv/.ready ## run the nightly job on a sample of feedback
 	@python demo/make_input.py build/demo/feedback
 	@spark-submit --master '$(MASTER)' jobs/score_feedback.py --config conf/demo.toml $(DEMO_DAYS)
 
+# On two cores a third process works in the seconds in which the other two wait for Spark to start.
 test: .venv/.ready ## run the tests
-	@python -m pytest --numprocesses 3 --dist loadfile --durations 15
+	@python -m pytest --numprocesses 3 --dist loadfile
 
 check: .venv/.ready ## style, types, docstrings, and the direction of imports
 	@ruff check .
