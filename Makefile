@@ -17,7 +17,7 @@ SEEDED := build/students/seed-1 build/students/seed-2 build/students/seed-3
 TRAIN := python jobs/train_classifier.py --config conf/train.toml --set data.source=$(EMOTION_UDF_DATA)/emotion
 DEMO_DAYS := --from 2026-10-05 --to 2026-10-18
 
-.PHONY: help setup demo test check format train base evaluate bench clean
+.PHONY: help setup demo test test-slow check format train base evaluate bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -32,9 +32,11 @@ demo: .venv/.ready ## run the nightly job on a sample of feedback
 	@python demo/make_input.py build/demo/feedback
 	@spark-submit --master '$(MASTER)' jobs/score_feedback.py --config conf/demo.toml $(DEMO_DAYS)
 
-# On two cores a third process works in the seconds in which the other two wait for Spark to start.
-test: .venv/.ready ## run the tests
-	@python -m pytest --numprocesses 3 --dist loadfile
+test: .venv/.ready ## run the tests, but for the slow ones
+	@python -m pytest --numprocesses 2 --dist loadfile -m 'not slow'
+
+test-slow: .venv/.ready ## run the slow tests: the launcher, which prepares itself first
+	@python -m pytest -m slow tests/end_to_end
 
 check: .venv/.ready ## style, types, docstrings, and the direction of imports
 	@ruff check .

@@ -11,6 +11,8 @@ from tests.conftest import ROOT
 
 from .conftest import Ended, environment
 
+pytestmark = pytest.mark.slow
+
 SUBMIT = ROOT / "tools" / "submit.sh"
 JOB = """
 import sys, time
