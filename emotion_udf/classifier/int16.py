@@ -29,7 +29,7 @@ EXTRA: Final = "int16"
 _WIDTHS = 16
 """Widths of layers must be multiples of it."""
 
-# A few of the kernels' tiles: what is quantised at once stays in the second cache until it is multiplied.
+# Whole tiles of the kernels, and few enough that what lies between two products stays in a cache.
 _ROWS_AT_ONCE = 384
 _MOST_BEFORE_ROUNDING = math.sqrt(2**31 - 1)
 
@@ -44,18 +44,14 @@ class Int16Linear(nn.Module):
 
     def __init__(self, linear: nn.Linear, activation: str = "none") -> None:
         super().__init__()
-        from emotion_udf.classifier.int16_kernels import MOST, PANEL, kernels
+        from emotion_udf.classifier.int16_kernels import PANEL, kernels
 
-        weight = linear.weight.detach()
-        self.outputs, self.inputs = weight.shape
-        self._longest = longest(self.inputs)
-        scales = torch.maximum(weight.norm(dim=1) / self._longest, weight.abs().amax(dim=1) / MOST).clamp_min(1e-30)
-        whole = (weight / scales[:, None]).round().to(torch.int16)  # (outputs, inputs)
+        self.outputs, self.inputs = linear.weight.shape
+        whole, scales = _in_whole_numbers(linear.weight.detach().contiguous())
         # Panels of 16 outputs; in each, for two inputs after the other, the 16 pairs of their weights.
-        by_pairs = whole.view(self.outputs // PANEL, PANEL, self.inputs // 2, 2)
+        by_pairs = whole[: self.outputs].view(self.outputs // PANEL, PANEL, self.inputs // 2, 2)
         self._weights = by_pairs.transpose(1, 2).contiguous()
         self._scales, self._bias = scales, linear.bias.detach().contiguous()
-        self._quantise = kernels().quantise
         self._multiply = kernels().multiply_gelu if activation == "gelu" else kernels().multiply
 
     def forward(self, x: Tensor) -> Tensor:
@@ -70,9 +66,7 @@ class Int16Linear(nn.Module):
 
     def write(self, x: Tensor, out: Tensor, first: int, end: int) -> None:
         """Write what `part` returns, for some rows at once, into the first whole tiles of `out`."""
-        whole = _whole_tiles(len(x), self.inputs, torch.int16)
-        row_scales = torch.empty(len(whole))
-        self._quantise(x.data_ptr(), whole.data_ptr(), row_scales.data_ptr(), len(x), self.inputs, self._longest)
+        whole, row_scales = _in_whole_numbers(x)
         self._multiply(
             whole.data_ptr(),
             self._weights[first // self._weights.shape[2] :].data_ptr(),
@@ -157,6 +151,17 @@ def _whole_tiles(rows: int, width: int, dtype: torch.dtype = torch.float32) -> T
     from emotion_udf.classifier.int16_kernels import TILE_ROWS
 
     return torch.empty(-(-rows // TILE_ROWS) * TILE_ROWS, width, dtype=dtype)
+
+
+def _in_whole_numbers(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Divide each row of x (R, K) by its scale and round it; both come with the rows that fill up the last tile."""
+    from emotion_udf.classifier.int16_kernels import kernels
+
+    rows, width = x.shape
+    whole = _whole_tiles(rows, width, torch.int16)
+    scales = torch.empty(len(whole))
+    kernels().quantise(x.data_ptr(), whole.data_ptr(), scales.data_ptr(), rows, width, longest(width))
+    return whole, scales
 
 
 def _for_some_rows(rows: int, compute: Callable[[slice], None]) -> None:
