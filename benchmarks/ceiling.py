@@ -18,8 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from emotion_udf.classifier.configuration import Configuration
-from emotion_udf.classifier.int16 import Int16Linear
-from emotion_udf.classifier.prepacked import PrepackedLinear, can_prepack
+from emotion_udf.classifier.cpu.int16 import Int16Linear
+from emotion_udf.classifier.cpu.prepacked import PrepackedLinear, can_prepack
 from emotion_udf.emotions import EMOTIONS
 
 Result = TypeVar("Result")

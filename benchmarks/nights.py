@@ -34,7 +34,7 @@ from benchmarks.processes import run_to_end
 from benchmarks.spark_jobs import text_column
 from benchmarks.submits import prepare, submit_environment, submit_program
 from emotion_udf.schemas import DAILY, RUNS
-from emotion_udf.settings import Reuse
+from emotion_udf.settings.nightly import Reuse
 
 GOAL_AGAIN: Final = 10.0
 """How many times faster the second night is, at least."""

@@ -27,8 +27,8 @@ from benchmarks.machine import computes_in_bf16, write_result
 from benchmarks.parity import WINDOW, read_texts, windows
 from emotion_udf.classifier.artifact import ArtifactSource, open_artifact
 from emotion_udf.classifier.classifier import Classifier, PhaseSeconds, load_classifier
+from emotion_udf.classifier.cpu.int16 import Int16Linear, can_use_int16
 from emotion_udf.classifier.device import Precision
-from emotion_udf.classifier.int16 import Int16Linear, can_use_int16
 from emotion_udf.classifier.precision import TYPES
 from emotion_udf.errors import UsageError
 

@@ -15,8 +15,8 @@ from benchmarks.parity import read_texts
 from emotion_udf.classifier.artifact import CONFIG, TOKENIZER, WEIGHTS
 from emotion_udf.classifier.configuration import OWN_SECTION, Configuration
 from emotion_udf.classifier.distilbert import DistilBert
-from emotion_udf.classifier.parity import probe_texts
 from emotion_udf.classifier.weights import to_transformers
+from emotion_udf.probes import probe_texts
 
 
 def base_model(plan: Plan) -> Path:

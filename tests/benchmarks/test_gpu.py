@@ -17,7 +17,7 @@ from benchmarks.gpu.speed import PreparedTokens
 from benchmarks.inputs import Sizes
 from emotion_udf.classifier.artifact import ArtifactSource, open_artifact
 from emotion_udf.classifier.tokenizer import Tokens
-from tests.conftest import ROOT
+from tests.helpers.paths import ROOT
 
 WITHOUT = """
 import runpy, sys
