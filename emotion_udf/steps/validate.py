@@ -11,7 +11,7 @@ _BLANK = r"^[\s\p{Z}\p{Cc}\p{Cf}]*$"
 
 
 def validate(rows: DataFrame, settings: InputSettings) -> DataFrame:
-    """Give each row its `reasons`, an empty array for an accepted one, and its text's hash.
+    """Give each row its `reasons`, an empty array for an accepted one.
 
     Of several acceptable rows of a day with the same id the latest is accepted (an edit replaces what it edits), and
     the others are `duplicate_id`. Every row comes out once, with `raw` as JSON where it is refused.
@@ -25,7 +25,6 @@ def validate(rows: DataFrame, settings: InputSettings) -> DataFrame:
         .withColumn("reasons", F.when(F.col("place") > 1, duplicate).otherwise(F.col("reasons")))
         .withColumn("raw", F.when(refused, F.to_json("raw")))
         .withColumn("text", F.when(~refused, F.col("text")))
-        .withColumn("text_hash", F.substring(F.sha2("text", 256), 1, 32))
         .withColumn("feedback_id", F.make_valid_utf8("feedback_id"))
         .select(*checked_schema(dimensions).fieldNames())
     )
