@@ -12,8 +12,8 @@ from pydantic import BaseModel
 
 from emotion_udf import __version__
 from emotion_udf.errors import EmotionUdfError
+from emotion_udf.settings.describe import describe_settings
 from emotion_udf.settings.examples import examples_folder
-from emotion_udf.settings.load import describe_settings
 
 _EXIT_CODES = """\
 exit codes:

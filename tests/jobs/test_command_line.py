@@ -16,7 +16,7 @@ from emotion_udf.errors import (
     WindowHeldError,
 )
 from emotion_udf.jobs.command_line import JobParser, SettingsParser, exit_code_of
-from emotion_udf.settings.load import describe_settings
+from emotion_udf.settings.describe import describe_settings
 from emotion_udf.settings.nightly import NightSettings
 from emotion_udf.settings.training import TrainSettings
 from tests.helpers.paths import ROOT
