@@ -28,8 +28,8 @@ _INTRODUCTION = """\
 <!-- Made by `make docs` from emotion_udf/settings. Change the descriptions there. -->
 
 A job reads its settings from one TOML file, `--config FILE`. `--set section.key=value` replaces a single setting for
-one run and may be given again. An unknown key, a wrong type or a value out of range ends the job with exit code 2, before
-anything is read; all problems are listed at once. A key without a default stays unset.
+one run and may be given again. An unknown key, a wrong type or a value out of range ends the job with exit code 2,
+before anything is read; all problems are listed at once. A key without a default stays unset.
 
 `emotion-score --examples` prints the folder of the example files. `emotion-evaluate` has no settings file; its
 `--help` lists its options.
