@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the steps of a night read and wrote; rows, unless a name says otherwise.
+    """Counts of what the steps of a night read and wrote; rows, unless a name says otherwise.
 
     Attributes:
         read: Rows of the window.

@@ -23,7 +23,7 @@ _CARDS = ("MODEL_CARD.md", "README.md")
 
 
 class Outcome(StrEnum):
-    """How a run ended."""
+    """The end of a run."""
 
     PUBLISHED = "published"
     REFUSED = "refused"

@@ -36,7 +36,7 @@ class ColumnSettings(Section):
 
 
 class InputSettings(Section):
-    """Where messages come from. Exactly one of `path` and `table` is given."""
+    """The source of the messages. Exactly one of `path` and `table` is given."""
 
     path: str | None = Field(
         default=None, min_length=1, description="a Parquet file or folder, Hive-style partitions included"
@@ -60,7 +60,7 @@ class InputSettings(Section):
 
 
 class WindowSettings(Section):
-    """What a date means."""
+    """The meaning of a date."""
 
     timezone: Annotated[str, AfterValidator(_time_zone)] = Field(
         default="UTC", description="the zone whose days are counted"
@@ -71,7 +71,7 @@ Reuse = Literal["off", "night", "history"]
 
 
 class ScoreSettings(Section):
-    """What is not scored again."""
+    """Texts that are not scored again."""
 
     reuse: Reuse = Field(
         default="history",
@@ -81,7 +81,7 @@ class ScoreSettings(Section):
 
 
 class LabelSettings(Section):
-    """How probabilities become labels."""
+    """The step from probabilities to labels."""
 
     min_confidence: float | None = Field(
         default=None,
@@ -92,7 +92,7 @@ class LabelSettings(Section):
 
 
 class DeltaSettings(Section):
-    """Where the Delta tables live."""
+    """A warehouse of Delta tables."""
 
     format: Literal["delta"] = Field(default="delta", description="the table format")
     root: str = Field(min_length=1, description="the folder of the tables")
@@ -109,7 +109,7 @@ WarehouseSettings = DeltaSettings
 
 
 class StagingSettings(Section):
-    """Where a run keeps message texts while it works."""
+    """The place of message texts while a run works."""
 
     root: str | None = Field(
         default=None,
@@ -120,7 +120,7 @@ class StagingSettings(Section):
 
 
 class GateSettings(Section):
-    """What stops a night before anything is published."""
+    """The limits that stop a night before anything is published."""
 
     max_quarantined_share: float = Field(default=0.05, ge=0, le=1, description="the most rows refused, of those read")
     max_refused_file_share: float = Field(

@@ -31,7 +31,7 @@ def validate(rows: DataFrame, settings: InputSettings) -> DataFrame:
 
 
 def _reasons(settings: InputSettings) -> Column:
-    """The reasons that a row shows by itself, as an array without nulls."""
+    """Return the reasons that a row shows by itself, as an array without nulls."""
     text = F.col("text")
     names = ["feedback_id", "text", *settings.dimensions]
     invalid = F.lit(False)
@@ -49,7 +49,7 @@ def _reasons(settings: InputSettings) -> Column:
 
 
 def _place_among_same_id(dimensions: list[str]) -> Column:
-    """1 for the row that is kept, more for those it replaces, null for rows that are refused anyway."""
+    """Return 1 for the row that is kept, more for those it replaces, null for rows that are refused anyway."""
     same_id = Window.partitionBy("event_date", "feedback_id", F.size("reasons"))
     # Equal times are told apart by content, so that every run keeps the same row.
     latest_first = same_id.orderBy(F.desc("created_at"), F.xxhash64("text", *dimensions))

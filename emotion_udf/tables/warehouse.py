@@ -17,7 +17,7 @@ DATES_KEY = "emotion_udf.dates"
 
 @dataclass(frozen=True)
 class Commit:
-    """What one run publishes of one table.
+    """The share of one run in one table: who publishes, and which dates.
 
     Attributes:
         run_id: The run.
