@@ -35,8 +35,8 @@ from emotion_udf.steps.validate import validate
 from emotion_udf.storage import Folder, open_folder
 from emotion_udf.tables.opening import open_warehouse
 from emotion_udf.tables.parquet import read_rows, sum_of, write_rows
-from emotion_udf.tables.staging import staging_folder
-from emotion_udf.tables.warehouse import Commit, Warehouse
+from emotion_udf.tables.staging import dead_runs, staging_folder
+from emotion_udf.tables.warehouse import Commit, Release, Warehouse
 from emotion_udf.window import Window
 
 log = logging.getLogger(__name__)
@@ -64,12 +64,14 @@ def run_night(
     if warehouse is None:
         warehouse = open_warehouse(settings.warehouse)
     try:
+        staging_root = open_folder(settings.staging_root)
+        _clean_up(warehouse, staging_root)
         since = warehouse.version(LABELS)
-        with staging_folder(open_folder(settings.staging_root), context.run_id) as staging:
+        with staging_folder(staging_root, context.run_id) as staging:
             _prepare(spark, context, recorder, warehouse, staging)
-        with recorder.step("publish") as counts:
-            counts["dates"] = len(window.dates)
-            _publish(context, warehouse, since)
+            with recorder.step("publish") as counts:
+                counts["dates"] = len(window.dates)
+                counts["release"] = _publish(context, warehouse, since).number
     except BaseException as error:
         known = None if isinstance(error, EmotionUdfError) else from_worker(str(error))
         record = recorder.mark_failed(known or error)
@@ -159,15 +161,27 @@ def _gate(recorder: RunRecorder, evidence: Evidence, settings: GateSettings) -> 
         require(gates)
 
 
-def _publish(context: RunContext, warehouse: Warehouse, since: int) -> None:
-    """Commit each table once. The labels come first: who commits them holds the window."""
+def _publish(context: RunContext, warehouse: Warehouse, since: int) -> Release:
+    """Commit each table once and release them. The labels come first: who commits them holds the window."""
     dimensions = context.settings.dimensions
     tables = {
         LABELS: labels_schema(dimensions, context.settings.warehouse.keep_text),
         DAILY: daily_schema(dimensions),
         QUARANTINE: quarantine_schema(),
     }
-    warehouse.publish(tables, Commit(context.run_id, context.window.dates), since)
+    return warehouse.publish(tables, Commit(context.run_id, context.window.dates), since)
+
+
+def _clean_up(warehouse: Warehouse, staging_root: Folder) -> None:
+    """Finish or delete what killed runs have left: their texts, their files, and a release that they did not reach."""
+    before = warehouse.release()
+    after = warehouse.repair()
+    if after != before and after is not None:
+        log.warning("run_id=%s it was killed while it published; release %d finishes it", after.run_id, after.number)
+    for run_id in dead_runs(staging_root):
+        log.warning("run_id=%s it was killed; its files are deleted", run_id)
+        warehouse.discard(run_id)
+        (staging_root / run_id).remove()
 
 
 def _discard(context: RunContext, warehouse: Warehouse) -> None:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from deltalake import write_deltalake
+from emotion_udf.nightly.run import Run
 
 from benchmarks import nights
 from benchmarks.inputs import BenchmarkError
@@ -34,7 +35,6 @@ from benchmarks.nights import (
     words_of,
     write_messages,
 )
-from emotion_udf.nightly.run import Run
 from emotion_udf.settings.nightly import InputSettings, NightSettings, WarehouseSettings
 from emotion_udf.storage import open_folder
 from emotion_udf.tables.delta import DeltaWarehouse

@@ -1,7 +1,7 @@
 """A warehouse that is no Delta table: rows in lists."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pyarrow.dataset as ds
@@ -10,7 +10,7 @@ from pyspark.sql.types import StructType
 
 from emotion_udf.schemas import DAILY, PARTITION, RUNS, TEXT_SCORES, scores_schema
 from emotion_udf.storage import Folder, list_parquet
-from emotion_udf.tables.warehouse import Commit
+from emotion_udf.tables.warehouse import Commit, Release
 
 
 class MemoryWarehouse:
@@ -20,6 +20,7 @@ class MemoryWarehouse:
         self.scratch = scratch
         self.tables: dict[str, list[dict[str, Any]]] = {}
         self.versions: dict[str, int] = {}
+        self.releases: list[Release] = []
         self.scores: dict[str, list[Folder]] = {}
 
     def version(self, table: str) -> int:
@@ -28,7 +29,18 @@ class MemoryWarehouse:
     def data_folder(self, table: str, run_id: str) -> Folder:
         return self.scratch / run_id / table
 
-    def publish(self, tables: Mapping[str, StructType], commit: Commit, since: int) -> None:  # noqa: ARG002 (nobody races here)
+    def release(self) -> Release | None:
+        return self.releases[-1] if self.releases else None
+
+    def repair(self) -> Release | None:
+        return self.release()
+
+    def publish(
+        self,
+        tables: Mapping[str, StructType],
+        commit: Commit,
+        since: int,  # noqa: ARG002 (nobody races here)
+    ) -> Release:
         for table in tables:
             folder = self.data_folder(table, commit.run_id)
             files = [f"{folder.path}/{file.path}" for file in list_parquet(folder)]
@@ -37,6 +49,9 @@ class MemoryWarehouse:
             kept = [row for row in self.tables.get(table, []) if str(row[PARTITION]) not in commit.days]
             self.tables[table] = kept + (new.to_pylist() if new else [])
             self.versions[table] = self.version(table) + 1
+        release = Release(len(self.releases) + 1, commit.run_id, datetime.now(UTC), dict(self.versions))
+        self.releases.append(release)
+        return release
 
     def discard(self, run_id: str) -> None:
         (self.scratch / run_id).remove()
