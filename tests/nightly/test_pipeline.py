@@ -38,6 +38,15 @@ def rows(folder: Path, table: str) -> list[dict[str, Any]]:
     return list(DeltaTable(folder / "out" / table).to_pyarrow_table().to_pylist())
 
 
+def released(folder: Path, table: str) -> list[dict[str, Any]]:
+    """Return a table's rows as readers of the release see them."""
+    warehouse = DeltaWarehouse(open_folder(str(folder / "out")))
+    release = warehouse.release()
+    assert release is not None
+    version = release.versions[table]
+    return list(DeltaTable(warehouse.address(table), version=version).to_pyarrow_table().to_pylist())
+
+
 def per_date(folder: Path, table: str) -> dict[date, tuple[int, str]]:
     """Rows and the one run of each date."""
     found = rows(folder, table)
@@ -221,26 +230,25 @@ def test_a_refused_night_leaves_the_files_of_the_good_one_only(spark: SparkSessi
     assert {run for runs in before.values() for run in runs} == {good.run_id}
 
 
-def test_a_run_that_fails_between_two_commits_keeps_the_files_of_the_first_only(
-    spark: SparkSession, feed: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_night_that_fails_between_two_commits_is_finished_by_the_next_start(
+    spark: SparkSession, feed: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    commit = publish._commit
+    first = run_night(spark, night(feed), BOTH)
 
-    def fail_after_labels(tables: Any, table: str, *rest: Any) -> int:
-        if table != LABELS:
-            raise OSError("disk full")
-        return commit(tables, table, *rest)
+    def full_disk(*_: Any) -> None:
+        raise OSError("no space left on device")
 
-    monkeypatch.setattr(publish, "_commit", fail_after_labels)
-    with pytest.raises(OSError, match="disk full"):
-        run_night(spark, night(feed), BOTH)
-    assert set(kept(feed)) == {LABELS, TEXT_SCORES}
-    assert len(rows(feed, LABELS)) == 4, "what is committed can be read"
+    with monkeypatch.context() as patch:
+        patch.setattr(publish, "_follow", full_disk)
+        with pytest.raises(OSError, match="no space left"):
+            run_night(spark, night(feed), BOTH)
+    assert {row["run_id"] for row in released(feed, DAILY)} == {first.run_id}
+    half = next(row["run_id"] for row in rows(feed, RUNS) if row["outcome"] == "failed")
 
-    monkeypatch.undo()
-    run = run_night(spark, night(feed), BOTH)
-    assert {found for _, found in per_date(feed, LABELS).values()} == {run.run_id}
-    assert {found for _, found in per_date(feed, DAILY).values()} == {run.run_id}
+    last = run_night(spark, night(feed), Window(DAY, DAY))
+    for table in (LABELS, DAILY):
+        assert {row["event_date"]: row["run_id"] for row in released(feed, table)} == {DAY: last.run_id, NEXT: half}
+    assert f"run_id={half} it was killed while it published; release 2 finishes it" in caplog.text
 
 
 def test_a_run_that_cannot_be_recorded_is_published_all_the_same(
