@@ -137,6 +137,7 @@ def daily_schema(dimensions: Sequence[str]) -> StructType:
             _required("share", DoubleType()),
             _required("mean_probability", DoubleType()),
             _required("low_confidence_count", LongType()),
+            StructField("truncated_count", LongType()),  # null in rows of earlier versions
             _required("total_count", LongType()),
             _required("run_id", StringType()),
         ]
@@ -167,6 +168,7 @@ def runs_schema() -> StructType:
             _required("passed", BooleanType()),
             StructField("value", DoubleType()),  # null in rows of earlier versions, which kept a sentence
             StructField("limit", DoubleType()),
+            StructField("forced", BooleanType()),
         ]
     )
     return StructType(

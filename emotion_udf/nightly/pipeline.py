@@ -5,16 +5,18 @@ written once cannot change. Nothing is visible in a table before `publish`.
 """
 
 import logging
+from collections.abc import Collection
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
 from emotion_udf.classifier.artifact import open_artifact
 from emotion_udf.errors import EmotionUdfError, from_worker
-from emotion_udf.gates import Evidence, check_gates, require
+from emotion_udf.gates import Evidence, check_forced, check_gates, require
 from emotion_udf.ingest.inventory import Inventory
 from emotion_udf.ingest.read import damaged_file, read_window
 from emotion_udf.nightly.context import RunContext
+from emotion_udf.nightly.evidence import history_days, profiles_of_night, profiles_of_release
 from emotion_udf.nightly.record import RunRecord, RunRecorder
 from emotion_udf.nightly.scoring import score_night
 from emotion_udf.schemas import (
@@ -27,8 +29,8 @@ from emotion_udf.schemas import (
     labels_schema,
     quarantine_schema,
 )
-from emotion_udf.settings.nightly import GateSettings, NightSettings
-from emotion_udf.steps.aggregate import aggregate
+from emotion_udf.settings.nightly import NightSettings
+from emotion_udf.steps.aggregate import aggregate, bad_probabilities
 from emotion_udf.steps.label import label
 from emotion_udf.steps.quarantine import quarantine
 from emotion_udf.steps.validate import validate
@@ -43,7 +45,11 @@ log = logging.getLogger(__name__)
 
 
 def run_night(
-    spark: SparkSession, settings: NightSettings, window: Window, warehouse: Warehouse | None = None
+    spark: SparkSession,
+    settings: NightSettings,
+    window: Window,
+    warehouse: Warehouse | None = None,
+    forced: Collection[str] = (),
 ) -> RunRecord:
     """Label the messages of `window` and publish the tables.
 
@@ -52,6 +58,7 @@ def run_night(
         settings: All settings of the night.
         window: The days to label.
         warehouse: Where to publish; the one that the settings name by default.
+        forced: Names of gates that may fail without stopping the night.
 
     Returns:
         The published run, as recorded in `runs`.
@@ -59,6 +66,7 @@ def run_night(
     Raises:
         EmotionUdfError: The night ended early; the failed run is recorded in `runs` too, and nothing else of it stays.
     """
+    check_forced(forced, settings.gate)
     context = RunContext(settings, window)
     recorder = RunRecorder(context)
     if warehouse is None:
@@ -68,7 +76,7 @@ def run_night(
         _clean_up(warehouse, staging_root)
         since = warehouse.version(LABELS)
         with staging_folder(staging_root, context.run_id) as staging:
-            _prepare(spark, context, recorder, warehouse, staging)
+            _prepare(spark, context, recorder, warehouse, staging, forced)
             with recorder.step("publish") as counts:
                 counts["dates"] = len(window.dates)
                 counts["release"] = _publish(context, warehouse, since).number
@@ -86,7 +94,12 @@ def run_night(
 
 
 def _prepare(
-    spark: SparkSession, context: RunContext, recorder: RunRecorder, warehouse: Warehouse, staging: Folder
+    spark: SparkSession,
+    context: RunContext,
+    recorder: RunRecorder,
+    warehouse: Warehouse,
+    staging: Folder,
+    forced: Collection[str],
 ) -> None:
     """Write the night's files, of which no table knows yet, and check that they may be published."""
     settings = context.settings
@@ -119,16 +132,28 @@ def _prepare(
         recorder.note(rows_labelled=labelled)
     with recorder.step("aggregate") as counts:
         labels = read_rows(spark, labels_at, labels_schema(dimensions, settings.warehouse.keep_text))
-        counts["rows"] = write_rows(_by_date(aggregate(labels, dimensions, context.run_id), dimensions), daily_at, True)
-    evidence = Evidence(
-        read=read,
-        quarantined=quarantined,
-        labelled=labelled,
-        daily_total=sum_of(daily_at, "feedback_count"),
-        files=len(inventory.files) + refused_files,
-        refused_files=refused_files,
-    )
-    _gate(recorder, evidence, settings.gate)
+        seen = Observation()
+        observed = labels.observe(seen, bad_probabilities().alias("bad_probabilities"))
+        daily = _by_date(aggregate(observed, dimensions, context.run_id), dimensions)
+        counts["rows"] = write_rows(daily, daily_at, by_date=True)
+    with recorder.step("gate") as counts:
+        window = context.window
+        evidence = Evidence(
+            read=read,
+            quarantined=quarantined,
+            labelled=labelled,
+            daily_total=sum_of(daily_at, "feedback_count"),
+            bad_probabilities=seen.get["bad_probabilities"] if labelled else 0,  # Spark drops an empty plan
+            files=len(inventory.files) + refused_files,
+            refused_files=refused_files,
+            tonight=profiles_of_night(daily_at, quarantine_at, window),
+            published=profiles_of_release(warehouse, window.dates),
+            history=profiles_of_release(warehouse, history_days(window, settings.gate.history_days)),
+        )
+        gates = check_gates(evidence, settings.gate, forced)
+        recorder.note(gates=gates)
+        counts["passed"] = sum(gate.passed for gate in gates)
+        require(gates)
 
 
 def _stage_checked(spark: SparkSession, context: RunContext, folder: Folder) -> tuple[Inventory, int]:
@@ -150,15 +175,6 @@ def _stage_checked(spark: SparkSession, context: RunContext, folder: Folder) -> 
 def _by_date(daily: DataFrame, dimensions: list[str]) -> DataFrame:
     """Put each date into one file, its rows in one order, so that equal nights give equal bytes."""
     return daily.repartition(PARTITION).sortWithinPartitions(PARTITION, *dimensions)
-
-
-def _gate(recorder: RunRecorder, evidence: Evidence, settings: GateSettings) -> None:
-    """Record what every gate says of the night, and stop it where one failed."""
-    with recorder.step("gate") as counts:
-        gates = check_gates(evidence, settings)
-        recorder.note(gates=gates)
-        counts["passed"] = sum(gate.passed for gate in gates)
-        require(gates)
 
 
 def _publish(context: RunContext, warehouse: Warehouse, since: int) -> Release:

@@ -13,7 +13,7 @@ from pyspark.sql.types import StructType
 from emotion_udf.schemas import DAILY, LABELS, PARTITION, QUARANTINE, RELEASES, RUNS, TEXT_SCORES, scores_schema
 from emotion_udf.tables.delta import DATA, DeltaTables
 from emotion_udf.tables.durability import set_damaged_logs_aside
-from emotion_udf.tables.ownership import claims_since
+from emotion_udf.tables.ownership import claims_since, holders
 from emotion_udf.tables.publish import publish_tables, settle
 from emotion_udf.tables.releases import read_release
 from emotion_udf.tables.runs import append_run
@@ -70,14 +70,28 @@ class DeltaWarehouse(DeltaTables):
         """Append a row to `runs`."""
         append_run(self, row)
 
-    def daily_rows(self, dates: Sequence[date]) -> list[dict[str, Any]]:
-        """Return the rows of `emotion_daily` of some dates."""
+    def released(self, table: str, dates: Sequence[date], columns: Sequence[str]) -> pa.Table | None:
+        """Read the table at the version that the release names."""
+        release = self.release()
+        if release is None:
+            return None
+        source = DeltaTable(self.address(table), version=release.versions[table])
+        present = {field.name for field in source.schema().fields}
+        found = [name for name in columns if name in present]
+        rows = source.to_pyarrow_table(columns=[PARTITION, *found], filters=[(PARTITION, "in", list(dates))])
+        for name in columns:
+            if name not in present:
+                rows = rows.append_column(name, pa.nulls(rows.num_rows))
+        return rows
+
+    def published_dates(self, dates: Sequence[date]) -> list[date]:
+        """Ask the history of the deciding table."""
         release = self.release()
         if release is None:
             return []
-        table = DeltaTable(self.address(DAILY), version=release.versions[DAILY])
-        rows: list[dict[str, Any]] = table.to_pyarrow_table(filters=[(PARTITION, "in", list(dates))]).to_pylist()
-        return rows
+        labels = DeltaTable(self.address(LABELS), version=release.versions[LABELS])
+        held = holders(claims_since(labels, labels.version() - _RECENT))
+        return [day for day in dates if day.isoformat() in held]
 
     def _holds_dates(self, run_id: str) -> bool:
         """Tell whether the run has committed to the deciding table."""

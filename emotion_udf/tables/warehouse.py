@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Protocol
 
+import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
@@ -92,8 +93,14 @@ class Warehouse(Protocol):
     def append_run(self, row: Mapping[str, Any]) -> None:
         """Add a row of `runs_schema()` to `runs`."""
 
-    def daily_rows(self, dates: Sequence[date]) -> list[dict[str, Any]]:
-        """Return the rows of `emotion_daily` of some dates, as the newest release has them."""
+    def released(self, table: str, dates: Sequence[date], columns: Sequence[str]) -> pa.Table | None:
+        """Return the rows of some dates, with their `event_date`, as the newest release has them.
+
+        A column that the table does not have yet is null. None before the first release.
+        """
+
+    def published_dates(self, dates: Sequence[date]) -> list[date]:
+        """Return those of the dates that the newest release shows, also where they have no rows."""
 
     def address(self, table: str) -> str:
         """Return where a person finds the table."""

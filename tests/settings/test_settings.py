@@ -226,3 +226,13 @@ def test_the_digest_is_the_same_for_the_same_settings() -> None:
 def test_the_digest_changes_with_a_setting(override: str) -> None:
     file = ROOT / "conf" / "nightly.toml"
     assert load_settings(NightSettings, file).digest() != load_settings(NightSettings, file, [override]).digest()
+
+
+def test_the_baseline_is_shares_of_the_six() -> None:
+    assert GateSettings(baseline={"joy": 0.6, "anger": 0.4}).baseline == {"joy": 0.6, "anger": 0.4}
+
+
+@pytest.mark.parametrize("shares", [{"joy": 0.6}, {"joy": 1.5, "anger": -0.5}, {"calm": 1.0}])
+def test_another_baseline_is_refused(shares: dict[str, float]) -> None:
+    with pytest.raises(ValidationError):
+        GateSettings(baseline=shares)
