@@ -1,4 +1,4 @@
-"""What the jobs' command lines share: `--config`, `--set`, `--debug`, errors as messages, and exit codes."""
+"""The common part of the jobs' command lines: `--config`, `--set`, `--debug`, errors as messages, and exit codes."""
 
 import argparse
 import logging
