@@ -132,7 +132,9 @@ def test_every_option_that_a_command_shows_exists(command: Block, capsys: pytest
             assert option in helped
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+    "page", [*PAGES, ROOT / "ARCHITECTURE.md", *ROOT.glob("*/README.md"), *ROOT.glob("*/*/README.md")], ids=str
+)
 def test_every_place_that_a_page_links_to_exists(page: Path) -> None:
     for link in re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
         if "://" in link:
