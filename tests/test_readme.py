@@ -1,6 +1,7 @@
 """What README.md, CONTRIBUTING.md and docs/ show works as it is written there."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,20 +29,26 @@ class Block:
     """A fenced block of a page."""
 
     page: Path
+    line: int
     language: str
     text: str
 
     def __str__(self) -> str:
-        return f"{self.page.stem}: {self.text.strip().splitlines()[-1]}"
+        return f"{self.page.name}:{self.line}"
 
 
 def blocks(*languages: str, pages: list[Path] = PAGES) -> list[Block]:
-    found = [
-        Block(page, *match)
-        for page in pages
-        for match in re.findall(r"^```(\w*)\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    ]
-    return [block for block in found if block.language in languages]
+    return [block for page in pages for block in blocks_of(page) if block.language in languages]
+
+
+def blocks_of(page: Path) -> Iterator[Block]:
+    text = page.read_text(encoding="utf-8")
+    for found in re.finditer(r"^```(\w*)\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL):
+        yield Block(page, text.count("\n", 0, found.start()) + 1, found[1], found[2])
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(ROOT))
 
 
 def code_spans(page: Path) -> list[str]:
@@ -107,7 +114,7 @@ def test_every_other_python_example_runs_and_prints(
     assert "make_emotion_udf" not in example.text or printed.count("joy") == 2
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_setting_that_a_page_names_exists(page: Path) -> None:
     models = (NightSettings, TrainSettings)
     known = {path for model in models for path, _ in describe_settings(model)}
@@ -133,7 +140,7 @@ def test_every_option_that_a_command_shows_exists(command: Block, capsys: pytest
 
 
 @pytest.mark.parametrize(
-    "page", [*PAGES, ROOT / "ARCHITECTURE.md", *ROOT.glob("*/README.md"), *ROOT.glob("*/*/README.md")], ids=str
+    "page", [*PAGES, ROOT / "ARCHITECTURE.md", *ROOT.glob("*/README.md"), *ROOT.glob("*/*/README.md")], ids=name_of
 )
 def test_every_place_that_a_page_links_to_exists(page: Path) -> None:
     for link in re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
@@ -151,7 +158,7 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_make_target_that_a_page_names_exists(page: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
 
