@@ -3,6 +3,7 @@
 from collections.abc import Collection
 
 from emotion_udf.errors import UsageError
+from emotion_udf.gates.canary import Canary, check_canary
 from emotion_udf.gates.counts import check_counts
 from emotion_udf.gates.drift import check_drift
 from emotion_udf.gates.evidence import DayProfile, Evidence
@@ -10,7 +11,7 @@ from emotion_udf.gates.result import GateResult, force, require
 from emotion_udf.gates.volume import check_volume
 from emotion_udf.settings.nightly import GateSettings
 
-__all__ = ["DayProfile", "Evidence", "GateResult", "check_forced", "check_gates", "require"]
+__all__ = ["Canary", "DayProfile", "Evidence", "GateResult", "check_forced", "check_gates", "check_model", "require"]
 
 
 def check_gates(evidence: Evidence, settings: GateSettings, forced: Collection[str] = ()) -> list[GateResult]:
@@ -29,13 +30,19 @@ def check_gates(evidence: Evidence, settings: GateSettings, forced: Collection[s
     return force(results, forced)
 
 
+def check_model(canary: Canary, settings: GateSettings, forced: Collection[str] = ()) -> list[GateResult]:
+    """Run the gates that decide whether the night's messages are scored at all."""
+    return force(check_canary(canary, settings), forced)
+
+
 def check_forced(names: Collection[str], settings: GateSettings) -> None:
     """Check that gates of these names exist, before any work is done for a night that forces them.
 
     Raises:
         UsageError: There is no gate of such a name.
     """
-    known = [gate.name for gate in check_gates(Evidence(), settings)]
+    results = [*check_model(Canary(0.0, None), settings), *check_gates(Evidence(), settings)]
+    known = [gate.name for gate in results]
     unknown = sorted(set(names) - set(known))
     if unknown:
         raise UsageError(f"expected --force to name a gate of {', '.join(known)}; found {', '.join(unknown)}")

@@ -12,9 +12,10 @@ from pyspark.sql import functions as F
 
 from emotion_udf.classifier.artifact import open_artifact
 from emotion_udf.errors import EmotionUdfError, from_worker
-from emotion_udf.gates import Evidence, check_forced, check_gates, require
+from emotion_udf.gates import Evidence, check_forced, check_gates, check_model, require
 from emotion_udf.ingest.inventory import Inventory
 from emotion_udf.ingest.read import damaged_file, read_window
+from emotion_udf.nightly.canary import score_canary
 from emotion_udf.nightly.context import RunContext
 from emotion_udf.nightly.evidence import history_days, profiles_of_night, profiles_of_release
 from emotion_udf.nightly.record import RunRecord, RunRecorder
@@ -39,6 +40,7 @@ from emotion_udf.tables.opening import open_warehouse
 from emotion_udf.tables.parquet import read_rows, sum_of, write_rows
 from emotion_udf.tables.staging import dead_runs, staging_folder
 from emotion_udf.tables.warehouse import Commit, Release, Warehouse
+from emotion_udf.udf import udf_of
 from emotion_udf.window import Window
 
 log = logging.getLogger(__name__)
@@ -122,8 +124,13 @@ def _prepare(
         refused = quarantine(checked.where(F.size("reasons") > 0), inventory.refused, context.window, context.run_id)
         counts["rows"] = quarantined = write_rows(refused, quarantine_at, by_date=True) - refused_files
         recorder.note(rows_quarantined=quarantined)
+    with recorder.step("canary"):
+        emotion = udf_of(artifact, settings.classifier)
+        gates = check_model(score_canary(spark, artifact, emotion), settings.gate, forced)
+        recorder.note(gates=gates)
+        require(gates)
     with recorder.step("score") as counts:
-        scores = score_night(spark, context, warehouse, artifact, accepted, read - quarantined, staging)
+        scores = score_night(spark, context, warehouse, artifact, emotion, accepted, read - quarantined, staging)
         recorder.note(engines=scores.engines, distinct_texts=scores.scored + scores.reused, reused_texts=scores.reused)
         counts |= {"texts": scores.scored, "reused": scores.reused}
     with recorder.step("label") as counts:
@@ -150,7 +157,7 @@ def _prepare(
             published=profiles_of_release(warehouse, window.dates),
             history=profiles_of_release(warehouse, history_days(window, settings.gate.history_days)),
         )
-        gates = check_gates(evidence, settings.gate, forced)
+        gates = [*gates, *check_gates(evidence, settings.gate, forced)]
         recorder.note(gates=gates)
         counts["passed"] = sum(gate.passed for gate in gates)
         require(gates)

@@ -128,6 +128,15 @@ class GateSettings(Section):
     max_refused_file_share: float = Field(
         default=0.05, ge=0, le=1, description="the most files refused, of those that can hold the window"
     )
+    max_canary_error_share: float = Field(
+        default=0.2, ge=0, le=1, description="the most of the project's canary sentences that the model labels wrongly"
+    )
+    max_canary_change: float = Field(
+        default=0.1,
+        ge=0,
+        le=1,
+        description="the largest change of a probability of the canary sentences from what the model recorded",
+    )
     allow_empty_dates: bool = Field(
         default=False,
         description="publish dates without a message; without it only those that are published as empty already, or "

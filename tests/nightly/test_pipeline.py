@@ -83,7 +83,7 @@ def test_a_night_fills_all_four_tables(spark: SparkSession, feed: Path) -> None:
     assert gates["empty_dates"] == (True, 0.0, 0.0, False)
     assert gates["fewest_of_weekday"] == (True, None, 0.5, False), "a first night has no history"
     assert [name for name, _ in record["seconds"]] == [
-        "read", "quarantine", "score", "label", "aggregate", "gate", "publish",
+        "read", "quarantine", "canary", "score", "label", "aggregate", "gate", "publish",
     ]  # fmt: skip
     assert "# emotion-minilm" in record["model_card"]
     assert len(record["weights_sha256"]) == 64
