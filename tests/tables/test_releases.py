@@ -6,27 +6,19 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pyspark.sql.pandas.types import to_arrow_schema
 
 from emotion_udf.errors import WindowHeldError
-from emotion_udf.schemas import DAILY, LABELS, QUARANTINE, RELEASES, daily_schema, labels_schema, quarantine_schema
+from emotion_udf.schemas import DAILY, LABELS, QUARANTINE, RELEASES
 from emotion_udf.storage import open_folder
 from emotion_udf.tables import publish
 from emotion_udf.tables.delta_warehouse import DeltaWarehouse
 from emotion_udf.tables.releases import move_pointer, next_release
-from emotion_udf.tables.warehouse import Commit, Release
-
-D5, D6, D7 = (date(2026, 10, day) for day in (5, 6, 7))
-NIGHT = {LABELS: labels_schema([]), DAILY: daily_schema([]), QUARANTINE: quarantine_schema()}
-
-Shown = dict[str, list[tuple[date, str]]]
+from tests.helpers.releases import D5, D6, D7, NIGHT, publish_night, released, same_in_all, stage
 
 
 class Killed(BaseException):
@@ -36,52 +28,6 @@ class Killed(BaseException):
 @pytest.fixture
 def warehouse(tmp_path: Path) -> DeltaWarehouse:
     return DeltaWarehouse(open_folder(str(tmp_path / "warehouse")))
-
-
-def row_of(table: str, run_id: str) -> dict[str, Any]:
-    """Make a row of a table in which only its run counts."""
-    required = {field.name: field.dataType.simpleString() for field in NIGHT[table] if not field.nullable}
-    values = {"string": "x", "date": D5, "timestamp": None, "float": 0.5, "double": 0.5, "int": 1, "bigint": 1}
-    values |= {"boolean": True, "array<string>": ["missing_id"]}
-    return {name: values[dtype] for name, dtype in required.items() if name != "event_date"} | {"run_id": run_id}
-
-
-def stage(warehouse: DeltaWarehouse, run_id: str, days: list[date]) -> None:
-    """Write the run's files of every table, a row a day."""
-    for table, schema in NIGHT.items():
-        arrow = to_arrow_schema(schema, timezone="UTC")
-        arrow = pa.schema([field.with_nullable(True) for field in arrow if field.name != "event_date"])
-        for day in days:
-            folder = Path(warehouse.data_folder(table, run_id).path) / f"event_date={day}"
-            folder.mkdir(parents=True)
-            pq.write_table(pa.Table.from_pylist([row_of(table, run_id)], schema=arrow), folder / "part.parquet")
-
-
-def run_night(
-    warehouse: DeltaWarehouse,
-    run_id: str,
-    dates: list[date],
-    rows_on: list[date] | None = None,
-    since: int | None = None,
-) -> Release:
-    stage(warehouse, run_id, dates if rows_on is None else rows_on)
-    since = warehouse.version(LABELS) if since is None else since
-    return warehouse.publish(NIGHT, Commit(run_id, dates), since)
-
-
-def released(warehouse: DeltaWarehouse) -> Shown:
-    """Return each row's date and run, of every table, as readers of the release see them."""
-    release = warehouse.release()
-    assert release is not None
-    shown: Shown = {}
-    for table, version in release.versions.items():
-        rows = DeltaTable(warehouse.address(table), version=version).to_pyarrow_table(columns=["event_date", "run_id"])
-        shown[table] = sorted((row["event_date"], row["run_id"]) for row in rows.to_pylist())
-    return shown
-
-
-def same_in_all(rows: list[tuple[date, str]]) -> Shown:
-    return dict.fromkeys(NIGHT, rows)
 
 
 def kill_at(monkeypatch: pytest.MonkeyPatch, call: int) -> None:
@@ -110,8 +56,8 @@ def test_before_the_first_night_there_is_no_release(warehouse: DeltaWarehouse) -
 
 
 def test_a_night_is_a_release(warehouse: DeltaWarehouse) -> None:
-    first = run_night(warehouse, "r1", [D5, D6])
-    second = run_night(warehouse, "r2", [D6])
+    first = publish_night(warehouse, "r1", [D5, D6])
+    second = publish_night(warehouse, "r2", [D6])
 
     assert (first.number, first.run_id, second.number, second.run_id) == (1, "r1", 2, "r2")
     assert warehouse.release() == second
@@ -125,11 +71,11 @@ def test_a_night_is_a_release(warehouse: DeltaWarehouse) -> None:
 def test_a_night_killed_before_any_commit_shows_the_old_or_the_new_release(
     warehouse: DeltaWarehouse, monkeypatch: pytest.MonkeyPatch, call: int
 ) -> None:
-    run_night(warehouse, "r1", [D5, D6])
+    publish_night(warehouse, "r1", [D5, D6])
     with monkeypatch.context() as patch:
         kill_at(patch, call)
         with pytest.raises(Killed):
-            run_night(warehouse, "r2", [D6])
+            publish_night(warehouse, "r2", [D6])
     assert released(warehouse) == same_in_all([(D5, "r1"), (D6, "r1")])
 
     warehouse.repair()
@@ -141,11 +87,11 @@ def test_a_night_killed_before_any_commit_shows_the_old_or_the_new_release(
 def test_an_empty_night_that_was_killed_is_finished_too(
     warehouse: DeltaWarehouse, monkeypatch: pytest.MonkeyPatch, call: int
 ) -> None:
-    run_night(warehouse, "r1", [D5, D6])
+    publish_night(warehouse, "r1", [D5, D6])
     with monkeypatch.context() as patch:
         kill_at(patch, call)
         with pytest.raises(Killed):
-            run_night(warehouse, "r2", [D5, D6], rows_on=[D6])
+            publish_night(warehouse, "r2", [D5, D6], rows_on=[D6])
     warehouse.repair()
     assert released(warehouse) == same_in_all([(D6, "r2")])
 
@@ -154,7 +100,7 @@ def test_the_very_first_night_can_be_killed_too(warehouse: DeltaWarehouse, monke
     with monkeypatch.context() as patch:
         kill_at(patch, 1)
         with pytest.raises(Killed):
-            run_night(warehouse, "r1", [D5])
+            publish_night(warehouse, "r1", [D5])
     assert warehouse.release() is None
     release = warehouse.repair()
     assert (release.number, release.run_id) == (1, "r1") if release else False
@@ -164,12 +110,12 @@ def test_the_very_first_night_can_be_killed_too(warehouse: DeltaWarehouse, monke
 def test_the_next_night_finishes_what_a_killed_one_left(
     warehouse: DeltaWarehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run_night(warehouse, "r1", [D5, D6])
+    publish_night(warehouse, "r1", [D5, D6])
     with monkeypatch.context() as patch:
         kill_at(patch, 2)
         with pytest.raises(Killed):
-            run_night(warehouse, "r2", [D5])
-    run_night(warehouse, "r3", [D6])
+            publish_night(warehouse, "r2", [D5])
+    publish_night(warehouse, "r3", [D6])
     assert released(warehouse) == same_in_all([(D5, "r2"), (D6, "r3")])
 
 
@@ -179,7 +125,7 @@ def test_a_run_that_holds_dates_keeps_its_files_until_it_is_finished(
     with monkeypatch.context() as patch:
         kill_at(patch, 1)
         with pytest.raises(Killed):
-            run_night(warehouse, "r1", [D5])
+            publish_night(warehouse, "r1", [D5])
     stage(warehouse, "r2", [D5])
     for run_id in ("r1", "r2"):
         warehouse.discard(run_id)
@@ -190,11 +136,11 @@ def test_a_run_that_holds_dates_keeps_its_files_until_it_is_finished(
 def test_a_killed_run_whose_files_are_gone_is_not_finished_as_empty(
     warehouse: DeltaWarehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run_night(warehouse, "r1", [D5])
+    publish_night(warehouse, "r1", [D5])
     with monkeypatch.context() as patch:
         kill_at(patch, 1)
         with pytest.raises(Killed):
-            run_night(warehouse, "r2", [D5])
+            publish_night(warehouse, "r2", [D5])
     warehouse.data_folder(DAILY, "r2").remove()
     with pytest.raises(WindowHeldError, match=r"1 rows of run r2 for emotion_daily, found 0"):
         warehouse.repair()
@@ -202,7 +148,7 @@ def test_a_killed_run_whose_files_are_gone_is_not_finished_as_empty(
 
 
 def test_commits_of_no_run_are_released_as_the_same_night(warehouse: DeltaWarehouse) -> None:
-    run_night(warehouse, "r1", [D5])
+    publish_night(warehouse, "r1", [D5])
     DeltaTable(warehouse.address(LABELS)).optimize.compact()
     DeltaTable(warehouse.address(DAILY)).alter.set_table_name("renamed")
     release = warehouse.repair()
@@ -212,7 +158,7 @@ def test_commits_of_no_run_are_released_as_the_same_night(warehouse: DeltaWareho
 
 
 def test_tables_of_an_earlier_version_get_their_first_release(warehouse: DeltaWarehouse) -> None:
-    run_night(warehouse, "r1", [D5])
+    publish_night(warehouse, "r1", [D5])
     warehouse.folder(RELEASES).remove()
     release = warehouse.repair()
     assert release is not None
@@ -222,7 +168,7 @@ def test_tables_of_an_earlier_version_get_their_first_release(warehouse: DeltaWa
 
 def test_the_history_of_releases_is_the_list_of_nights(warehouse: DeltaWarehouse) -> None:
     for number in range(3):
-        run_night(warehouse, f"r{number}", [D5])
+        publish_night(warehouse, f"r{number}", [D5])
     runs = [entry.get("emotion_udf.run_id") for entry in DeltaTable(warehouse.address(RELEASES)).history()]
     assert [run for run in runs if run] == ["r2", "r1", "r0"]
 
@@ -232,18 +178,18 @@ def test_runs_of_other_dates_at_once_are_all_released(tmp_path: Path, runs: int)
     days = [D5 + timedelta(days=n) for n in range(runs)]
     root = open_folder(str(tmp_path))
     with ThreadPoolExecutor(runs) as pool:
-        list(pool.map(lambda day: run_night(DeltaWarehouse(root), f"of-{day}", [day]), days))
+        list(pool.map(lambda day: publish_night(DeltaWarehouse(root), f"of-{day}", [day]), days))
     assert released(DeltaWarehouse(root)) == same_in_all([(day, f"of-{day}") for day in days])
 
 
 @pytest.mark.parametrize("runs", [2, 5])
 def test_of_runs_of_one_date_at_once_one_is_released(warehouse: DeltaWarehouse, runs: int) -> None:
-    run_night(warehouse, "r", [D5])
+    publish_night(warehouse, "r", [D5])
     since = warehouse.version(LABELS)
 
     def attempt(number: int) -> str | None:
         try:
-            run_night(DeltaWarehouse(warehouse.root), f"r{number}", [D5], since=since)
+            publish_night(DeltaWarehouse(warehouse.root), f"r{number}", [D5], since=since)
         except WindowHeldError:
             return None
         return f"r{number}"
@@ -254,7 +200,7 @@ def test_of_runs_of_one_date_at_once_one_is_released(warehouse: DeltaWarehouse, 
 
 
 def test_the_pointer_moves_for_one_of_two(warehouse: DeltaWarehouse) -> None:
-    release = run_night(warehouse, "r1", [D5])
+    release = publish_night(warehouse, "r1", [D5])
     pointers = [DeltaTable(warehouse.address(RELEASES)) for _ in range(2)]
     following = next_release(release, "r1", dict(release.versions))
     move_pointer(pointers[0], following)
@@ -277,7 +223,7 @@ def test_readers_never_see_a_part_of_a_night(
         with pytest.MonkeyPatch.context() as patch:
             kill_at(patch, call)
             with suppress(Killed):
-                run_night(warehouse, f"r{number}", sorted(days))
+                publish_night(warehouse, f"r{number}", sorted(days))
         if warehouse.release() is not None:
             shown = released(warehouse)
             assert shown == same_in_all(shown[LABELS])
@@ -295,7 +241,7 @@ def test_a_commit_that_a_power_cut_left_in_part_is_set_aside(
     warehouse: DeltaWarehouse, table: str, content: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     for number in range(3):
-        run_night(warehouse, f"r{number}", [D5])
+        publish_night(warehouse, f"r{number}", [D5])
     newest = max(Path(warehouse.address(table)).glob("_delta_log/*.json"))
     newest.write_bytes(content)
 
@@ -304,5 +250,5 @@ def test_a_commit_that_a_power_cut_left_in_part_is_set_aside(
     assert table in caplog.text
     shown = released(warehouse)
     assert shown == same_in_all(shown[LABELS])
-    run_night(warehouse, "r9", [D5])
+    publish_night(warehouse, "r9", [D5])
     assert released(warehouse) == same_in_all([(D5, "r9")])
