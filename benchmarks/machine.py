@@ -1,18 +1,17 @@
-"""Where, with what and of which commit a benchmark was measured. Needs the standard library only."""
+"""Describe where, with what and from which commit a benchmark runs. Needs the standard library only."""
 
-import json
 import os
 import platform
 import shutil
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Final, TypedDict
+from typing import Any, Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 
-FLAGS_THAT_MATTER: Final = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "amx_int8", "amx_bf16")
-"""What decides the speed of matrix products, in /proc/cpuinfo's names."""
+CPU_FLAGS: Final = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "amx_int8", "amx_bf16")
+"""Instruction sets that decide the speed of matrix products, in /proc/cpuinfo's names."""
 
 PACKAGES: Final = (
     "numpy",
@@ -27,59 +26,54 @@ PACKAGES: Final = (
     "transformers",
 )
 
-_GIB = 2**30
+_GIB: Final = 2**30
 
 
-class Machine(TypedDict):
-    """The machine that a benchmark ran on.
-
-    Args:
-        cpu: The processor's model.
-        cores: Logical cores that this process may use.
-        flags: Those of `FLAGS_THAT_MATTER` that the processor has.
-        memory_gib: Physical memory.
-        os: Operating system and kernel.
-        load_average: Of the last minute when it was asked: what else was running, in cores.
-    """
-
-    cpu: str
-    cores: int
-    flags: list[str]
-    memory_gib: float
-    os: str
-    load_average: float
-
-
-def describe_machine(cpuinfo: Path = Path("/proc/cpuinfo")) -> Machine:
-    """Describe the machine this process runs on.
+def describe_machine(cpuinfo: Path = Path("/proc/cpuinfo")) -> dict[str, Any]:
+    """Return processor, logical cores, memory in GiB, system, and the load average in cores over the last minute.
 
     Args:
-        cpuinfo: Linux's description of the processor; elsewhere the fields that come from it stay empty.
+        cpuinfo: Linux's description of the processor; elsewhere there is no such file and no flag is known.
     """
-    processor = _processor(cpuinfo)
-    return Machine(
-        cpu=processor.get("model name", platform.processor() or "unknown"),
-        cores=len(os.sched_getaffinity(0)),
-        flags=cpu_flags(cpuinfo),
-        memory_gib=round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / _GIB, 1),
-        os=platform.platform(),
-        load_average=round(os.getloadavg()[0], 2),
-    )
+    processor = _first_processor(cpuinfo)
+    return {
+        "cpu": processor.get("model name", platform.processor() or "unknown"),
+        "cores": len(os.sched_getaffinity(0)),
+        "flags": cpu_flags(cpuinfo),
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / _GIB, 1),
+        "os": platform.platform(),
+        "load_average": round(os.getloadavg()[0], 2),
+    }
 
 
 def cpu_flags(cpuinfo: Path = Path("/proc/cpuinfo")) -> list[str]:
-    """Return those of `FLAGS_THAT_MATTER` that the processor has."""
-    flags = _processor(cpuinfo).get("flags", "").split()
-    return [flag for flag in FLAGS_THAT_MATTER if flag in flags]
+    """Return those of `CPU_FLAGS` that the processor has."""
+    flags = _first_processor(cpuinfo).get("flags", "").split()
+    return [flag for flag in CPU_FLAGS if flag in flags]
 
 
 def computes_in_bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
-    """Tell whether the processor multiplies matrices in bf16 itself; elsewhere bf16 is slower than fp32."""
+    """Return whether the processor multiplies matrices in bf16 itself; elsewhere bf16 is slower than fp32."""
     return bool({"amx_bf16", "avx512_bf16"}.intersection(cpu_flags(cpuinfo)))
 
 
+def describe_gpu() -> dict[str, Any] | None:
+    """Return the first GPU that torch sees, None without one."""
+    import torch  # not at the top: peers import this module, and most of them need no GPU
+
+    if not torch.cuda.is_available():
+        return None
+    properties = torch.cuda.get_device_properties(0)
+    return {
+        "name": properties.name,
+        "memory_gib": round(properties.total_memory / _GIB, 1),
+        "capability": f"{properties.major}.{properties.minor}",
+        "cuda": torch.version.cuda,
+    }
+
+
 def versions() -> dict[str, str]:
-    """Return the versions of Python and of those of `PACKAGES` that this environment has."""
+    """Return the versions of Python and of those of `PACKAGES` that are installed."""
     found = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
@@ -97,26 +91,18 @@ def commit(folder: Path = ROOT) -> str:
     return f"{head}+" if _git(folder, "status", "--porcelain") else head
 
 
-def write_result(out: Path, measured: dict[str, Any]) -> None:
-    """Write what was measured as JSON, with the machine, the versions and the commit."""
-    about: dict[str, Any] = {"machine": describe_machine(), "versions": versions(), "commit": commit()}
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(about | measured, indent=2) + "\n", encoding="utf-8")
-
-
 def _git(folder: Path, *arguments: str) -> str | None:
-    """Return what git says, None when it cannot be asked."""
+    """Return what git prints, None when it cannot be asked."""
     git = shutil.which("git")
     if git is None:
         return None
-    # Without optional locks, for a benchmark must not get in the way of a commit that somebody makes meanwhile.
+    # Without optional locks: a benchmark must not get in the way of a commit that is made meanwhile.
     command = [git, "--no-optional-locks", "-C", str(folder), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - nothing from outside
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - fixed arguments
     return done.stdout.strip() if done.returncode == 0 else None
 
 
-def _processor(cpuinfo: Path) -> dict[str, str]:
-    """Read the first processor's entries."""
+def _first_processor(cpuinfo: Path) -> dict[str, str]:
     if not cpuinfo.is_file():
         return {}
     first = cpuinfo.read_text(encoding="utf-8").split("\n\n", 1)[0]

@@ -2,133 +2,86 @@
 
     python -m benchmarks.scaling --rows 10000,100000,1000000 --cores 1,2 --model tiny
 
-The pandas UDF labels Parquet into Parquet in the job's own session, on warm workers. Each number of rows and cores is
-measured in a process of its own, so that memory is that run's alone. Texts are repeated where the data has too few:
-the UDF does not look for repeats.
+The pandas UDF labels Parquet into Parquet on warm workers. Each number of rows and cores is measured in a process of
+its own, so that memory is that run's alone.
 """
 
-import argparse
-import shutil
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
 from statistics import median
 from typing import Final
 
-from rich.console import Console
-from rich.table import Table
+from benchmarks.harness import BUILD, Benchmark, Goal, Options, Parser, Row, default_data, positives, run
+from benchmarks.inputs import find_model
+from benchmarks.processes import Processes
+from benchmarks.spark_job import SparkJob, Work, add_spark_options
+from benchmarks.worker_memory import MemorySampler, summarize_memory
 
-from benchmarks.inputs import BenchmarkError
-from benchmarks.spark_jobs import Request, SparkJob, in_a_process, read_options, requests_of, tell, write_input
-from benchmarks.worker_memory import MemorySampler, WorkerMemory, summarise_memory
-
-GOAL_FLAT: Final = 0.10
-"""How much more memory a worker may take with the most rows than with the fewest."""
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """What one process measured.
-
-    Args:
-        rows: Rows of each job.
-        cores: Spark's cores.
-        seconds: Of each job.
-        rows_per_s: Of the median job.
-        workers: Each Python worker's memory in a further job.
-        peak_mib: Of the worker that took most.
-        last_quarter_mib: Of the worker that took most.
-        own_peak_mib: Of the worker that took most.
-    """
-
-    rows: int
-    cores: int
-    seconds: list[float]
-    rows_per_s: float
-    workers: list[WorkerMemory]
-    peak_mib: float
-    last_quarter_mib: float
-    own_peak_mib: float
+MOST_GROWTH: Final = 0.10
+"""How much more memory a worker may take with any number of rows than with another, as a share."""
 
 
-def measure(request: Request) -> Measurement:
-    """Time jobs on warm workers, then watch the workers' memory in one more. Starts a Spark session in this process."""
-    timed, warm_up = write_input(request)
-    with SparkJob(request) as job:
-        job.label(warm_up)
-        seconds = [job.label(timed) for _ in range(request.repeats)]
-        # Not while the clock runs: Linux counts a worker's pages for each sample, some milliseconds of a core.
-        with MemorySampler() as memory:
-            job.label(timed)
-    shutil.rmtree(request.folder)
-    workers = [summarise_memory(memory.samples[pid]) for pid in sorted(memory.samples)]
-    return Measurement(
-        rows=request.rows,
-        cores=request.cores,
-        seconds=seconds,
-        rows_per_s=request.rows / median(seconds),
-        workers=workers,
-        peak_mib=max(worker.peak_mib for worker in workers),
-        last_quarter_mib=max(worker.last_quarter_mib for worker in workers),
-        own_peak_mib=max(worker.own_peak_mib for worker in workers),
-    )
+def add_options(parser: Parser) -> None:
+    """Add the options; every number of rows and of cores is a row."""
+    parser.add_argument("--rows", type=positives, default=[10_000, 100_000, 1_000_000], help="such as 10000,100000")
+    parser.add_argument("--cores", type=positives, default=[2], help="such as 1,2")
+    parser.add_argument("--data", type=Path, default=default_data(), help="Parquet with id and text")
+    add_spark_options(parser)
+    parser.set_defaults(model="tiny")
 
 
-def growth(mib: Mapping[int, float]) -> float:
-    """Return by what share the largest memory of all numbers of rows is above the smallest.
+def measure(options: Options) -> Iterator[Row]:
+    """Yield a row for each number of rows and cores."""
+    model = find_model(options.model)
+    data = options.data.resolve()
+    for cores in options.cores:
+        for rows in options.rows:
+            work = Work(model, data, rows, cores, options.warm_up, BUILD / "scaling")
+            with Processes([partial(_Watched, work)]) as fresh:
+                yield fresh.call(partial(_Watched.measure, repeats=options.repeats))[0]
+
+
+class _Watched:
+    """A job whose workers are watched; lives in a process of its own.
 
     Args:
-        mib: Memory by number of rows.
+        work: What is labelled.
     """
-    return max(mib.values()) / min(mib.values()) - 1
 
+    def __init__(self, work: Work) -> None:
+        self._work = work
 
-def growth_by_cores(measurements: Sequence[Measurement]) -> dict[str, dict[str, float]]:
-    """Return the growth of each figure of memory for each number of cores."""
-    return {
-        str(cores): {
-            figure: growth({m.rows: getattr(m, figure) for m in measurements if m.cores == cores})
-            for figure in ("peak_mib", "last_quarter_mib", "own_peak_mib")
+    def measure(self, repeats: int) -> Row:
+        """Time jobs on warm workers, then watch the workers' memory in one more."""
+        with SparkJob(self._work) as job:
+            seconds = [job.label() for _ in range(repeats)]
+            # Not while the clock runs: Linux counts a worker's pages for each sample, some milliseconds of a core.
+            with MemorySampler() as memory:
+                job.label()
+        workers = [summarize_memory(samples) for samples in memory.samples.values()]
+        largest = {name: max(worker[name] for worker in workers) for name in workers[0]} if workers else {}
+        return {
+            "cores": self._work.cores,
+            "rows": self._work.rows,
+            "rows_per_s": self._work.rows / median(seconds),
+            **largest,
+            "seconds": seconds,
+            "workers": workers,
         }
-        for cores in sorted({m.cores for m in measurements})
-    }
 
 
-def scaling_table(measurements: Sequence[Measurement], model: str) -> Table:
-    """Return the terminal's table of rates and memory."""
-    grown = {cores: figures["peak_mib"] for cores, figures in growth_by_cores(measurements).items()}
-    words = [
-        f"on {cores} cores the peak grows by {share:.1%} (goal: at most {GOAL_FLAT:.0%}, "
-        f"{'met' if share <= GOAL_FLAT else 'not met'})"
-        for cores, share in grown.items()
-    ]
-    table = Table(title=f"The UDF on Spark, {model} model", caption="; ".join(words))
-    for heading in ("cores", "rows", "median s", "rows/s", "worker peak MiB", "last quarter MiB", "own peak MiB"):
-        table.add_column(heading, justify="right")
-    for m in measurements:
-        memory = (f"{mib:,.0f}" for mib in (m.peak_mib, m.last_quarter_mib, m.own_peak_mib))
-        table.add_row(str(m.cores), f"{m.rows:,}", f"{median(m.seconds):.2f}", f"{m.rows_per_s:,.0f}", *memory)
-    return table
+def goals(rows: Sequence[Row]) -> list[Goal]:
+    """Compare, for each number of cores, the growth of a worker's peak with the goal."""
+    found = []
+    for cores in sorted({row["cores"] for row in rows}):
+        peaks = [row["peak_mib"] for row in rows if row["cores"] == cores]
+        found.append(Goal(f"growth on {cores} cores", max(peaks) / min(peaks) - 1, MOST_GROWTH, is_least=False))
+    return found
 
 
-def run(options: argparse.Namespace) -> None:
-    """Measure, write the result and print it."""
-    measurements = [in_a_process(measure, request) for request in requests_of(options)]
-    measured = {"measurements": [asdict(m) for m in measurements], "growth": growth_by_cores(measurements)}
-    tell(options, measured, scaling_table(measurements, options.model))
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure and print; 2 where it cannot be measured as asked."""
-    description = "Measure the UDF on Spark by number of rows and cores."
-    options = read_options(arguments, "scaling", description, rows=[10_000, 100_000, 1_000_000])
-    try:
-        run(options)
-    except BenchmarkError as error:
-        Console(stderr=True).print(f"scaling: {error}", markup=False, highlight=False)
-        return 2
-    return 0
-
+BENCHMARK: Final = Benchmark("scaling", "Measure the UDF by number of rows and cores.", add_options, measure, goals)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(BENCHMARK))

@@ -2,11 +2,10 @@
 
     with MemorySampler() as memory:
         ...  # a job in this process's Spark
-    workers = [summarise_memory(samples) for samples in memory.samples.values()]
+    workers = [summarize_memory(samples) for samples in memory.samples.values()]
 
-It is the proportional set size: forked workers share pages, and each is counted once. Of the files that a worker maps,
-torch's libraries above all, any other program that maps them takes a share off it, so the part that stands in no file
-is told beside it: that is the worker's doing alone.
+It is the proportional set size: forked workers share pages, and each page is counted once. Any other program that maps
+torch's libraries takes a share off it, so the part that stands in no file, the worker's alone, is told beside it.
 """
 
 import os
@@ -19,7 +18,7 @@ from types import TracebackType
 from typing import Final, Self
 
 SAMPLE_EVERY_S: Final = 0.2
-_LOOK_FOR_WORKERS_EVERY = 10  # samples: it reads all of /proc
+_LOOK_FOR_WORKERS_EVERY = 10  # samples: a look reads all of /proc
 _KIB_A_MIB = 1024
 
 
@@ -27,52 +26,13 @@ _KIB_A_MIB = 1024
 class Sample:
     """One look at a process.
 
-    Args:
-        mib: Its proportional set size.
+    Attributes:
+        mib: Its proportional set size in MiB.
         own_mib: The part of it that stands in no file: heap, objects, weights.
     """
 
     mib: float
     own_mib: float
-
-
-@dataclass(frozen=True)
-class WorkerMemory:
-    """The proportional set size of one Python worker: its own memory, and its part of what it shares.
-
-    Args:
-        peak_mib: The largest of all samples.
-        last_quarter_mib: The mean of the last quarter of samples.
-        own_peak_mib: The largest part that stands in no file.
-        samples: How many there are.
-    """
-
-    peak_mib: float
-    last_quarter_mib: float
-    own_peak_mib: float
-    samples: int
-
-
-def python_workers(root: int, proc: Path = Path("/proc")) -> list[int]:
-    """Return the Python workers of Spark below the process `root`: what its daemons have forked."""
-    parents = {int(entry.name): _parent(entry) for entry in proc.iterdir() if entry.name.isdigit()}
-    return sorted(
-        pid for pid, parent in parents.items() if _is_worker(pid, parent, proc) and _below(root, pid, parents)
-    )
-
-
-def read_sample(smaps_rollup: str) -> Sample:
-    """Return what a `/proc/<pid>/smaps_rollup` tells."""
-    lines = (line.partition(":") for line in smaps_rollup.splitlines())
-    kib = {name: int(rest.split()[0]) for name, _, rest in lines if name.startswith("Pss")}
-    return Sample(kib.get("Pss", 0) / _KIB_A_MIB, kib.get("Pss_Anon", 0) / _KIB_A_MIB)
-
-
-def summarise_memory(samples: Sequence[Sample]) -> WorkerMemory:
-    """Summarise one worker's samples, at least one."""
-    last_quarter = mean(sample.mib for sample in samples[len(samples) * 3 // 4 :])
-    peak, own_peak = max(sample.mib for sample in samples), max(sample.own_mib for sample in samples)
-    return WorkerMemory(round(peak, 1), round(last_quarter, 1), round(own_peak, 1), len(samples))
 
 
 class MemorySampler:
@@ -93,7 +53,7 @@ class MemorySampler:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, type_: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._ended.set()
         self._thread.join()
@@ -115,6 +75,31 @@ class MemorySampler:
                 return
 
 
+def summarize_memory(samples: Sequence[Sample]) -> dict[str, float]:
+    """Return the peaks of one worker's samples, at least one, and the mean of their last quarter, in MiB."""
+    last_quarter = samples[len(samples) * 3 // 4 :]
+    return {
+        "peak_mib": round(max(sample.mib for sample in samples), 1),
+        "last_quarter_mib": round(mean(sample.mib for sample in last_quarter), 1),
+        "own_peak_mib": round(max(sample.own_mib for sample in samples), 1),
+    }
+
+
+def read_sample(smaps_rollup: str) -> Sample:
+    """Return what a `/proc/<pid>/smaps_rollup` says."""
+    lines = (line.partition(":") for line in smaps_rollup.splitlines())
+    kib = {name: int(rest.split()[0]) for name, _, rest in lines if name.startswith("Pss")}
+    return Sample(kib.get("Pss", 0) / _KIB_A_MIB, kib.get("Pss_Anon", 0) / _KIB_A_MIB)
+
+
+def python_workers(root: int, proc: Path = Path("/proc")) -> list[int]:
+    """Return the Python workers of Spark below the process `root`: what its daemons have forked."""
+    parents = {int(entry.name): _parent(entry) for entry in proc.iterdir() if entry.name.isdigit()}
+    daemons = {pid for pid in parents if _runs_daemon(proc / str(pid))}
+    workers = [pid for pid in daemons if parents[pid] in daemons and _is_below(root, pid, parents)]
+    return sorted(workers)
+
+
 def _parent(entry: Path) -> int:
     try:
         # The second field is the program's name in brackets, and may hold brackets and spaces itself.
@@ -123,19 +108,15 @@ def _parent(entry: Path) -> int:
         return 0
 
 
-def _is_worker(pid: int, parent: int, proc: Path) -> bool:
-    return all(_is_daemon(process, proc) for process in (pid, parent))
-
-
-def _is_daemon(pid: int, proc: Path) -> bool:
-    """Tell whether a process is Spark's daemon of Python workers, or was forked from it."""
+def _runs_daemon(entry: Path) -> bool:
+    """Return whether a process is Spark's daemon of Python workers, or was forked from it."""
     try:
-        return b"pyspark.daemon" in (proc / str(pid) / "cmdline").read_bytes()
-    except OSError:
+        return b"pyspark.daemon" in (entry / "cmdline").read_bytes()
+    except OSError:  # it has ended
         return False
 
 
-def _below(root: int, pid: int, parents: Mapping[int, int]) -> bool:
+def _is_below(root: int, pid: int, parents: Mapping[int, int]) -> bool:
     while pid in parents:
         pid = parents[pid]
         if pid == root:

@@ -2,25 +2,21 @@
 
 from pyspark.sql import DataFrame
 
-from benchmarks.contenders.measurement import Answer, Request, answer
-from benchmarks.contenders.spark_harness import label_with_spark, start_spark
+from benchmarks.contenders.contract import Answer, Request, answer
+from benchmarks.contenders.spark import label_with_spark, start_spark
 from emotion_udf import EMOTIONS, ClassifierSettings, make_emotion_udf
 
 
 def run(request: Request) -> Answer:
-    """Measure the UDF."""
+    """Time the UDF."""
     spark = start_spark(request.cores)
-    settings = ClassifierSettings(model=str(request.model))
+    settings = ClassifierSettings(model=request.model)
     emotion = make_emotion_udf(settings)
 
     def labelling(rows: DataFrame) -> DataFrame:
         scored = rows.withColumn("scored", emotion("text"))
-        return scored.selectExpr(
-            "id",
-            "scored.emotion AS label",
-            "scored.confidence AS score",
-            *(f"scored.{name}" for name in EMOTIONS),
-        )
+        scores = [f"scored.{name}" for name in EMOTIONS]
+        return scored.selectExpr("id", "scored.emotion AS label", "scored.confidence AS score", *scores)
 
     return label_with_spark(spark, request, labelling, settings.model_dump(exclude={"model", "revision", "labels"}))
 

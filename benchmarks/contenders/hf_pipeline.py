@@ -1,7 +1,7 @@
 """A pandas UDF around transformers' pipeline, as most people write it.
 
-With `--best`, texts are sorted by length within an Arrow batch, and the pipeline computes in bf16 where the processor
-does. Each worker has one thread, as Spark sets it, in both.
+With the best settings, texts are sorted by length within an Arrow batch, and the pipeline computes in bf16 where the
+processor does.
 """
 
 from collections.abc import Iterator
@@ -10,25 +10,23 @@ import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql.pandas.functions import pandas_udf
 
-from benchmarks.contenders.measurement import Answer, Request, Settings, answer, labels_of
-from benchmarks.contenders.pipelines import load_pipeline, score_by_length, to_columns
-from benchmarks.contenders.spark_harness import label_with_spark, start_spark
-from benchmarks.machine import computes_in_bf16
+from benchmarks.contenders.contract import Answer, Request, answer, labels_of
+from benchmarks.contenders.pipelines import load_pipeline, score, settings_of, to_columns
+from benchmarks.contenders.spark import label_with_spark, start_spark
 
 
 def run(request: Request) -> Answer:
-    """Measure the UDF."""
+    """Time the UDF."""
     spark = start_spark(request.cores)
-    model, labels, best = str(request.model), labels_of(request.model), request.best
-    batch_size = 32
-    dtype = "bfloat16" if best and computes_in_bf16() else "float32"
+    model = request.model
+    labels = labels_of(model)
+    best = request.best
+    settings = settings_of(best)
 
     def classify(batches: Iterator[pd.Series]) -> Iterator[pd.DataFrame]:
-        classifier = load_pipeline(model, batch_size, dtype)
+        classifier = load_pipeline(model, str(settings["dtype"]))
         for texts in batches:
-            listed = texts.tolist()
-            scores = score_by_length(classifier, listed) if best else classifier(listed)
-            yield pd.DataFrame(to_columns(scores, labels))
+            yield pd.DataFrame(to_columns(score(classifier, texts.tolist(), by_length=best), labels))
 
     schema = ", ".join(["label string", "score float", *(f"{label} float" for label in labels)])
     classify_udf = pandas_udf(classify, schema)  # type: ignore[call-overload]
@@ -36,7 +34,6 @@ def run(request: Request) -> Answer:
     def labelling(rows: DataFrame) -> DataFrame:
         return rows.withColumn("scored", classify_udf("text")).select("id", "scored.*")
 
-    settings: Settings = {"batch_size": batch_size, "dtype": dtype, "sorted_by_length": best, "threads_per_worker": 1}
     return label_with_spark(spark, request, labelling, settings)
 
 

@@ -1,8 +1,8 @@
 """spark-infer-ai as its README uses it: `AI(config).sentiment(column)`, which gives the label alone.
 
 `sentiment` is its way to a text-classification model of one's own; its `classify` is zero-shot, a pass through an NLI
-model for each label. With `--best`, rows come sorted by length, which is all that its API leaves to a caller beside
-the batch size.
+model for each label. With the best settings, rows come sorted by length, which is all that its API leaves to a caller
+beside the batch size.
 """
 
 from pyspark.sql import DataFrame
@@ -10,14 +10,14 @@ from pyspark.sql import functions as F
 from spark_ai import AI
 from spark_ai.config import AIConfig
 
-from benchmarks.contenders.measurement import Answer, Request, Settings, answer
-from benchmarks.contenders.spark_harness import label_with_spark, start_spark
+from benchmarks.contenders.contract import Answer, Request, Settings, answer
+from benchmarks.contenders.spark import label_with_spark, start_spark
 
 
 def run(request: Request) -> Answer:
-    """Measure the column that `AI.sentiment` makes."""
+    """Time the column that `AI.sentiment` makes."""
     spark = start_spark(request.cores)
-    config = AIConfig(model_name=str(request.model))
+    config = AIConfig(model_name=request.model)
     ai = AI(config)
 
     def labelling(rows: DataFrame) -> DataFrame:
@@ -29,7 +29,6 @@ def run(request: Request) -> Answer:
         "batch_size": config.batch_size,
         "dtype": "float32",
         "sorted_by_length": request.best,
-        "threads_per_worker": 1,
     }
     return label_with_spark(spark, request, labelling, settings)
 
