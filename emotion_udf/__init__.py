@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from emotion_udf.emotions import EMOTIONS
 
 if TYPE_CHECKING:
-    from emotion_udf.settings import ClassifierSettings
+    from emotion_udf.settings.classifier import ClassifierSettings
     from emotion_udf.udf import make_emotion_udf, register_emotion_udf
 
 __all__ = ["EMOTIONS", "ClassifierSettings", "make_emotion_udf", "register_emotion_udf"]
 
 _HOMES = {
-    "ClassifierSettings": "emotion_udf.settings",
+    "ClassifierSettings": "emotion_udf.settings.classifier",
     "make_emotion_udf": "emotion_udf.udf",
     "register_emotion_udf": "emotion_udf.udf",
 }

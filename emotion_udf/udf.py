@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pyspark.sql.udf import UserDefinedFunction
 
     from emotion_udf.classifier.classifier import Classifier, Scores
-    from emotion_udf.settings import ClassifierSettings
+    from emotion_udf.settings.classifier import ClassifierSettings
 
 SCORE_TYPE = StructType(
     [
@@ -77,7 +77,7 @@ def make_emotion_udf(settings: ClassifierSettings | None = None) -> UserDefinedF
     Raises:
         ModelError: The settings name no usable model.
     """
-    from emotion_udf.settings import ClassifierSettings
+    from emotion_udf.settings.classifier import ClassifierSettings
 
     settings = settings or ClassifierSettings()
     return udf_of(open_artifact(settings.source), settings)

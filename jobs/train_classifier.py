@@ -1,39 +1,5 @@
-"""Fine-tune a classifier, evaluate it, and write its folder with a card.
+"""Train a classifier; see `emotion_udf.jobs.train_classifier`."""
 
-python jobs/train_classifier.py --config conf/train.toml
-"""
+from emotion_udf.jobs.train_classifier import main
 
-import logging
-import sys
-from collections.abc import Sequence
-from pathlib import Path
-
-from emotion_udf.command_line import SettingsParser, exit_code_of, parse
-from emotion_udf.settings import TrainSettings
-from emotion_udf.settings_file import load_settings
-
-log = logging.getLogger("emotion_udf.training")
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the job and return its exit code."""
-    parser = SettingsParser("Fine-tune an emotion classifier.", TrainSettings, "conf/train.toml")
-    options = parse(parser, arguments)
-
-    def job() -> None:
-        settings = load_settings(TrainSettings, options.config, options.overrides)
-        # Loaded here: torch and transformers take seconds, and bad settings should be told at once.
-        from emotion_udf.training.progress import training_progress
-        from emotion_udf.training.train import train
-
-        with training_progress() as on_step:
-            results = train(settings, on_step)
-        for part, metrics in results.items():
-            log.info("part=%s accuracy=%.4f loss=%.4f", part, metrics.accuracy, metrics.loss)
-        print(f"model and card: {Path(settings.output.folder).resolve()}")
-
-    return exit_code_of(job, options.debug)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+raise SystemExit(main())

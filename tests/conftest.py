@@ -4,20 +4,23 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
 
+from tests.helpers.paths import DATA, ROOT
+
 if TYPE_CHECKING:  # the classifier's tests run where there is no Spark
     from pyspark.sql import SparkSession
+
+    from emotion_udf.settings.nightly import NightSettings
+    from emotion_udf.window import Window
+    from tests.helpers.messages import WriteMessages
 
 # Examples may take long on a busy machine: speed belongs in benchmarks.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
-
-ROOT = Path(__file__).parent.parent
-DATA = Path(os.environ.get("EMOTION_UDF_DATA", "../shared/data"))
 
 # Workers run the Python of the tests, and local mode retries a task as a cluster would.
 os.environ["PYSPARK_PYTHON"] = sys.executable
@@ -29,10 +32,9 @@ os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
 @pytest.fixture(scope="session")
 def data() -> Path:
     """The folder of real data (`EMOTION_UDF_DATA`)."""
-    folder = DATA if DATA.is_absolute() else ROOT / DATA
-    if not folder.is_dir():
-        pytest.fail(f"expected data for tests in {folder}, found none; set EMOTION_UDF_DATA", pytrace=False)
-    return folder
+    if not DATA.is_dir():
+        pytest.fail(f"expected data for tests in {DATA}, found none; set EMOTION_UDF_DATA", pytrace=False)
+    return DATA
 
 
 @pytest.fixture(scope="session")
@@ -44,3 +46,37 @@ def spark() -> "Iterator[SparkSession]":
     session.conf.set("spark.sql.shuffle.partitions", "4")
     yield session
     session.stop()
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> "WriteMessages":
+    """Write messages to a file below `tmp_path / "input"`."""
+    import pyarrow.parquet as pq
+
+    from tests.helpers.messages import messages
+
+    def write_file(name: str, table: Any = None, **options: Any) -> Path:
+        file = tmp_path / "input" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(messages() if table is None else table, file, **options)
+        return file
+
+    return write_file
+
+
+@pytest.fixture
+def day() -> "Window":
+    from emotion_udf.window import Window
+    from tests.helpers.messages import DAY
+
+    return Window(DAY, DAY)
+
+
+@pytest.fixture
+def night(tmp_path: Path) -> "NightSettings":
+    """Settings for a night over `tmp_path`."""
+    from emotion_udf.settings.nightly import InputSettings, NightSettings, WarehouseSettings
+
+    return NightSettings(
+        input=InputSettings(path=str(tmp_path / "input")), warehouse=WarehouseSettings(root=str(tmp_path / "warehouse"))
+    )

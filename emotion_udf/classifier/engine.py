@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from emotion_udf.classifier.artifact import WEIGHTS, Artifact
-from emotion_udf.classifier.int16 import use_int16
+from emotion_udf.classifier.cpu.int16 import use_int16
+from emotion_udf.classifier.cpu.prepacked import can_prepack, prepack
 from emotion_udf.classifier.packing import pack
 from emotion_udf.classifier.precision import name_of
-from emotion_udf.classifier.prepacked import can_prepack, prepack
 from emotion_udf.classifier.weights import load_distilbert
 
 

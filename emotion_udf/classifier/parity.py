@@ -1,8 +1,7 @@
-"""Whether a fast engine says what the reference says, on the machine that it runs on."""
+"""Compare a fast engine with the fp32 reference, on the machine that it runs on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -10,9 +9,7 @@ from numpy.typing import NDArray
 
 from emotion_udf.classifier.engine import Engine
 from emotion_udf.classifier.tokenizer import MessageTokenizer
-
-PROBES: Final = Path(__file__).parent.parent / "probes"
-"""Sentences written for this project; `training/probes.py` says what they are."""
+from emotion_udf.probes import probe_texts
 
 LEAST_EQUAL_LABELS: Final = 0.995
 MOST_CHANGED: Final = 0.05
@@ -23,7 +20,7 @@ _BATCH = 64
 class Parity:
     """How the probabilities of N texts differ between two engines.
 
-    Args:
+    Attributes:
         equal_labels: The share of texts whose label is the same, or was a tie within `MOST_CHANGED`.
         changed: (N,) the largest change of any of a text's probabilities.
     """
@@ -38,7 +35,7 @@ class Parity:
 
     @property
     def holds(self) -> bool:
-        """Whether a night may use the engine: labels stay the labels."""
+        """Tell whether a night may use the engine: labels stay the labels."""
         return self.equal_labels >= LEAST_EQUAL_LABELS and self.p99 <= MOST_CHANGED  # false for NaN
 
     def __str__(self) -> str:
@@ -60,12 +57,6 @@ def compare_on_probes(reference: Engine, engine: Engine, tokenizer: MessageToken
     """Compare two engines on every other probe sentence: a broken kernel shows, and a worker's start stays short."""
     rows = sorted(tokenizer.encode(probe_texts()[::2]).token_ids, key=len)
     return compare(_probabilities(reference, rows), _probabilities(engine, rows))
-
-
-def probe_texts() -> list[str]:
-    """Return the sentences of both probe sets, without their labels."""
-    canary = (PROBES / "canary.txt").read_text(encoding="utf-8").splitlines()
-    return [line.rpartition(";")[0] for line in canary] + (PROBES / "neutral.txt").read_text("utf-8").splitlines()
 
 
 def _probabilities(engine: Engine, rows: Sequence[Sequence[int]]) -> NDArray[np.float32]:

@@ -3,8 +3,8 @@
 import torch
 
 from emotion_udf.classifier.configuration import Configuration
+from emotion_udf.classifier.cpu.int16 import can_use_int16, require_int16
 from emotion_udf.classifier.device import Precision, TrainingPrecision
-from emotion_udf.classifier.int16 import can_use_int16, require_int16
 from emotion_udf.errors import DeviceError
 
 TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int16": torch.int16}

@@ -5,7 +5,7 @@ from pyspark.sql import functions as F
 
 from emotion_udf.classifier.artifact import Artifact
 from emotion_udf.schemas import labels_schema
-from emotion_udf.settings import NightSettings
+from emotion_udf.settings.nightly import NightSettings
 
 
 def label(

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from emotion_udf.ingest.inventory import RefusedFile
 from emotion_udf.schemas import quarantine_schema
-from emotion_udf.steps.inventory import RefusedFile
 from emotion_udf.window import Window
 
 

@@ -4,7 +4,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from emotion_udf.schemas import Reason, checked_schema
-from emotion_udf.settings import InputSettings
+from emotion_udf.settings.nightly import InputSettings
 
 # White space, control characters and invisible ones such as the zero-width space.
 _BLANK = r"^[\s\p{Z}\p{Cc}\p{Cf}]*$"

@@ -13,7 +13,8 @@ from emotion_udf.classifier.artifact import open_artifact
 from emotion_udf.classifier.classifier import Classifier, load_classifier
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.errors import GateError, InputError, UsageError
-from emotion_udf.settings import ClassifierSettings, DataSettings
+from emotion_udf.settings.classifier import ClassifierSettings
+from emotion_udf.settings.training import DataSettings
 from emotion_udf.training.calibrate import fit_temperature, log_of
 from emotion_udf.training.data import LabelledTexts, read_parts
 from emotion_udf.training.evaluate import Metrics, Predictions, metrics_of, predict

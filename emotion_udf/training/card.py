@@ -8,7 +8,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from emotion_udf.classifier.configuration import Configuration
 from emotion_udf.emotions import EMOTIONS
-from emotion_udf.settings import TrainSettings
+from emotion_udf.settings.training import TrainSettings
 from emotion_udf.training.data import NEUTRAL, Splits, own_sentences
 from emotion_udf.training.evaluate import Metrics
 from emotion_udf.training.fine_tune import FineTuned

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from emotion_udf.classifier.hub import is_hub_id, snapshot
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.errors import InputError
-from emotion_udf.settings import DataSettings
+from emotion_udf.settings.training import DataSettings
 
 PARTS: Final = {"train": ("train",), "validation": ("validation", "val"), "test": ("test",)}
 """The parts of a data set, and how their files' names begin."""

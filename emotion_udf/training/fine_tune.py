@@ -13,7 +13,7 @@ from emotion_udf.classifier.distilbert import DistilBert
 from emotion_udf.classifier.precision import choose_training_precision
 from emotion_udf.classifier.tokenizer import MessageTokenizer
 from emotion_udf.emotions import EMOTIONS
-from emotion_udf.settings import ObjectiveSettings, OptimiserSettings
+from emotion_udf.settings.training import ObjectiveSettings, OptimiserSettings
 from emotion_udf.training.batches import Encoded, batches_by_length, encode, shuffled_batches, with_noise
 from emotion_udf.training.checkpoint import Checkpoint
 from emotion_udf.training.data import LabelledTexts, Splits, own_sentences

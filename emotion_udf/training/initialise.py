@@ -23,7 +23,7 @@ from emotion_udf.classifier.hub import is_hub_id, snapshot
 from emotion_udf.classifier.weights import from_transformers
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.errors import UsageError
-from emotion_udf.settings import BaseModelSettings
+from emotion_udf.settings.training import BaseModelSettings
 
 _FILES = (CONFIG, TOKENIZER, WEIGHTS)
 _HEAD: dict[str, Any] = {

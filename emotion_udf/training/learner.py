@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from emotion_udf.classifier.distilbert import DistilBert
-from emotion_udf.settings import OptimiserSettings
+from emotion_udf.settings.training import OptimiserSettings
 
 _GRADIENT_NORM = 1.0
 

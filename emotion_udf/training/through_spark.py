@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.errors import GateError
 from emotion_udf.session import parallelism, start_session
-from emotion_udf.settings import ClassifierSettings
+from emotion_udf.settings.classifier import ClassifierSettings
 from emotion_udf.udf import make_emotion_udf
 
 # Company in a batch moves a probability by rounding, at most.

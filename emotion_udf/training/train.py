@@ -17,7 +17,8 @@ from emotion_udf.classifier.classifier import load_classifier
 from emotion_udf.classifier.device import choose_device
 from emotion_udf.classifier.distilbert import DistilBert
 from emotion_udf.classifier.tokenizer import MessageTokenizer
-from emotion_udf.settings import TrainSettings
+from emotion_udf.settings.training import TrainSettings
+from emotion_udf.training.atomic_dir import refuse_existing, whole_folder
 from emotion_udf.training.batches import encode
 from emotion_udf.training.calibrate import fit_temperature, fold_in, lowest_confidence
 from emotion_udf.training.card import CARD, Measured, write_card
@@ -31,7 +32,6 @@ from emotion_udf.training.message_tokenizer import RULES_VERSION, copy_words_to_
 from emotion_udf.training.probes import measure_probes
 from emotion_udf.training.robustness import measure_robustness
 from emotion_udf.training.soup import Soup, average, cook, open_ingredients
-from emotion_udf.training.whole_folder import refuse_existing, whole_folder
 
 log = logging.getLogger(__name__)
 

@@ -34,8 +34,8 @@ from benchmarks.nights import (
     words_of,
     write_messages,
 )
-from emotion_udf.run import Run
-from emotion_udf.settings import InputSettings, NightSettings, WarehouseSettings
+from emotion_udf.nightly.run import Run
+from emotion_udf.settings.nightly import InputSettings, NightSettings, WarehouseSettings
 from emotion_udf.storage import open_folder
 from emotion_udf.tables.delta import DeltaWarehouse
 from emotion_udf.tables.runs import append_run

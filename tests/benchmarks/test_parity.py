@@ -14,8 +14,8 @@ from benchmarks.inputs import BenchmarkError, Sizes
 from benchmarks.parity import WINDOW, Accuracy, Agreement, MakeEngine, Pair, agreement, main, read_labelled, windows
 from emotion_udf.classifier.artifact import Artifact, ArtifactSource, open_artifact
 from emotion_udf.classifier.engine import TorchEngine
-from emotion_udf.classifier.parity import PROBES
-from emotion_udf.settings import ClassifierSettings
+from emotion_udf.probes import canary_sentences
+from emotion_udf.settings.classifier import ClassifierSettings
 
 
 class Spoilt(TorchEngine):
@@ -47,7 +47,7 @@ def artifact(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
 
 def _run(folder: Path, data: Path, precision: str, make_engine: MakeEngine) -> tuple[int, dict[str, object]]:
     labelled = folder / "labelled.txt"
-    canary = (PROBES / "canary.txt").read_text(encoding="utf-8").splitlines()
+    canary = [f"{text};{emotion}" for text, emotion in canary_sentences()]
     labelled.write_text("\n".join(canary[::8]) + "\n", encoding="utf-8")
     out = folder / "parity.json"
     arguments = f"--rows 24 --precision {precision} --data {data} --labelled {labelled} --out {out}".split()

@@ -9,7 +9,7 @@ from benchmarks.gpu.inputs import write_random_model
 from benchmarks.inputs import Sizes
 from benchmarks.scoring import Share, Work, main, summarise
 from emotion_udf.classifier.artifact import ArtifactSource, open_artifact
-from emotion_udf.classifier.int16 import can_use_int16
+from emotion_udf.classifier.cpu.int16 import can_use_int16
 
 BUNDLED = open_artifact(ArtifactSource())
 

@@ -15,8 +15,7 @@ from emotion_udf.classifier.engine import TorchEngine
 from emotion_udf.classifier.packing import pack
 from emotion_udf.classifier.weights import load_distilbert
 from emotion_udf.errors import ModelError
-
-from .conftest import tiny_distilbert
+from tests.helpers.models import tiny_distilbert
 
 LENGTHS = [64, 33, 33, 33, 17, 5, 5, 3, 2, 2, 1]
 

@@ -12,7 +12,8 @@ from torch import Tensor
 from emotion_udf.classifier.artifact import ArtifactSource, open_artifact
 from emotion_udf.classifier.classifier import load_classifier
 from emotion_udf.classifier.engine import TorchEngine
-from emotion_udf.classifier.parity import Parity, compare, probe_texts
+from emotion_udf.classifier.parity import Parity, compare
+from emotion_udf.probes import probe_texts
 
 
 def sure(rows: int, label: int = 0) -> NDArray[np.float32]:

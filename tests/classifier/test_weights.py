@@ -11,8 +11,7 @@ from transformers import DistilBertForSequenceClassification
 from emotion_udf.classifier.configuration import Configuration
 from emotion_udf.classifier.distilbert import DistilBert
 from emotion_udf.classifier.weights import from_transformers, to_transformers
-
-from .conftest import random_weights, tiny_distilbert
+from tests.helpers.models import random_weights, tiny_distilbert
 
 LAYER = "distilbert.transformer.layer"
 SIZES = Configuration(dim=8, hidden_dim=16, n_heads=2, n_layers=2, vocab_size=20, max_position_embeddings=10)

@@ -7,10 +7,9 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from jobs.score_feedback import main
-from tests.conftest import ROOT
-
-from .conftest import submit
+from emotion_udf.jobs.score_feedback import main
+from tests.helpers.jobs import submit
+from tests.helpers.paths import ROOT
 
 DAY = "--date=2026-10-05"
 

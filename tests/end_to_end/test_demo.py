@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from demo.make_input import SAMPLE, main
-
-from .conftest import Ended, query, submit
+from tests.helpers.jobs import Ended, query, submit
 
 
 @pytest.fixture(scope="module")

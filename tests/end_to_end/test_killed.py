@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.conftest import ROOT
-
-from .conftest import command, environment, query, submit, tweets_settings
+from tests.helpers.jobs import command, environment, query, submit, tweets_settings
+from tests.helpers.paths import ROOT
 
 DAY = "--date=2026-10-05"
 

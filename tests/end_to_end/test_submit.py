@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
-
-from .conftest import Ended, environment
+from tests.helpers.jobs import Ended, environment
+from tests.helpers.paths import ROOT
 
 pytestmark = pytest.mark.slow
 

@@ -13,13 +13,12 @@ import pytest
 
 from emotion_udf.classifier.artifact import BUNDLED_FOLDER
 from emotion_udf.emotions import EMOTIONS
-from emotion_udf.settings import TrainSettings
-from emotion_udf.settings_file import describe_settings
-from jobs import evaluate_classifier, train_classifier
-from tests.conftest import ROOT
-from tests.training.conftest import make_recipe
-
-from .conftest import environment
+from emotion_udf.jobs import evaluate_classifier, train_classifier
+from emotion_udf.settings.load import describe_settings
+from emotion_udf.settings.training import TrainSettings
+from tests.helpers.jobs import environment
+from tests.helpers.paths import ROOT
+from tests.helpers.training import make_recipe
 
 FILES = ["confusion.png", "metrics.json", "reliability.png", "worst_errors.csv"]
 COLUMNS = {"text": ["a", "b"], "label": [0, 1]}

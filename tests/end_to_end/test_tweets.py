@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
-from .conftest import Ended, query, submit, tweets_settings
+from tests.helpers.jobs import Ended, query, submit, tweets_settings
 
 LABELS = """
     SELECT event_date, feedback_id, created_at, emotion,

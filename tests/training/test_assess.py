@@ -9,15 +9,15 @@ import pytest
 
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.errors import GateError, InputError, ModelError, UsageError
-from emotion_udf.settings import ClassifierSettings, DataSettings
+from emotion_udf.settings.classifier import ClassifierSettings
+from emotion_udf.settings.training import DataSettings
 from emotion_udf.training.assess import FLOORS, assess, parse_floors
 from emotion_udf.training.data import LabelledTexts
 from emotion_udf.training.evaluate import Metrics
 from emotion_udf.training.noise import KINDS
 from emotion_udf.training.probes import Probes
-
-from ..classifier.conftest import tiny_distilbert
-from .conftest import SPLITS, Trained, write_lines
+from tests.helpers.models import tiny_distilbert
+from tests.helpers.training import SPLITS, Trained, write_lines
 
 FILES = ["confusion.png", "metrics.json", "reliability.png", "worst_errors.csv"]
 

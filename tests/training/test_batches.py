@@ -11,8 +11,7 @@ from emotion_udf.classifier.packing import Run
 from emotion_udf.classifier.tokenizer import MessageTokenizer
 from emotion_udf.training.batches import Encoded, batches_by_length, encode, shuffled_batches, with_noise
 from emotion_udf.training.data import LabelledTexts
-
-from .conftest import seeded, sentences
+from tests.helpers.training import seeded, sentences
 
 WINDOW = 50
 LENGTHS = st.lists(st.integers(2, 12), min_size=1, max_size=80)

@@ -19,8 +19,7 @@ from emotion_udf.training.calibrate import (
     with_temperature,
 )
 from emotion_udf.training.fine_tune import logits_of
-
-from .conftest import SPLITS, Start
+from tests.helpers.training import SPLITS, Start
 
 Rows = np.ndarray
 

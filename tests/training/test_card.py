@@ -9,13 +9,12 @@ from huggingface_hub import ModelCard
 from emotion_udf.classifier.artifact import BUNDLED_FOLDER, ArtifactSource, open_artifact
 from emotion_udf.classifier.classifier import load_classifier
 from emotion_udf.emotions import EMOTIONS
-from emotion_udf.settings import BaseModelSettings, DataSettings, TrainSettings
+from emotion_udf.settings.training import BaseModelSettings, DataSettings, TrainSettings
 from emotion_udf.training.card import CARD
 from emotion_udf.training.data import read_parts
 from emotion_udf.training.evaluate import Metrics, metrics_of, predict
 from emotion_udf.training.train import train
-
-from .conftest import Trained
+from tests.helpers.training import Trained
 
 IN_THE_HEADER = ("accuracy", "loss", "macro_f1", "weighted_f1")
 HELD_OUT = ("validation", "test")

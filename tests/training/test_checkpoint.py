@@ -15,13 +15,12 @@ import torch
 
 from emotion_udf.classifier.tokenizer import MessageTokenizer
 from emotion_udf.errors import UsageError
-from emotion_udf.settings import ConfidenceSettings, ObjectiveSettings, OptimiserSettings, TrainSettings
+from emotion_udf.settings.training import ConfidenceSettings, ObjectiveSettings, OptimiserSettings, TrainSettings
 from emotion_udf.training.checkpoint import Checkpoint
 from emotion_udf.training.fine_tune import FineTuned, Progress, fine_tune
 from emotion_udf.training.train import train
-from tests.conftest import ROOT
-
-from .conftest import SPLITS, Start, Trained
+from tests.helpers.paths import ROOT
+from tests.helpers.training import SPLITS, Start, Trained
 
 FOUR = OptimiserSettings(learning_rate=5e-3, batch_size=40, epochs=4, warmup_share=0.1, weight_decay=0.01)
 NOISY = ObjectiveSettings(noise_share=0.5, label_smoothing=0.1)

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.errors import InputError, UsageError
-from emotion_udf.settings import DataSettings
+from emotion_udf.probes import neutral_sentences
+from emotion_udf.settings.training import DataSettings
 from emotion_udf.training.data import (
     NEUTRAL,
     LabelledTexts,
@@ -28,9 +29,8 @@ from emotion_udf.training.data import (
     read_splits,
     read_text_file,
 )
-from emotion_udf.training.probes import canary, neutral
-
-from .conftest import write_lines
+from emotion_udf.training.probes import canary
+from tests.helpers.training import write_lines
 
 ORDER = "sadness, joy, love, anger, fear, surprise"
 ANY = DataSettings(source="not looked at")
@@ -175,7 +175,7 @@ def test_own_sentences_are_of_every_emotion_and_of_none() -> None:
 
 
 def test_own_sentences_are_measured_nowhere(data: Path) -> None:
-    measured = {*canary().texts, *neutral()}
+    measured = {*canary().texts, *neutral_sentences()}
     for part in ("val", "test"):
         measured |= {*read_text_file(data / "emotion" / f"{part}.txt").texts}
     assert not {text.lower() for text in own_sentences().texts} & {text.lower() for text in measured}

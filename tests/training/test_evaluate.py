@@ -15,8 +15,7 @@ from emotion_udf.emotions import EMOTIONS
 from emotion_udf.training.calibrate import expected_calibration_error, with_temperature
 from emotion_udf.training.data import LabelledTexts
 from emotion_udf.training.evaluate import Metrics, Predictions, metrics_of, predict
-
-from .conftest import SPLITS, Trained
+from tests.helpers.training import SPLITS, Trained
 
 PLAIN = Configuration(dim=32, hidden_dim=64, n_heads=4, n_layers=2, vocab_size=30522, max_position_embeddings=64)
 ALL = list(range(6))

@@ -17,8 +17,7 @@ from emotion_udf.emotions import EMOTIONS
 from emotion_udf.errors import ModelError
 from emotion_udf.training.export import export
 from emotion_udf.training.initialise import Start, initialise
-
-from ..classifier.conftest import tiny_distilbert
+from tests.helpers.models import tiny_distilbert
 
 OWN = {"temperature": 1.25, "min_confidence": 0.815}
 TEXTS = ["i feel fine", "", "a" * 300, "so " * 100, "I'm scared!!! 😱"]

@@ -17,7 +17,7 @@ from emotion_udf.classifier.packing import pack
 from emotion_udf.classifier.tokenizer import MessageTokenizer
 from emotion_udf.classifier.weights import from_transformers, to_transformers
 from emotion_udf.emotions import EMOTIONS
-from emotion_udf.settings import ObjectiveSettings, OptimiserSettings
+from emotion_udf.settings.training import ObjectiveSettings, OptimiserSettings
 from emotion_udf.training.batches import encode
 from emotion_udf.training.data import NEUTRAL, LabelledTexts, Splits, own_sentences
 from emotion_udf.training.fine_tune import (
@@ -31,9 +31,8 @@ from emotion_udf.training.fine_tune import (
     soft_targets,
 )
 from emotion_udf.training.learner import Learner
-
-from ..classifier.conftest import tiny_distilbert
-from .conftest import SPLITS, Start, sentences
+from tests.helpers.models import tiny_distilbert
+from tests.helpers.training import SPLITS, Start, sentences
 
 TOY = OptimiserSettings(learning_rate=5e-3, batch_size=16, epochs=8, warmup_share=0.1, precision="fp32")
 PLAIN = ObjectiveSettings()

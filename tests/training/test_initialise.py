@@ -27,10 +27,9 @@ from emotion_udf.classifier.packing import pack
 from emotion_udf.classifier.weights import to_transformers
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.errors import ModelError, UsageError
-from emotion_udf.settings import BaseModelSettings
+from emotion_udf.settings.training import BaseModelSettings
 from emotion_udf.training.initialise import Start, find_base, initialise
-
-from ..classifier.conftest import random_weights, tiny_bert, tiny_distilbert
+from tests.helpers.models import random_weights, tiny_bert, tiny_distilbert
 
 FILES = ("config.json", "tokenizer.json", "model.safetensors")
 HEAD = ("pre_classifier.weight", "pre_classifier.bias", "classifier.weight", "classifier.bias")

@@ -20,8 +20,7 @@ from emotion_udf.training.data import read_text_file
 from emotion_udf.training.export import export
 from emotion_udf.training.initialise import initialise
 from emotion_udf.training.message_tokenizer import EMOJI, copy_words_to_emoji, make_message_tokenizer
-
-from ..classifier.conftest import tiny_bert
+from tests.helpers.models import tiny_bert
 
 LONGEST = 64
 READING = [(emoji, word) for word, all_of_it in EMOJI.items() for emoji in all_of_it]

@@ -16,8 +16,7 @@ from emotion_udf.emotions import EMOTIONS
 from emotion_udf.training.data import NEUTRAL
 from emotion_udf.training.message_tokenizer import EMOJI, make_message_tokenizer
 from emotion_udf.training.noise import KINDS, Rewrite, rewrite
-
-from .conftest import seeded
+from tests.helpers.training import seeded
 
 LABELS = range(len(EMOTIONS) + 1)  # the last is NEUTRAL
 WORD = st.text("abcdefghijklmnopqrstuvwxyz", min_size=1, max_size=12)

@@ -9,10 +9,11 @@ import pytest
 from emotion_udf.classifier.artifact import ArtifactSource, open_artifact
 from emotion_udf.classifier.classifier import Classifier, load_classifier
 from emotion_udf.emotions import EMOTIONS
-from emotion_udf.settings import DataSettings
+from emotion_udf.probes import neutral_sentences
+from emotion_udf.settings.training import DataSettings
 from emotion_udf.training.data import own_sentences, read_parts
 from emotion_udf.training.evaluate import predict
-from emotion_udf.training.probes import canary, measure_probes, neutral
+from emotion_udf.training.probes import canary, measure_probes
 
 
 @pytest.fixture(scope="module")
@@ -30,12 +31,12 @@ def test_there_are_20_canary_sentences_an_emotion() -> None:
 
 
 def test_there_are_at_least_100_neutral_sentences() -> None:
-    assert len(neutral()) >= 100
-    assert all(text.strip() == text != "" for text in neutral())
+    assert len(neutral_sentences()) >= 100
+    assert all(text.strip() == text != "" for text in neutral_sentences())
 
 
 def test_no_two_probes_are_the_same() -> None:
-    probes = plain(canary().texts + neutral())
+    probes = plain(canary().texts + neutral_sentences())
     assert [text for text, count in Counter(probes).items() if count > 1] == []
 
 
@@ -43,22 +44,22 @@ def test_no_probe_is_in_the_data_set(data: Path) -> None:
     parts = read_parts(DataSettings(source=str(data / "emotion")))
     known = {text for part in parts.values() for text in plain(part.texts)}
     assert len(known) > 19_000
-    assert [text for text in plain(canary().texts + neutral()) if text in known] == []
+    assert [text for text in plain(canary().texts + neutral_sentences()) if text in known] == []
 
 
 def test_no_probe_is_among_the_sentences_that_training_may_see() -> None:
     seen = set(plain(own_sentences().texts))
-    assert [text for text in plain(canary().texts + neutral()) if text in seen] == []
+    assert [text for text in plain(canary().texts + neutral_sentences()) if text in seen] == []
 
 
 def test_the_figures_are_shares_of_the_sentences(bundled: Classifier) -> None:
     found = measure_probes(bundled)
     given = bundled.score(canary().texts).probabilities.argmax(axis=1)
     assert found.canary_accuracy == (given == canary().labels).mean()
-    confidence = bundled.score(neutral()).probabilities.max(axis=1)
+    confidence = bundled.score(neutral_sentences()).probabilities.max(axis=1)
     threshold = np.float32(bundled.artifact.configuration.confident_from)
     assert found.neutral_set_aside == (confidence < threshold).mean()
-    assert found.neutral_sentences == len(neutral())
+    assert found.neutral_sentences == len(neutral_sentences())
 
 
 def test_the_bundled_classifier_labels_every_canary_sentence_right(bundled: Classifier) -> None:

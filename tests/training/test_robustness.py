@@ -6,8 +6,7 @@ from emotion_udf.training.data import LabelledTexts
 from emotion_udf.training.evaluate import predict
 from emotion_udf.training.noise import KINDS
 from emotion_udf.training.robustness import measure_robustness
-
-from .conftest import SPLITS, Trained
+from tests.helpers.training import SPLITS, Trained
 
 
 @pytest.fixture(scope="module")

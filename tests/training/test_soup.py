@@ -14,7 +14,7 @@ from emotion_udf.classifier.classifier import load_classifier
 from emotion_udf.classifier.packing import pack
 from emotion_udf.classifier.tokenizer import MessageTokenizer
 from emotion_udf.errors import ModelError, UsageError
-from emotion_udf.settings import OutputSettings, SoupSettings, TrainSettings
+from emotion_udf.settings.training import OutputSettings, SoupSettings, TrainSettings
 from emotion_udf.training.batches import encode
 from emotion_udf.training.calibrate import fold_in
 from emotion_udf.training.export import export
@@ -22,8 +22,7 @@ from emotion_udf.training.initialise import Start, initialise
 from emotion_udf.training.message_tokenizer import make_message_tokenizer
 from emotion_udf.training.soup import Soup, cook, open_ingredients
 from emotion_udf.training.train import train
-
-from .conftest import SPLITS, Trained
+from tests.helpers.training import SPLITS, Trained
 
 Write = Callable[..., str]
 

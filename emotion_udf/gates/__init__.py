@@ -1,0 +1,1 @@
+"""Checks on a finished night before anything is published; no Spark, no tables."""

@@ -1,0 +1,106 @@
+"""What the jobs' command lines share: `--config`, `--set`, `--debug`, errors as messages, and exit codes."""
+
+import argparse
+import logging
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from emotion_udf.errors import EmotionUdfError
+from emotion_udf.settings.load import describe_settings
+
+_EXIT_CODES = """\
+exit codes:
+  0 done   1 unexpected error   2 usage or settings   3 input does not meet its contract
+  4 a gate refused, nothing was published   5 another run published the same dates meanwhile
+"""
+
+
+class JobParser(argparse.ArgumentParser):
+    """A parser with what all jobs have: `--debug`, and a help that explains the exit codes.
+
+    Args:
+        description: What the job does.
+        more_help: What the help says before the exit codes.
+    """
+
+    def __init__(self, description: str, more_help: str = "") -> None:
+        super().__init__(
+            description=description,
+            epilog=more_help + _EXIT_CODES,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        self.add_argument("--debug", action="store_true", help="show stack traces")
+
+
+class SettingsParser(JobParser):
+    """A parser of a job with a settings file, whose help lists every setting.
+
+    Args:
+        description: What the job does.
+        settings: The model of its settings file.
+        example: A settings file to name in the help.
+    """
+
+    def __init__(self, description: str, settings: type[BaseModel], example: str) -> None:
+        listed = "\n".join(f"  {path}\n      {meaning}" for path, meaning in describe_settings(settings))
+        super().__init__(description, f"settings, in the file or by --set:\n{listed}\n\n")
+        self.add_argument("--config", type=Path, required=True, metavar="FILE", help=f"settings, such as {example}")
+        self.add_argument(
+            "--set",
+            action="append",
+            default=[],
+            metavar="KEY.PATH=VALUE",
+            dest="overrides",
+            help="replace one setting; may be given again",
+        )
+
+
+def log_to_stderr(debug: bool) -> None:
+    """Log one line an event, in UTC, to standard error."""
+    logging.Formatter.converter = time.gmtime
+    logging.basicConfig(
+        level=logging.INFO,
+        stream=sys.stderr,
+        format="%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s %(message)s",
+        datefmt="%Y-%m-%dT%H:%M:%S",
+    )
+    logging.getLogger("emotion_udf").setLevel(logging.DEBUG if debug else logging.INFO)
+    logging.getLogger("py4j").setLevel(logging.WARNING)
+
+
+def exit_code_of(job: Callable[[], None], debug: bool) -> int:
+    """Run a job and turn how it ends into an exit code and, on failure, one message on standard error.
+
+    The text of a foreign error is shown with `--debug` only: it may quote data.
+    """
+    try:
+        job()
+    except (Exception, KeyboardInterrupt) as error:
+        if debug:
+            traceback.print_exc()
+        print(f"error: {_message(error)}", file=sys.stderr)
+        return error.exit_code if isinstance(error, EmotionUdfError) else EmotionUdfError.exit_code
+    return 0
+
+
+def _message(error: BaseException) -> str:
+    """Say how a job failed: this project's own words, or just the kind of a foreign error."""
+    if isinstance(error, EmotionUdfError):
+        return str(error)
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted; nothing more was written"
+    condition = getattr(error, "getCondition", lambda: None)()
+    kind = f"{type(error).__name__} ({condition})" if condition else type(error).__name__
+    return f"unexpected {kind}; run again with --debug to see where"
+
+
+def parse(parser: JobParser, arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the command line and start logging."""
+    parsed = parser.parse_args(arguments)
+    log_to_stderr(parsed.debug)
+    return parsed

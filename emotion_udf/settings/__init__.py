@@ -1,0 +1,1 @@
+"""Settings of the jobs: pydantic models of `conf/*.toml`, and their loading."""

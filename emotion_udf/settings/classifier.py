@@ -1,0 +1,33 @@
+"""The `[classifier]` section, which every job that loads a model shares."""
+
+from pydantic import Field
+
+from emotion_udf.classifier.artifact import BUNDLED, ArtifactSource
+from emotion_udf.classifier.device import Device, Precision
+from emotion_udf.settings.section import Section
+
+
+class ClassifierSettings(Section):
+    """Which classifier labels the messages, and how it is fed."""
+
+    model: str = Field(default=BUNDLED, description="'bundled', a local folder, or a Hub id")
+    revision: str | None = Field(default=None, description="the 40-digit commit of a Hub id")
+    labels: list[str] | None = Field(
+        default=None, description="the model's labels in its order, where its configuration only says LABEL_0 … LABEL_5"
+    )
+    device: Device = Field(default="auto", description="auto, cpu or cuda")
+    precision: Precision = Field(
+        default="auto",
+        description="what the network computes in: fp32, bf16, fp16 (GPU), int16 (CPU with AVX2), or auto, the fastest "
+        "that the device has; where its labels are not those of fp32, fp32 is used",
+    )
+    token_budget: int | None = Field(
+        default=None, ge=1, description="the most tokens in one forward pass; by default what suits the device"
+    )
+    window_rows: int = Field(default=2_500, ge=1, description="rows a worker gathers before it cuts batches by length")
+    rows_per_task: int = Field(default=20_000, ge=1, description="distinct texts of one Spark task, about")
+
+    @property
+    def source(self) -> ArtifactSource:
+        """Where the model folder is found."""
+        return ArtifactSource(self.model, self.revision, tuple(self.labels) if self.labels else None)

@@ -1,0 +1,135 @@
+"""Settings of the nightly job, `conf/nightly.toml`."""
+
+import hashlib
+import re
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, Field, model_validator
+
+from emotion_udf.schemas import RESERVED_COLUMNS
+from emotion_udf.settings.classifier import ClassifierSettings
+from emotion_udf.settings.section import Section
+
+
+def _time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError("expected an IANA time zone such as UTC or Europe/Berlin") from error
+    return name
+
+
+def _column_names(dimensions: dict[str, str]) -> dict[str, str]:
+    for name in dimensions:
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+            raise ValueError(f"expected lower-case words joined by _ for the dimension {name!r}")
+    return dimensions
+
+
+class ColumnSettings(Section):
+    """The names that the input gives to what the job needs."""
+
+    id: str = Field(default="id", description="a string or integer that names a message")
+    text: str = Field(default="text", description="the message, a string")
+    created_at: str = Field(default="created_at", description="when it was written, a timestamp")
+
+
+class InputSettings(Section):
+    """Where messages come from. Exactly one of `path` and `table` is given."""
+
+    path: str | None = Field(
+        default=None, min_length=1, description="a Parquet file or folder, Hive-style partitions included"
+    )
+    table: str | None = Field(default=None, description="a table of Spark's catalog, such as lake.feedback")
+    columns: ColumnSettings = ColumnSettings()
+    dimensions: Annotated[dict[str, str], AfterValidator(_column_names)] = Field(
+        default={}, description="columns to keep and to aggregate by: name in the tables = name in the input"
+    )
+    date_partition: str | None = Field(
+        default=None,
+        description="the Hive partition key that holds the message's date; folders far from the window stay shut",
+    )
+    max_text_chars: int = Field(default=100_000, ge=1, description="longer messages go to quarantine")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "InputSettings":
+        if (self.path is None) == (self.table is None):
+            raise ValueError("expected exactly one of input.path and input.table")
+        return self
+
+
+class WindowSettings(Section):
+    """What a date means."""
+
+    timezone: Annotated[str, AfterValidator(_time_zone)] = Field(
+        default="UTC", description="the zone whose days are counted"
+    )
+
+
+Reuse = Literal["off", "night", "history"]
+
+
+class ScoreSettings(Section):
+    """What is not scored again."""
+
+    reuse: Reuse = Field(
+        default="history",
+        description="off scores every message, night a text once a run, history only texts that no earlier run has "
+        "scored with this model; it keeps their scores in text_scores, by a hash of the text",
+    )
+
+
+class LabelSettings(Section):
+    """How probabilities become labels."""
+
+    min_confidence: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="is_confident is true from this confidence on; the model's own threshold by default, or 0.5",
+    )
+
+
+class WarehouseSettings(Section):
+    """Where the tables live."""
+
+    root: str = Field(min_length=1, description="the folder of the tables")
+    format: Literal["delta"] = Field(default="delta", description="the table format")
+    keep_text: bool = Field(default=False, description="copy the message's text to emotion_labels")
+
+
+class GateSettings(Section):
+    """What stops a night before anything is published."""
+
+    max_quarantined_share: float = Field(default=0.05, ge=0, le=1, description="of the rows read, and of the files")
+
+
+class NightSettings(Section):
+    """All settings of the nightly job, `conf/nightly.toml`."""
+
+    input: InputSettings
+    window: WindowSettings = WindowSettings()
+    classifier: ClassifierSettings = ClassifierSettings()
+    scores: ScoreSettings = ScoreSettings()
+    labels: LabelSettings = LabelSettings()
+    warehouse: WarehouseSettings
+    gate: GateSettings = GateSettings()
+
+    @model_validator(mode="after")
+    def _dimensions_are_new_columns(self) -> "NightSettings":
+        taken = sorted(RESERVED_COLUMNS.intersection(self.input.dimensions))
+        if taken:
+            raise ValueError(
+                f"expected other names for the dimensions {', '.join(taken)}: the tables have them already"
+            )
+        return self
+
+    @property
+    def dimensions(self) -> list[str]:
+        """The dimensions' names in the tables, in the order of the settings."""
+        return list(self.input.dimensions)
+
+    def digest(self) -> str:
+        """Name these settings by 16 hex digits of their SHA-256."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]

@@ -1,0 +1,116 @@
+"""Settings of training, `conf/train.toml`; they need no pyspark."""
+
+from pydantic import Field, model_validator
+
+from emotion_udf.classifier.device import Device, TrainingPrecision
+from emotion_udf.settings.section import Section
+
+
+class BaseModelSettings(Section):
+    """The encoder that training starts from."""
+
+    name: str = Field(description="what it is called where it was published, for the card")
+    licence: str = Field(description="its licence, for the card")
+    model: str = Field(description="a DistilBERT or BERT encoder: a folder, or a Hub id")
+    revision: str | None = Field(default=None, description="the branch, tag or commit of a Hub id")
+    message_rules: bool = Field(
+        default=False, description="teach the tokenizer to read links, @names, HTML entities, emoticons and emoji"
+    )
+
+
+class DataSettings(Section):
+    """Labelled sentences in three parts: train, validation and test."""
+
+    source: str = Field(
+        description="a folder of train, validation (or val) and test files, .txt lines of text;label or .parquet; "
+        "or the Hub id of a data set that holds such Parquet files"
+    )
+    revision: str | None = Field(default=None, description="the branch, tag or commit of a Hub id")
+    text: str = Field(default="text", description="the column of Parquet files that holds the sentence")
+    label: str = Field(default="label", description="the column that holds the emotion, by name or by number")
+
+
+class OptimiserSettings(Section):
+    """AdamW with a linear schedule. The defaults are those of the published model's card."""
+
+    learning_rate: float = Field(default=5e-5, gt=0, description="the highest of the schedule")
+    batch_size: int = Field(default=16, ge=1, description="sentences a step")
+    epochs: int = Field(default=3, ge=1, description="passes over the training sentences")
+    patience: int | None = Field(
+        default=None, ge=1, description="stop after so many epochs that validate no better than an earlier one"
+    )
+    warmup_share: float = Field(default=0.0, ge=0, lt=1, description="of all steps, in which the learning rate rises")
+    weight_decay: float = Field(default=0.0, ge=0, description="of matrices; biases and norms are not decayed")
+    beta1: float = Field(default=0.9, ge=0, lt=1, description="decay of the mean of gradients")
+    beta2: float = Field(default=0.999, ge=0, lt=1, description="decay of the mean of squared gradients")
+    epsilon: float = Field(default=1e-8, gt=0, description="keeps a step finite")
+    average_decay: float = Field(
+        default=0.0, ge=0, lt=1, description="keep a moving average of the weights with this decay a step; 0 keeps none"
+    )
+    seed: int = Field(default=42, description="of the new head, dropout, noise and the order of sentences")
+    device: Device = Field(default="auto", description="auto, cpu or cuda")
+    precision: TrainingPrecision = Field(
+        default="auto",
+        description="of the matrix products in training; auto is bf16, or fp16, where the device computes in it, else "
+        "fp32; evaluation is in fp32",
+    )
+
+
+class ObjectiveSettings(Section):
+    """What training makes small: the cross-entropy with the labels, softened and mixed with teachers' opinions."""
+
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="probability spread evenly over all labels")
+    teachers: list[str] = Field(default=[], description="classifier folders whose mean probabilities are learnt too")
+    teacher_weight: float = Field(default=0.5, ge=0, le=1, description="of the teachers against the labels")
+    own_sentences: int = Field(
+        default=0, ge=0, description="how often an epoch shows the sentences that were written for this project"
+    )
+    noise_share: float = Field(
+        default=0.0, ge=0, le=1, description="of the training sentences, rewritten as people type in each epoch"
+    )
+
+
+class SoupSettings(Section):
+    """A model soup (Wortsman et al., 2022): the mean of several classifiers, as large and as fast as one of them."""
+
+    of: list[str] = Field(
+        default=[],
+        description="folders of classifiers that were trained from this base; the model is the mean of their weights, "
+        "and nothing more is trained",
+    )
+    train_on: bool = Field(default=False, description="train on from that mean, as the other sections say")
+
+    @model_validator(mode="after")
+    def _something_to_train_on(self) -> "SoupSettings":
+        if self.train_on and not self.of:
+            raise ValueError("expected folders in soup.of to train on from, found none")
+        return self
+
+
+class ConfidenceSettings(Section):
+    """How sure a label must be to count as confident."""
+
+    accuracy: float = Field(
+        default=0.98,
+        gt=0,
+        le=1,
+        description="is_confident starts at the lowest confidence above which validation is so often right",
+    )
+
+
+class OutputSettings(Section):
+    """Where training leaves the model."""
+
+    folder: str = Field(description="the model folder to write; it must not exist yet")
+
+
+class TrainSettings(Section):
+    """All settings of training, `conf/train.toml`."""
+
+    base: BaseModelSettings
+    data: DataSettings
+    optimiser: OptimiserSettings = OptimiserSettings()
+    objective: ObjectiveSettings = ObjectiveSettings()
+    soup: SoupSettings = SoupSettings()
+    confidence: ConfidenceSettings = ConfidenceSettings()
+    output: OutputSettings

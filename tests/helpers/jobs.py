@@ -1,0 +1,59 @@
+"""The jobs as a scheduler starts them, and the tables as their readers open them."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from deltalake import DeltaTable
+
+from tests.helpers.paths import ROOT
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A job that has ended; spark-submit prints both of the job's streams to one."""
+
+    code: int
+    output: str
+
+
+def command(*arguments: str) -> list[str]:
+    """The command line of a night."""
+    return ["spark-submit", "--master", "local[2,4]", "jobs/score_feedback.py", *arguments]
+
+
+def environment() -> dict[str, str]:
+    """The environment of a scheduler that has activated the tests' Python."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    inherited = {key: value for key, value in os.environ.items() if key != "PYSPARK_SUBMIT_ARGS"}
+    return inherited | {"PATH": path, "PYSPARK_PYTHON": sys.executable, "SPARK_CONF_DIR": str(ROOT / "conf")}
+
+
+def submit(*arguments: str) -> Ended:
+    """Run the nightly job by spark-submit from the project's root."""
+    ended = subprocess.run(
+        command(*arguments), cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=600
+    )
+    return Ended(ended.returncode, ended.stdout + ended.stderr)
+
+
+def tweets_settings(data: Path, warehouse: Path) -> list[str]:
+    """Settings of a night over the real tweets."""
+    return [
+        "--config=conf/nightly.toml",
+        f"--set=input.path={data / 'tweets.parquet'}",
+        f"--set=warehouse.root={warehouse}",
+    ]
+
+
+def query(warehouse: Path, sql: str) -> list[tuple[Any, ...]]:
+    """Ask DuckDB, which sees each Delta table under its name."""
+    with duckdb.connect() as connection:
+        for table in ("emotion_labels", "emotion_daily", "quarantine", "runs"):
+            if (warehouse / table).is_dir():
+                connection.register(table, DeltaTable(warehouse / table).to_pyarrow_dataset())
+        return connection.execute(sql).fetchall()

@@ -1,0 +1,116 @@
+import pytest
+from pyspark.sql.types import (
+    BinaryType,
+    BooleanType,
+    ByteType,
+    DataType,
+    DateType,
+    DecimalType,
+    DoubleType,
+    IntegerType,
+    LongType,
+    StringType,
+    StructField,
+    StructType,
+    TimestampNTZType,
+    TimestampType,
+)
+
+from emotion_udf.errors import InputError
+from emotion_udf.ingest.contract import check_contract, needed_columns
+from emotion_udf.settings.nightly import ColumnSettings, InputSettings
+
+SETTINGS = InputSettings(
+    path="/lake",
+    columns=ColumnSettings(id="key", text="body", created_at="at"),
+    dimensions={"source": "channel"},
+)
+GOOD: dict[str, DataType] = {
+    "key": StringType(),
+    "body": StringType(),
+    "at": TimestampType(),
+    "channel": StringType(),
+}
+
+
+def check(**types: DataType) -> None:
+    check_contract(StructType([StructField(name, kind) for name, kind in types.items()]), SETTINGS, "lake.feedback")
+
+
+def test_the_needed_columns_are_those_that_settings_name() -> None:
+    assert {column: setting for column, (setting, _) in needed_columns(SETTINGS).items()} == {
+        "key": "input.columns.id",
+        "body": "input.columns.text",
+        "at": "input.columns.created_at",
+        "channel": "input.dimensions.source",
+    }
+
+
+@pytest.mark.parametrize(
+    ("column", "kinds"),
+    [
+        ("key", [StringType(), ByteType(), IntegerType(), LongType()]),
+        ("body", [StringType()]),
+        ("at", [TimestampType(), TimestampNTZType()]),
+        ("channel", [StringType(), LongType(), BooleanType(), DateType()]),
+    ],
+)
+def test_a_column_may_have_one_of_some_types(column: str, kinds: list[DataType]) -> None:
+    for kind in kinds:
+        check(**GOOD | {column: kind})
+
+
+def test_more_columns_do_not_matter() -> None:
+    check(**GOOD, extra=BinaryType())
+
+
+@pytest.mark.parametrize(
+    ("column", "kind", "problem"),
+    [
+        ("key", DoubleType(), "expected 'key' (input.columns.id) to be a string or an integer, found double"),
+        ("body", BinaryType(), "expected 'body' (input.columns.text) to be a string, found binary"),
+        ("body", LongType(), "expected 'body' (input.columns.text) to be a string, found bigint"),
+        (
+            "at",
+            StringType(),
+            "expected 'at' (input.columns.created_at) to be a timestamp in micro- or milliseconds, found string",
+        ),
+        (
+            "at",
+            DateType(),
+            "expected 'at' (input.columns.created_at) to be a timestamp in micro- or milliseconds, found date",
+        ),
+        (
+            "channel",
+            DecimalType(10, 2),
+            "expected 'channel' (input.dimensions.source) to be a string, an integer, a boolean or a date, found "
+            "decimal(10,2)",
+        ),
+    ],
+)
+def test_another_type_is_named_with_its_setting(column: str, kind: DataType, problem: str) -> None:
+    with pytest.raises(InputError) as caught:
+        check(**GOOD | {column: kind})
+    lines = str(caught.value).splitlines()
+    assert lines[:2] == ["the columns of lake.feedback do not meet the contract:", f"  {problem}"]
+    assert len(lines) == 4
+
+
+def test_all_problems_are_named_together() -> None:
+    with pytest.raises(InputError) as caught:
+        check(body=LongType())
+    assert str(caught.value).splitlines() == [
+        "the columns of lake.feedback do not meet the contract:",
+        "  expected a column 'key' (input.columns.id, a string or an integer), found none",
+        "  expected 'body' (input.columns.text) to be a string, found bigint",
+        "  expected a column 'at' (input.columns.created_at, a timestamp in micro- or milliseconds), found none",
+        "  expected a column 'channel' (input.dimensions.source, a string, an integer, a boolean or a date), found "
+        "none",
+        "  columns found: body bigint",
+        "  name the right columns in [input.columns] and [input.dimensions]",
+    ]
+
+
+def test_an_input_without_columns_is_refused() -> None:
+    with pytest.raises(InputError, match="columns found: none"):
+        check()

@@ -1,0 +1,220 @@
+from collections import Counter
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable
+from pyspark.sql import SparkSession
+
+from emotion_udf.errors import GateError, InputError, WindowHeldError
+from emotion_udf.nightly.pipeline import run_night
+from emotion_udf.schemas import DAILY, LABELS, QUARANTINE, RUNS
+from emotion_udf.settings.nightly import GateSettings, NightSettings, WarehouseSettings
+from emotion_udf.storage import list_parquet, open_folder
+from emotion_udf.tables.delta import DeltaWarehouse
+from emotion_udf.window import Window
+from tests.helpers.messages import DAY, NOON, input_settings, message, write_messages
+
+NEXT = DAY + timedelta(days=1)
+BOTH = Window(DAY, NEXT)
+SECRET = "the secret words of a customer"  # noqa: S105
+
+
+def night(folder: Path, **gate: Any) -> NightSettings:
+    return NightSettings(
+        input=input_settings(folder / "in"),
+        warehouse=WarehouseSettings(root=str(folder / "out")),
+        gate=GateSettings(**{"max_quarantined_share": 0.9} | gate),
+    )
+
+
+def rows(folder: Path, table: str) -> list[dict[str, Any]]:
+    return list(DeltaTable(folder / "out" / table).to_pyarrow_table().to_pylist())
+
+
+def per_date(folder: Path, table: str) -> dict[date, tuple[int, str]]:
+    """Rows and the one run of each date."""
+    found = rows(folder, table)
+    runs = {row["event_date"]: row["run_id"] for row in found}
+    assert all(runs[row["event_date"]] == row["run_id"] for row in found), "one run a date"
+    return {day: (count, runs[day]) for day, count in Counter(row["event_date"] for row in found).items()}
+
+
+@pytest.fixture
+def feed(tmp_path: Path) -> Path:
+    """Two days: three good messages (two of one text) and a blank one, then one good message."""
+    first = [message("a"), message("b"), message("c", "i am so angry"), message("d", " ")]
+    write_messages(tmp_path / "in/1.parquet", [*first, message("e", created_at=NOON + timedelta(days=1))])
+    return tmp_path
+
+
+def test_a_night_fills_all_four_tables(spark: SparkSession, feed: Path) -> None:
+    run = run_night(spark, night(feed), BOTH)
+
+    assert {row["feedback_id"]: row["emotion"] for row in rows(feed, LABELS)}["c"] == "anger"
+    assert per_date(feed, LABELS) == {DAY: (3, run.run_id), NEXT: (1, run.run_id)}
+    assert sum(row["feedback_count"] for row in rows(feed, DAILY)) == 4
+    assert [row["reasons"] for row in rows(feed, QUARANTINE)] == [["blank_text"]]
+    (record,) = rows(feed, RUNS)
+    assert (record["outcome"], record["exit_code"], record["error"]) == ("published", 0, None)
+    assert (record["rows_read"], record["rows_labelled"], record["rows_quarantined"]) == (5, 4, 1)
+    assert record["distinct_texts"] == 2
+    assert (record["from_date"], record["to_date"], record["run_id"]) == (DAY, NEXT, run.run_id)
+    assert {gate["name"]: gate["passed"] for gate in record["gates"]} == {
+        "nothing_lost": True,
+        "aggregates_sum_to_labels": True,
+        "quarantined_rows": True,
+        "refused_files": True,
+    }
+    assert [name for name, _ in record["seconds"]] == [
+        "read", "quarantine", "score", "label", "aggregate", "gate", "publish",
+    ]  # fmt: skip
+    assert "# emotion-minilm" in record["model_card"]
+    assert len(record["weights_sha256"]) == 64
+    assert not list((feed / "out/_staging").iterdir()), "texts do not stay behind"
+
+
+def test_every_table_is_one_commit_a_night(spark: SparkSession, feed: Path) -> None:
+    for _ in range(2):
+        run_night(spark, night(feed), BOTH)
+
+    for table in (LABELS, DAILY, QUARANTINE):
+        assert [entry["operation"] for entry in DeltaTable(feed / "out" / table).history()] == [
+            "WRITE",
+            "WRITE",
+            "CREATE TABLE",
+        ]
+
+
+def test_three_runs_leave_what_one_run_leaves(spark: SparkSession, feed: Path) -> None:
+    def content() -> list[list[dict[str, Any]]]:
+        tables = [rows(feed, table) for table in (LABELS, DAILY, QUARANTINE)]
+        return [sorted(({k: v for k, v in row.items() if k != "run_id"} for row in table), key=str) for table in tables]
+
+    run_night(spark, night(feed), BOTH)
+    once = content()
+    for _ in range(2):
+        last = run_night(spark, night(feed), BOTH)
+
+    assert content() == once
+    assert {run for _, run in per_date(feed, LABELS).values()} == {last.run_id}
+    assert len(rows(feed, RUNS)) == 3
+
+
+def test_a_backfill_changes_its_date_only(spark: SparkSession, feed: Path) -> None:
+    first = run_night(spark, night(feed), BOTH)
+    write_messages(feed / "in/2.parquet", [message("late")])
+    second = run_night(spark, night(feed), Window(DAY, DAY))
+
+    assert per_date(feed, LABELS) == {DAY: (4, second.run_id), NEXT: (1, first.run_id)}
+
+
+def test_a_date_whose_rows_are_gone_publishes_as_no_rows(spark: SparkSession, feed: Path) -> None:
+    run_night(spark, night(feed), BOTH)
+    write_messages(feed / "in/1.parquet", [message("e", created_at=NOON + timedelta(days=1))])
+    run = run_night(spark, night(feed), Window(DAY, DAY))
+
+    assert run.counts.read == 0
+    for table in (LABELS, DAILY):
+        assert set(per_date(feed, table)) == {NEXT}
+    assert rows(feed, QUARANTINE) == []
+
+
+def test_a_refused_night_keeps_yesterday_and_is_on_record(spark: SparkSession, feed: Path) -> None:
+    good = run_night(spark, night(feed), BOTH)
+    write_messages(feed / "in/2.parquet", [message(str(n), " ") for n in range(5)])
+
+    with pytest.raises(GateError, match=r"quarantined_rows: share 0.6000, at most 0.5"):
+        run_night(spark, night(feed, max_quarantined_share=0.5), BOTH)
+
+    assert {run for _, run in per_date(feed, LABELS).values()} == {good.run_id}
+    failed = next(row for row in rows(feed, RUNS) if row["outcome"] == "refused")
+    assert (failed["exit_code"], failed["rows_read"], failed["rows_quarantined"]) == (4, 10, 6)
+    assert not next(gate for gate in failed["gates"] if gate["name"] == "quarantined_rows")["passed"]
+
+
+def test_a_damaged_file_is_quarantined_with_its_name(spark: SparkSession, feed: Path) -> None:
+    (feed / "in/broken.parquet").write_bytes(b"PAR1 not really")
+    run = run_night(spark, night(feed), BOTH)
+
+    assert (run.counts.read, run.counts.quarantined, run.counts.refused_files) == (5, 1, 1)
+    (entry,) = (row for row in rows(feed, QUARANTINE) if row["raw"] is None)
+    assert entry["reasons"] == ["unreadable_file"]
+    assert entry["file"].endswith("/in/broken.parquet")
+
+
+def test_a_file_damaged_behind_a_good_footer_is_quarantined_too(spark: SparkSession, feed: Path) -> None:
+    file = write_messages(feed / "in/2 ü.parquet", [message(f"x{n}", "hello " * n) for n in range(100)])
+    content = bytearray(file.read_bytes())
+    content[20:800] = bytes((byte * 7 + 13) % 256 for byte in content[20:800])
+    file.write_bytes(content)
+
+    run = run_night(spark, night(feed), BOTH)
+
+    assert (run.counts.read, run.counts.labelled, run.counts.refused_files) == (5, 4, 1)
+    (entry,) = (row for row in rows(feed, QUARANTINE) if row["raw"] is None)
+    assert (entry["reasons"], Path(entry["file"]).name) == (["unreadable_file"], "2 ü.parquet")
+
+
+def test_a_run_that_was_overtaken_publishes_nothing(
+    spark: SparkSession, feed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish = DeltaWarehouse.publish
+    winner = []
+
+    def overtaken(warehouse: DeltaWarehouse, *args: Any) -> None:
+        monkeypatch.setattr(DeltaWarehouse, "publish", publish)
+        winner.append(run_night(spark, night(feed), Window(DAY, DAY)))
+        publish(warehouse, *args)
+
+    monkeypatch.setattr(DeltaWarehouse, "publish", overtaken)
+    with pytest.raises(WindowHeldError, match=r"found that run .* published 2026-10-05 meanwhile"):
+        run_night(spark, night(feed), BOTH)
+
+    for table in (LABELS, DAILY, QUARANTINE):
+        assert {(day, run) for day, (_, run) in per_date(feed, table).items()} == {(DAY, winner[0].run_id)}
+    assert sorted(row["outcome"] for row in rows(feed, RUNS)) == ["published", "window_held"]
+
+
+def test_a_failed_run_is_on_record_without_any_text(
+    spark: SparkSession, feed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise RuntimeError(SECRET)
+
+    monkeypatch.setattr("emotion_udf.nightly.pipeline.label", fail)
+    with pytest.raises(RuntimeError):
+        run_night(spark, night(feed), BOTH)
+
+    (record,) = rows(feed, RUNS)
+    assert (record["outcome"], record["exit_code"], record["error"]) == ("failed", 1, "RuntimeError")
+    assert not list((feed / "out/_staging").iterdir())
+
+
+def test_bad_input_is_on_record(spark: SparkSession, feed: Path) -> None:
+    settings = night(feed).model_copy(update={"input": input_settings(feed / "elsewhere")})
+    with pytest.raises(InputError, match=r"found nothing; check input.path"):
+        run_night(spark, settings, BOTH)
+
+    (record,) = rows(feed, RUNS)
+    assert (record["outcome"], record["exit_code"]) == ("bad_input", 3)
+
+
+def test_timestamps_are_stored_in_microseconds(spark: SparkSession, feed: Path) -> None:
+    run = run_night(spark, night(feed), BOTH)
+
+    table = DeltaTable(feed / "out" / LABELS).to_pyarrow_table()
+    assert table.schema.field("created_at").type == pa.timestamp("us", tz="UTC")
+    assert {row["created_at"] for row in table.to_pylist()} == {NOON, NOON + timedelta(days=1)}
+    assert run.finished_at is not None
+    assert run.finished_at > datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def test_a_table_lists_only_the_files_of_its_commits(spark: SparkSession, feed: Path) -> None:
+    run = run_night(spark, night(feed), BOTH)
+
+    written = list_parquet(open_folder(str(feed / "out" / LABELS / "data" / run.run_id)))
+    listed = DeltaTable(feed / "out" / LABELS).file_uris()
+    assert len(listed) == len(written) == 2

@@ -1,0 +1,61 @@
+from datetime import date
+from io import StringIO
+from pathlib import Path
+
+import pyarrow as pa
+from deltalake import write_deltalake
+from rich.console import Console
+
+from emotion_udf.emotions import EMOTIONS
+from emotion_udf.gates.counts import NightCounts
+from emotion_udf.nightly.report import print_report
+from emotion_udf.nightly.run import Run
+from emotion_udf.schemas import DAILY
+from emotion_udf.settings.nightly import InputSettings, NightSettings, WarehouseSettings
+from emotion_udf.window import Window
+
+DAY = date(2026, 10, 5)
+
+
+def report(folder: Path, groups: dict[str | None, int], dimensions: dict[str, str]) -> str:
+    """Print the report of a day on which each group has so many joyful messages."""
+    rows = [
+        {"event_date": DAY, "source": source, "emotion": emotion, "feedback_count": count * (emotion == "joy")}
+        for source, count in groups.items()
+        for emotion in EMOTIONS
+    ]
+    write_deltalake(folder / DAILY, pa.Table.from_pylist(rows), partition_by=["event_date"])
+    settings = NightSettings(
+        input=InputSettings(path="in", dimensions=dimensions), warehouse=WarehouseSettings(root=str(folder))
+    )
+    run = Run(settings, Window(DAY, DAY), run_id="r1", counts=NightCounts(read=1234, labelled=1230, quarantined=4))
+    run.publish()
+    shown = StringIO()
+    print_report(run, Console(file=shown, width=100))
+    return shown.getvalue()
+
+
+def lines(text: str, start: str) -> list[list[str]]:
+    """The cells of the rows whose first cell starts so."""
+    cells = [[cell.strip() for cell in line.strip("│").split("│")] for line in text.splitlines() if "│" in line]
+    return [row for row in cells if row[0].startswith(start)]
+
+
+def test_counts_emotions_and_paths_are_shown(tmp_path: Path) -> None:
+    text = report(tmp_path, {"tweet": 2, "review": 1500, None: 1}, {"source": "source"})
+
+    assert lines(text, "1,234")[0][:3] == ["1,234", "1,230", "4"]
+    assert lines(text, "review") == [["review", "0", "1,500", "0", "0", "0", "0", "1,500"]]
+    assert lines(text, "(none)") == [["(none)", "0", "1", "0", "0", "0", "0", "1"]]
+    assert f"  {tmp_path / 'runs'}" in text
+
+
+def test_without_dimensions_there_is_one_row(tmp_path: Path) -> None:
+    assert lines(report(tmp_path, {"tweet": 2, "review": 3}, {}), "all")[0][-1] == "5"
+
+
+def test_of_many_groups_the_largest_are_shown_and_the_rest_summed_up(tmp_path: Path) -> None:
+    text = report(tmp_path, {f"shop {n}": n for n in range(1, 21)}, {"source": "source"})
+
+    assert {row[0] for row in lines(text, "shop")} == {f"shop {n}" for n in range(9, 21)}
+    assert lines(text, "… 8 others")[0][-1] == str(sum(range(1, 9)))

@@ -1,0 +1,202 @@
+"""What settings accept, whichever way they are loaded."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from emotion_udf.classifier.artifact import ArtifactSource
+from emotion_udf.schemas import RESERVED_COLUMNS
+from emotion_udf.settings.classifier import ClassifierSettings
+from emotion_udf.settings.load import load_settings
+from emotion_udf.settings.nightly import (
+    GateSettings,
+    InputSettings,
+    LabelSettings,
+    NightSettings,
+    WarehouseSettings,
+    WindowSettings,
+)
+from emotion_udf.settings.training import (
+    ConfidenceSettings,
+    DataSettings,
+    ObjectiveSettings,
+    OptimiserSettings,
+    SoupSettings,
+)
+
+ROOT = Path(__file__).parents[2]
+
+
+def night(**dimensions: str) -> NightSettings:
+    return NightSettings(
+        input=InputSettings(path="/lake", dimensions=dimensions), warehouse=WarehouseSettings(root="/warehouse")
+    )
+
+
+@pytest.mark.parametrize("places", [{}, {"path": "/lake", "table": "lake.feedback"}])
+def test_input_is_exactly_one_of_a_path_and_a_table(places: dict[str, str]) -> None:
+    with pytest.raises(ValidationError, match=r"expected exactly one of input\.path and input\.table"):
+        InputSettings(**places)
+
+
+def test_a_table_alone_is_an_input() -> None:
+    assert InputSettings(table="lake.feedback").path is None
+
+
+def test_training_goes_on_from_a_mean_only_where_there_is_one() -> None:
+    with pytest.raises(ValidationError, match=r"expected folders in soup\.of to train on from, found none"):
+        SoupSettings(train_on=True)
+    assert SoupSettings(of=["a"], train_on=True).train_on
+
+
+@pytest.mark.parametrize("name", sorted(RESERVED_COLUMNS))
+def test_a_dimension_cannot_take_the_name_of_a_column_of_the_tables(name: str) -> None:
+    with pytest.raises(ValidationError, match=f"expected other names for the dimensions {name}: the tables have them"):
+        night(**{name: "column"})
+
+
+@pytest.mark.parametrize("name", ["Source", "2nd", "a-b", "a b", "_a", "", "quelle_ä", "a\n"])
+def test_a_dimension_is_named_in_lower_case_words(name: str) -> None:
+    with pytest.raises(ValidationError, match="expected lower-case words joined by _ for the dimension"):
+        night(**{name: "column"})
+
+
+def test_dimensions_keep_the_order_of_the_settings() -> None:
+    assert night(source="s", product="p", app_2="a").dimensions == ["source", "product", "app_2"]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/Sao_Paulo"])
+def test_a_time_zone_is_an_iana_name(zone: str) -> None:
+    assert WindowSettings(timezone=zone).timezone == zone
+
+
+@pytest.mark.parametrize("zone", ["Berlin", "Europe", "", "../UTC", "/etc/localtime", "Mars/Olympus", "GMT+25"])
+def test_another_time_zone_is_refused(zone: str) -> None:
+    with pytest.raises(ValidationError, match="expected an IANA time zone such as UTC or Europe/Berlin"):
+        WindowSettings(timezone=zone)
+
+
+@pytest.mark.parametrize("section", [GateSettings, LabelSettings])
+@pytest.mark.parametrize("share", [-0.01, 1.01, float("nan"), float("inf")])
+def test_a_share_is_from_0_to_1(section: Any, share: float) -> None:
+    (name,) = section.model_fields
+    with pytest.raises(ValidationError):
+        section(**{name: share})
+    assert getattr(section(**{name: 0.0}), name) == 0
+    assert getattr(section(**{name: 1.0}), name) == 1
+
+
+@pytest.mark.parametrize("name", ["token_budget", "window_rows", "rows_per_task"])
+@pytest.mark.parametrize("value", [0, -1, 1.5, "10", True])
+def test_a_size_is_a_whole_number_from_1_on(name: str, value: Any) -> None:
+    with pytest.raises(ValidationError):
+        ClassifierSettings(**{name: value})
+    assert getattr(ClassifierSettings(**{name: 1}), name) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "good"),
+    [
+        ("learning_rate", 0.0, 1e-5),
+        ("epochs", 0, 1),
+        ("batch_size", 0, 1),
+        ("patience", 0, 1),
+        ("warmup_share", 1.0, 0.0),
+        ("weight_decay", -0.1, 0.0),
+        ("average_decay", 1.0, 0.999),
+        ("average_decay", -0.1, 0.0),
+        ("precision", "fp8", "bf16"),
+        ("precision", "bfloat16", "auto"),
+        ("device", "gpu", "cuda"),
+    ],
+)
+def test_the_optimiser_refuses_what_cannot_train(name: str, value: Any, good: Any) -> None:
+    with pytest.raises(ValidationError):
+        OptimiserSettings(**{name: value})
+    assert getattr(OptimiserSettings(**{name: good}), name) == good
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "good"),
+    [
+        ("label_smoothing", 1.0, 0.1),
+        ("label_smoothing", -0.1, 0.0),
+        ("teacher_weight", 1.1, 1.0),
+        ("noise_share", 1.1, 1.0),
+        ("noise_share", -0.1, 0.0),
+        ("own_sentences", -1, 0),
+        ("teachers", "one", ["one", "two"]),
+    ],
+)
+def test_the_objective_refuses_what_cannot_be_learnt(name: str, value: Any, good: Any) -> None:
+    with pytest.raises(ValidationError):
+        ObjectiveSettings(**{name: value})
+    assert getattr(ObjectiveSettings(**{name: good}), name) == good
+
+
+@pytest.mark.parametrize("accuracy", [0.0, 1.01, -0.5, float("nan")])
+def test_the_accuracy_of_confident_labels_is_above_0_and_at_most_1(accuracy: float) -> None:
+    with pytest.raises(ValidationError):
+        ConfidenceSettings(accuracy=accuracy)
+    assert ConfidenceSettings(accuracy=1.0).accuracy == 1
+
+
+def test_a_plain_objective_is_the_default() -> None:
+    plain = ObjectiveSettings()
+    assert (plain.label_smoothing, plain.teachers, plain.own_sentences, plain.noise_share) == (0, [], 0, 0)
+
+
+def test_labels_have_the_models_threshold_by_default() -> None:
+    assert LabelSettings().min_confidence is None
+
+
+def test_labelled_sentences_need_a_source() -> None:
+    with pytest.raises(ValidationError):
+        DataSettings()  # type: ignore[call-arg]
+    settings = DataSettings(source="dair-ai/emotion")
+    assert (settings.revision, settings.text, settings.label) == (None, "text", "label")
+
+
+def test_the_optimiser_starts_from_the_published_models_card() -> None:
+    card = OptimiserSettings()
+    assert (card.learning_rate, card.batch_size, card.epochs, card.seed) == (5e-5, 16, 3, 42)
+    assert (card.beta1, card.beta2, card.epsilon) == (0.9, 0.999, 1e-8)
+
+
+def test_settings_do_not_change_after_loading() -> None:
+    settings = night()
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.warehouse.root = "/elsewhere"  # type: ignore[misc]
+
+
+def test_the_source_holds_what_names_the_model() -> None:
+    labels = ["sadness", "joy", "love", "anger", "fear", "surprise"]
+    settings = ClassifierSettings(model="owner/name", revision="0" * 40, labels=labels)
+    assert settings.source == ArtifactSource("owner/name", "0" * 40, tuple(labels))
+    assert ClassifierSettings().source == ArtifactSource("bundled", None, None)
+
+
+def test_the_digest_is_the_same_for_the_same_settings() -> None:
+    file = ROOT / "conf" / "nightly.toml"
+    digest = load_settings(NightSettings, file).digest()
+    assert digest == load_settings(NightSettings, file).digest()
+    assert digest == load_settings(NightSettings, file, ["gate.max_quarantined_share=0.05"]).digest()
+    assert len(digest) == 16
+    assert set(digest) <= set("0123456789abcdef")
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "labels.min_confidence=0.6",
+        "window.timezone=Europe/Berlin",
+        "input.dimensions.source=channel",
+        "classifier.device=cpu",
+        "warehouse.keep_text=true",
+    ],
+)
+def test_the_digest_changes_with_a_setting(override: str) -> None:
+    file = ROOT / "conf" / "nightly.toml"
+    assert load_settings(NightSettings, file).digest() != load_settings(NightSettings, file, [override]).digest()

@@ -1,0 +1,179 @@
+"""No text is scored twice: not in a night, and not in two."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable
+from pyspark.sql import DataFrame, SparkSession
+
+from emotion_udf.emotions import EMOTIONS
+from emotion_udf.errors import GateError
+from emotion_udf.nightly.pipeline import run_night
+from emotion_udf.nightly.run import Run
+from emotion_udf.schemas import DAILY, LABELS, RUNS, TEXT_SCORES, checked_schema, scores_schema
+from emotion_udf.settings.classifier import ClassifierSettings
+from emotion_udf.settings.nightly import GateSettings, NightSettings, Reuse, ScoreSettings, WarehouseSettings
+from emotion_udf.steps.reuse import each_message_its_own_text, known_scores, new_texts
+from emotion_udf.window import Window
+from tests.helpers.messages import DAY, NOON, input_settings, message, write_messages
+
+TEXTS = {"a": "i feel so happy", "b": "i feel so happy", "c": "i am furious", "d": "i am scared"}
+
+
+def night(folder: Path, reuse: Reuse = "history", **classifier: Any) -> NightSettings:
+    return NightSettings(
+        input=input_settings(folder / "in"),
+        classifier=ClassifierSettings(**{"precision": "fp32"} | classifier),
+        scores=ScoreSettings(reuse=reuse),
+        warehouse=WarehouseSettings(root=str(folder / "out")),
+        gate=GateSettings(max_quarantined_share=0.9),
+    )
+
+
+def rows(folder: Path, table: str) -> list[dict[str, Any]]:
+    """The rows of a table without the run they come from, in one order."""
+    found = DeltaTable(folder / "out" / table).to_pyarrow_table().to_pylist()
+    return sorted(({k: v for k, v in row.items() if k != "run_id"} for row in found), key=str)
+
+
+def texts_of(run: Run) -> tuple[int, int]:
+    """How many texts a run scored and how many it took from earlier runs."""
+    return run.counts.distinct_texts - run.counts.reused_texts, run.counts.reused_texts
+
+
+@pytest.fixture
+def feed(tmp_path: Path) -> Path:
+    write_messages(tmp_path / "in/1.parquet", [message(id_, text) for id_, text in TEXTS.items()])
+    return tmp_path
+
+
+def test_a_second_night_over_the_same_texts_scores_none(spark: SparkSession, feed: Path, day: Window) -> None:
+    first = run_night(spark, night(feed), day)
+    labels, daily = rows(feed, LABELS), rows(feed, DAILY)
+    assert texts_of(first) == (3, 0)
+
+    second = run_night(spark, night(feed), day)
+    assert texts_of(second) == (0, 3)
+    assert (rows(feed, LABELS), rows(feed, DAILY)) == (labels, daily)
+    assert (first.engines, second.engines) == (["torch fp32 on cpu"], [])
+    assert len(rows(feed, TEXT_SCORES)) == 3
+    folders = {folder.name for folder in (feed / "out" / TEXT_SCORES / "data").iterdir()}
+    assert folders == {first.run_id}, "no file that no table lists stays behind"
+
+
+def test_a_later_night_scores_what_is_new_to_it(spark: SparkSession, feed: Path, day: Window) -> None:
+    run_night(spark, night(feed), day)
+    later = NOON + timedelta(days=1)
+    new = [message("e", "i love you", created_at=later), message("f", "i am furious", created_at=later)]
+    write_messages(feed / "in/2.parquet", new)
+    second = run_night(spark, night(feed), Window(DAY + timedelta(days=1), DAY + timedelta(days=1)))
+
+    assert texts_of(second) == (1, 1)
+    labels = {row["feedback_id"]: row for row in rows(feed, LABELS)}
+    assert {name: row["emotion"] for name, row in labels.items()} == {
+        "a": "joy", "b": "joy", "c": "anger", "d": "fear", "e": "love", "f": "anger",
+    }  # fmt: skip
+    assert [labels["c"][emotion] for emotion in EMOTIONS] == [labels["f"][emotion] for emotion in EMOTIONS]
+
+
+@pytest.mark.parametrize(("reuse", "scored"), [("off", 4), ("night", 3)])
+def test_without_the_history_every_run_scores_anew(
+    spark: SparkSession, feed: Path, day: Window, reuse: Reuse, scored: int
+) -> None:
+    run_night(spark, night(feed), day)
+    with_history = rows(feed, LABELS)
+    for _ in range(2):
+        assert texts_of(run_night(spark, night(feed, reuse), day)) == (scored, 0)
+    found = rows(feed, LABELS)
+    assert [row["emotion"] for row in found] == [row["emotion"] for row in with_history]
+    assert len(rows(feed, TEXT_SCORES)) == 3, "and adds nothing to it"
+
+
+def test_another_model_takes_no_scores_of_this_one(
+    spark: SparkSession, feed: Path, day: Window, tmp_path: Path
+) -> None:
+    import json
+    import shutil
+
+    from emotion_udf.classifier.artifact import BUNDLED_FOLDER
+
+    run_night(spark, night(feed), day)
+    shutil.copytree(BUNDLED_FOLDER, tmp_path / "model")
+    config = json.loads((tmp_path / "model/config.json").read_text())
+    (tmp_path / "model/config.json").write_text(json.dumps(config | {"note": "another fingerprint"}))
+    other = run_night(spark, night(feed, model=str(tmp_path / "model")), day)
+    assert texts_of(other) == (3, 0)
+    assert len({row["model_fingerprint"] for row in rows(feed, TEXT_SCORES)}) == 2
+
+
+def test_a_history_that_cannot_be_read_costs_time_and_not_the_night(
+    spark: SparkSession, feed: Path, day: Window, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_night(spark, night(feed), day)
+    labels = rows(feed, LABELS)
+    for file in (feed / "out" / TEXT_SCORES).rglob("*.parquet"):
+        file.write_bytes(b"not Parquet")
+    second = run_night(spark, night(feed), day)
+    assert texts_of(second) == (3, 0)
+    assert rows(feed, LABELS) == labels
+    assert "text_scores cannot be read" in caplog.text
+
+
+def test_a_night_that_fails_after_scoring_has_not_paid_in_vain(spark: SparkSession, feed: Path, day: Window) -> None:
+    write_messages(feed / "in/2.parquet", [message("blank", " ")])
+    strict = night(feed).model_copy(update={"gate": GateSettings(max_quarantined_share=0.0)})
+    with pytest.raises(GateError):
+        run_night(spark, strict, day)
+
+    assert texts_of(run_night(spark, night(feed), day)) == (0, 3)
+    assert len(rows(feed, LABELS)) == 4
+
+
+def test_runs_tell_what_was_reused_and_what_scored(spark: SparkSession, feed: Path, day: Window) -> None:
+    for _ in range(2):
+        run_night(spark, night(feed), day)
+    found = sorted((row["reused_texts"], row["distinct_texts"], row["engines"]) for row in rows(feed, RUNS))
+    assert found == [(0, 3, ["torch fp32 on cpu"]), (3, 3, [])]
+
+
+def history(spark: SparkSession, *scores: tuple[str, float, str]) -> DataFrame:
+    """Rows of `text_scores`: a hash, its confidence, and what scored it."""
+    made = [(name, "joy", value, value, 0.0, 0.0, 0.0, 0.0, 0.0, 3, False, engine) for name, value, engine in scores]
+    return spark.createDataFrame(made, scores_schema())
+
+
+def accepted(spark: SparkSession, *messages: tuple[str, str]) -> DataFrame:
+    made = [(name, hash_, hash_, NOON, DAY, [], None, "f") for name, hash_ in messages]
+    return spark.createDataFrame(made, checked_schema([]))
+
+
+def test_of_a_text_that_was_scored_twice_the_same_scores_are_taken_always(spark: SparkSession) -> None:
+    twice = [("t1", 0.75, "torch fp32 on cpu"), ("t1", 0.5, "torch fp32 on cpu"), ("t2", 0.5, "torch fp32 on cpu")]
+    for order in (twice, twice[::-1]):
+        found = known_scores(history(spark, *order), accepted(spark, ("a", "t1"), ("b", "t1")), "auto").collect()
+        assert [(row.text_hash, row.confidence) for row in found] == [("t1", 0.5)]
+
+
+@pytest.mark.parametrize(("precision", "found"), [("auto", ["t1", "t2"]), ("fp32", ["t1"]), ("bf16", ["t2"])])
+def test_scores_of_another_precision_are_not_taken_for_the_one_asked_for(
+    spark: SparkSession, precision: Any, found: list[str]
+) -> None:
+    both = history(spark, ("t1", 0.5, "torch fp32 on cpu"), ("t2", 0.5, "torch bf16 on cpu"))
+    known = known_scores(both, accepted(spark, ("a", "t1"), ("b", "t2")), precision)
+    assert sorted(row.text_hash for row in known.collect()) == found
+
+
+def test_new_texts_are_those_without_scores(spark: SparkSession) -> None:
+    texts = spark.createDataFrame([("t1", "x"), ("t2", "y")], "text_hash string, text string")
+    new = new_texts(texts, history(spark, ("t1", 0.5, "torch fp32 on cpu")))
+    assert [tuple(row) for row in new.collect()] == [("t2", "y")]
+
+
+def test_messages_can_each_have_a_key_of_their_own(spark: SparkSession) -> None:
+    same = accepted(spark, ("a", "t1"), ("b", "t1"), ("c", "t1"))
+    keys = [row.text_hash for row in each_message_its_own_text(same).collect()]
+    assert len(set(keys)) == 3
+    assert pa.array(keys).null_count == 0

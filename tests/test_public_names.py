@@ -1,0 +1,60 @@
+"""The package's front door, and what passing through it loads."""
+
+import subprocess
+import sys
+
+import pytest
+
+import emotion_udf
+from emotion_udf.settings.classifier import ClassifierSettings
+from emotion_udf.udf import make_emotion_udf, register_emotion_udf
+
+SPARK_SIDE = {"pyspark", "pandas", "pydantic", "transformers"}
+MODEL_SIDE = {"torch", "transformers", "tokenizers"}
+
+
+def loaded_by(statement: str) -> set[str]:
+    """Return the top-level modules that a fresh Python has loaded after `statement`."""
+    script = f"{statement}\nimport sys\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_every_public_name_can_be_imported() -> None:
+    assert {name: getattr(emotion_udf, name) for name in emotion_udf.__all__} == {
+        "EMOTIONS": ("sadness", "joy", "love", "anger", "fear", "surprise"),
+        "ClassifierSettings": ClassifierSettings,
+        "make_emotion_udf": make_emotion_udf,
+        "register_emotion_udf": register_emotion_udf,
+    }
+
+
+def test_another_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'emotion_udf' has no attribute 'nothing'"):
+        emotion_udf.nothing  # noqa: B018
+    with pytest.raises(ImportError):
+        from emotion_udf import nothing  # noqa: F401
+
+
+def test_the_package_alone_loads_neither_spark_nor_the_model() -> None:
+    assert loaded_by("import emotion_udf") & (SPARK_SIDE | MODEL_SIDE) == set()
+
+
+def test_the_classifier_runs_without_spark_and_pandas() -> None:
+    loaded = loaded_by("import emotion_udf.classifier.classifier")
+    assert "torch" in loaded
+    assert loaded & SPARK_SIDE == set()
+
+
+@pytest.mark.parametrize("job", ["train_classifier", "evaluate_classifier"])
+def test_the_jobs_of_training_load_no_model_before_their_usage_is_right(job: str) -> None:
+    assert loaded_by(f"import emotion_udf.jobs.{job}") & (MODEL_SIDE | {"pyspark", "sklearn", "altair"}) == set()
+
+
+@pytest.mark.parametrize("module", ["nightly.pipeline", "nightly.report", "jobs.command_line"])
+def test_the_driver_loads_no_model(module: str) -> None:
+    assert loaded_by(f"import emotion_udf.{module}") & MODEL_SIDE == set()
+
+
+def test_making_the_udf_loads_no_model_on_the_driver() -> None:
+    assert loaded_by("from emotion_udf import make_emotion_udf\nmake_emotion_udf()") & MODEL_SIDE == set()
