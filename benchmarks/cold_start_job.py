@@ -1,95 +1,46 @@
-"""The job that `benchmarks.cold_start` starts: label one row, print it, then say what the start was spent on.
+"""The job that `benchmarks.cold_start` starts: label one row, and write down when that was done."""
 
-The top of this file needs the standard library only, for what it imports would count as everybody's time.
-"""
-
-import argparse
-import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
 
-from benchmarks.machine import versions
+import pandas as pd
+from pyspark.sql import SparkSession
+from pyspark.sql.pandas.functions import pandas_udf
 
-FIRST_ROW: Final = "first row: "
-DETAILS: Final = "details: "
-"""How the two lines begin that the job prints."""
-
-_INTERPRETER_READY = time.time()
-
-
-def run_job(udf_name: str, model: str) -> None:
-    """Label one row, print it, then print versions and the moments up to it, in seconds since the epoch.
-
-    Args:
-        udf_name: What labels the row, of `UDFS`.
-        model: A model folder.
-    """
-    make_udf = UDFS[udf_name](model)
-    imported = time.time()
-    from pyspark.sql import SparkSession
-
-    spark = SparkSession.builder.appName("cold_start").config("spark.ui.showConsoleProgress", "false").getOrCreate()
-    session = time.time()
-    udf = make_udf()
-    # One row in one partition: a second, empty one would start a second worker.
-    rows = spark.range(0, 1, 1, 1).selectExpr("concat('i feel rather happy today ', id) AS text")
-    scored = rows.select(udf("text").alias("scored")).collect()
-    print(f"{FIRST_ROW}{scored[0]}", flush=True)
-    stamps = {"jvm": _INTERPRETER_READY, "imports": imported, "session": session, "first_row": time.time()}
-    print(DETAILS + json.dumps({"stamps": stamps, "versions": versions()}), flush=True)
-    spark.stop()
+from benchmarks.contenders.contract import Settings
+from benchmarks.contenders.spark import Labelling, MakeLabelling, emotion_udf, hf_pipeline
 
 
-def _emotion_udf(model: str) -> Callable[[], Any]:
-    from emotion_udf import ClassifierSettings, make_emotion_udf
-
-    return lambda: make_emotion_udf(ClassifierSettings(model=model))
-
-
-def _pipeline_udf(model: str) -> Callable[[], Any]:
-    """Make the UDF that the documentation of transformers and Spark leads to."""
-    import pandas as pd
-    from pyspark.sql.pandas.functions import pandas_udf
-
-    def classify(batches: Iterator[pd.Series]) -> Iterator[pd.DataFrame]:
-        from transformers import pipeline
-
-        classifier = pipeline("text-classification", model=model, device="cpu", truncation=True)
-        for texts in batches:
-            yield pd.DataFrame(classifier(texts.tolist()))
-
-    return lambda: pandas_udf(classify, "label string, score float")  # type: ignore[call-overload]
-
-
-def _identity_udf(model: str) -> Callable[[], Any]:  # noqa: ARG001 - it needs none
-    import pandas as pd
-    from pyspark.sql.pandas.functions import pandas_udf
+def no_model(model: str, best: bool) -> tuple[Labelling, Settings]:  # noqa: ARG001 - it needs neither
+    """A UDF that does nothing: Spark alone."""
 
     def same(batches: Iterator[pd.Series]) -> Iterator[pd.Series]:
         yield from batches
 
-    return lambda: pandas_udf(same, "string")  # type: ignore[call-overload]
+    same_udf = pandas_udf(same, "string")  # type: ignore[call-overload]
+    return lambda rows: rows.select("id", same_udf("text")), {}
 
 
-UDFS: Final[dict[str, Callable[[str], Callable[[], Any]]]] = {
-    "emotion-udf": _emotion_udf,
-    "hf-pipeline": _pipeline_udf,
-    "spark": _identity_udf,
+CONTENDERS: Final[dict[str, MakeLabelling]] = {
+    "emotion-udf": emotion_udf,
+    "hf-pipeline": hf_pipeline,
+    "spark": no_model,
 }
-"""Imports what the driver needs for a model, and returns what makes the UDF; `spark` labels nothing."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Be the job that the command line asks for."""
-    parser = argparse.ArgumentParser(description="Label one row; python -m benchmarks.cold_start starts this.")
-    parser.add_argument("--udf", choices=list(UDFS), required=True)
-    parser.add_argument("--model", required=True, help="a model folder")
-    options = parser.parse_args(arguments)
-    run_job(options.udf, options.model)
-    return 0
+def main(contender: str, model: str, moment_file: str) -> None:
+    """Label one row as one of `CONTENDERS` does, then write the moment, in seconds since the epoch."""
+    spark = SparkSession.builder.appName("cold_start").config("spark.ui.showConsoleProgress", "false").getOrCreate()
+    # One row in one partition: a second, empty one would start a second worker.
+    rows = spark.range(0, 1, 1, 1).selectExpr("id", "concat('i feel rather happy today ', id) AS text")
+    labelling, _ = CONTENDERS[contender](model, False)
+    labelling(rows).collect()
+    Path(moment_file).write_text(str(time.time()), encoding="utf-8")
+    spark.stop()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main(*sys.argv[1:])

@@ -2,8 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import cycle, islice, pairwise
 from pathlib import Path
 from typing import Final
@@ -13,39 +12,24 @@ import pyarrow.parquet as pq
 
 from benchmarks.harness import BUILD, BenchmarkError
 from benchmarks.machine import ROOT
-from emotion_udf.classifier.parity import probe_texts
+from emotion_udf.probes import probe_texts
 
 BUNDLED: Final = ROOT / "emotion_udf" / "models" / "emotion-minilm"
-PROBES: Final = "probes"
-"""The name that stands for the package's own sentences, on machines that have no messages."""
-
-WINDOW_ROWS: Final = 2_500
-"""Texts that are tokenised at once; the default of `classifier.window_rows`."""
-
-_TOKENIZER_FILES: Final = ("tokenizer.json", "tokenizer_config.json")
+PROBES: Final = Path("probes")  # stands for the package's own sentences, on machines that have no messages
+WINDOW_ROWS: Final = 2_500  # texts that are tokenised at once; the default of `classifier.window_rows`
 
 
-@dataclass(frozen=True)
-class Sizes:
-    """Sizes of a DistilBERT in its configuration's names; by default those of distilbert-base-uncased."""
+RANDOM: Final[dict[str, dict[str, int]]] = {
+    "base": {},
+    "tiny": {"dim": 32, "hidden_dim": 64, "n_heads": 2, "n_layers": 1},
+}
+"""Models of random weights, which compute as long as trained ones, by what differs from distilbert-base-uncased.
 
-    dim: int = 768
-    hidden_dim: int = 3072
-    n_heads: int = 12
-    n_layers: int = 6
-    vocab_size: int = 30_522
-    max_position_embeddings: int = 512
+Of a night with `tiny` all is left that is around the classifier."""
 
 
-RANDOM: Final = {"base": Sizes(), "tiny": Sizes(dim=32, hidden_dim=64, n_heads=2, n_layers=1)}
-"""Models of random weights, which compute as long as trained ones; `tiny` leaves all that is around the classifier."""
-
-
-# ---- messages
-
-
-def read_texts(data: Path, rows: int) -> list[str]:
-    """Return the first `rows` texts of a Parquet file, starting over where it holds fewer.
+def read_texts(data: Path, rows: int | None = None) -> list[str]:
+    """Return the first texts of a Parquet file, starting over where it holds fewer; all of them by default.
 
     Args:
         data: A Parquet file with a column `text`; or `probes`, for pairs of the package's own sentences.
@@ -54,32 +38,43 @@ def read_texts(data: Path, rows: int) -> list[str]:
     Raises:
         BenchmarkError: There is no such file, or no text in it.
     """
-    own = probe_pairs() if str(data) == PROBES else read_messages(data)["text"].to_pylist()
-    return list(islice(cycle(own), rows))
-
-
-def read_messages(data: Path) -> pa.Table:
-    """Read the columns `id` and `text` of a Parquet file.
-
-    Raises:
-        BenchmarkError: There is no such file, or no row in it.
-    """
-    if not data.is_file():
+    if data != PROBES and not data.is_file():
         raise BenchmarkError(f"expected messages in {data}, found no such file; name one with --data")
-    messages = pq.read_table(data, columns=["id", "text"])
-    if not messages.num_rows:
+    own = _probe_pairs() if data == PROBES else pq.read_table(data, columns=["text"])["text"].to_pylist()
+    if not own:
         raise BenchmarkError(f"expected messages in {data}, found none; name another file with --data")
-    return messages
+    return own if rows is None else list(islice(cycle(own), rows))
 
 
-def probe_pairs() -> list[str]:
+def _probe_pairs() -> list[str]:
     """Return texts of about a tweet's length: each probe sentence with one from the other half."""
     probes = probe_texts()
     step = len(probes) // 2 + 1
     return [f"{text} {probes[(place + step) % len(probes)]}" for place, text in enumerate(probes)]
 
 
-def numbered(texts: Sequence[str], first: int = 0) -> pa.Table:
+def write_job_input(data: Path, rows: int, warm_up_rows: int, cores: int, folder: Path) -> tuple[Path, Path]:
+    """Write what a job labels and what its workers are warmed up with, one Parquet file a core.
+
+    Args:
+        data: As in `read_texts`.
+        rows: Messages to label.
+        warm_up_rows: Messages that each core labels before; others, as far as there are enough.
+        cores: Files to write.
+        folder: Where they go; it is emptied before.
+
+    Raises:
+        BenchmarkError: There are fewer rows than cores, or no messages.
+    """
+    if rows < cores:
+        raise BenchmarkError(f"expected at least {cores} rows, one a core, found --rows {rows}")
+    shutil.rmtree(folder, ignore_errors=True)
+    texts = read_texts(data, rows + warm_up_rows * cores)
+    timed = write_parts(to_messages(texts[:rows]), cores, folder / "timed")
+    return timed, write_parts(to_messages(texts[rows:]), cores, folder / "warm-up")
+
+
+def to_messages(texts: Sequence[str], first: int = 0) -> pa.Table:
     """Return texts as messages whose `id` counts from `first`."""
     return pa.table({"id": [str(first + row) for row in range(len(texts))], "text": list(texts)})
 
@@ -98,14 +93,10 @@ def split(rows: int, parts: int) -> list[slice]:
     return [slice(start, end) for start, end in pairwise(borders)]
 
 
-def windows(texts: Sequence[str], size: int) -> Iterator[list[str]]:
+def windows(texts: Sequence[str], size: int) -> Iterator[Sequence[str]]:
     """Cut texts into windows of `size`, the last one shorter."""
-    remaining = iter(texts)
-    while window := list(islice(remaining, size)):
-        yield window
-
-
-# ---- models
+    for start in range(0, len(texts), size):
+        yield texts[start : start + size]
 
 
 def find_model(name: str) -> Path:
@@ -125,12 +116,12 @@ def find_model(name: str) -> Path:
     return folder
 
 
-def make_model(folder: Path, sizes: Sizes, seed: int = 1) -> Path:
+def make_model(folder: Path, sizes: Mapping[str, int], seed: int = 1) -> Path:
     """Make a classifier of random weights, with the bundled one's tokenizer and labels, unless it is there.
 
     Args:
         folder: Where it goes, in the form that transformers' `from_pretrained` reads.
-        sizes: The sizes of the network.
+        sizes: Of the network, in its configuration's names, where they differ from distilbert-base-uncased.
         seed: Of the weights.
     """
     if (folder / "config.json").is_file():
@@ -143,13 +134,11 @@ def make_model(folder: Path, sizes: Sizes, seed: int = 1) -> Path:
     id2label = {int(number): label for number, label in labels.items()}
     label2id = {label: number for number, label in id2label.items()}
     torch.manual_seed(seed)
-    model = DistilBertForSequenceClassification(
-        DistilBertConfig(**asdict(sizes), id2label=id2label, label2id=label2id, dtype="float32")
-    )
+    config = DistilBertConfig.from_dict({**sizes, "id2label": id2label, "label2id": label2id, "dtype": "float32"})
     unfinished = folder.with_name(folder.name + ".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
-    model.save_pretrained(unfinished)
-    for name in _TOKENIZER_FILES:
+    DistilBertForSequenceClassification(config).save_pretrained(unfinished)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copyfile(BUNDLED / name, unfinished / name)
     unfinished.rename(folder)
     return folder

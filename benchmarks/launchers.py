@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pyspark
 
@@ -15,10 +15,8 @@ from benchmarks.harness import BUILD, BenchmarkError
 from benchmarks.machine import ROOT
 
 PEERS_PYTHON: Final = ROOT / ".venv-benchmarks" / "bin" / "python"
-PEERS_READY: Final = ROOT / ".venv-benchmarks" / ".ready"
-"""The file that tools/setup_benchmarks.sh leaves when it is done."""
+"""What tools/setup_benchmarks.sh makes."""
 
-_SUBMIT = ROOT / "tools" / "submit.sh"
 # Machines set these differently; none may differ between what is compared.
 _UNSET = ("SPARK_CONF_DIR", "SPARK_HOME", "PYSPARK_SUBMIT_ARGS", "PYTHONHOME", "RAY_ADDRESS", "OMP_NUM_THREADS")
 _LAST_LINES = 5
@@ -42,22 +40,17 @@ def run_logged(command: Sequence[str], environment: Mapping[str, str], log: Path
             command, cwd=ROOT, env=environment, stdout=stream, stderr=stream, start_new_session=True
         )
         try:
-            code = process.wait(timeout_s)
+            ended = f"ended with exit code {process.wait(timeout_s)}"
         except subprocess.TimeoutExpired:
-            code = None
+            ended = f"did not end within {timeout_s:,.0f} s"
         finally:
-            end(process)
+            with suppress(ProcessLookupError):  # nothing is left of its session
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-    if code != 0:
-        ended = f"did not end within {timeout_s:,.0f} s" if code is None else f"ended with exit code {code}"
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-        raise BenchmarkError("\n".join([f"{Path(command[0]).name} {ended}; its last lines:", *lines[-_LAST_LINES:]]))
-
-
-def end(process: subprocess.Popen[Any]) -> None:
-    """End a process that leads a session of its own, with all that it started."""
-    with suppress(ProcessLookupError):  # nothing is left of it
-        os.killpg(process.pid, signal.SIGKILL)
+    if not ended.endswith("code 0"):
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LAST_LINES:]
+        words = f"{Path(command[0]).name} {ended} ({log.name}); its last lines:"
+        raise BenchmarkError("\n".join([words, *lines]))
 
 
 def job_environment(python: Path) -> dict[str, str]:
@@ -74,28 +67,27 @@ def job_environment(python: Path) -> dict[str, str]:
     }
 
 
-def submit_command(python: Path, prepared: bool) -> list[str]:
-    """Return the program that starts a Spark job: `python`'s spark-submit, or tools/submit.sh."""
-    return [str(_SUBMIT if prepared else python.parent / "spark-submit")]
+def submit(arguments: Sequence[str], python: Path, prepared: bool, log: Path, timeout_s: float) -> None:
+    """Run a Spark job with the project's settings of Spark, by `python`'s spark-submit or by tools/submit.sh.
 
-
-def submit_environment(python: Path, prepared: bool) -> dict[str, str]:
-    """Return the environment of `submit_command`, with the project's settings of Spark.
-
-    With tools/submit.sh the Spark is this project's for a peer's Python, too: that is the one that is prepared.
-    """
-    environment = job_environment(python) | {"SPARK_CONF_DIR": str(ROOT / "conf")}
-    if prepared:
-        environment["SPARK_HOME"] = str(Path(pyspark.__file__).parent)
-        environment["EMOTION_UDF_CACHE"] = str(BUILD / "prepared")
-    return environment
-
-
-def prepare_submit(timeout_s: float) -> None:
-    """Prepare tools/submit.sh for this Java and this project's Spark.
+    Args:
+        arguments: Of spark-submit.
+        python: What runs the job.
+        prepared: Start it by tools/submit.sh. Its Spark is this project's for a peer's Python, too: that one is
+            prepared.
+        log: The file for what it prints.
+        timeout_s: Seconds that it may take.
 
     Raises:
         BenchmarkError: It failed or took too long.
     """
-    environment = submit_environment(Path(sys.executable), prepared=True)
-    run_logged([str(_SUBMIT), "--prepare"], environment, BUILD / "prepare.log", timeout_s)
+    program = ROOT / "tools" / "submit.sh" if prepared else python.parent / "spark-submit"
+    environment = job_environment(python) | {"SPARK_CONF_DIR": str(ROOT / "conf")}
+    if prepared:
+        environment |= {"SPARK_HOME": pyspark.__path__[0], "EMOTION_UDF_CACHE": str(BUILD / "prepared")}
+    run_logged([str(program), *arguments], environment, log, timeout_s)
+
+
+def prepare(timeout_s: float) -> None:
+    """Prepare tools/submit.sh for this Java and this project's Spark; raises what `submit` raises."""
+    submit(["--prepare"], Path(sys.executable), True, BUILD / "prepare.log", timeout_s)

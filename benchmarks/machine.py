@@ -13,20 +13,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 CPU_FLAGS: Final = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "amx_int8", "amx_bf16")
 """Instruction sets that decide the speed of matrix products, in /proc/cpuinfo's names."""
 
-PACKAGES: Final = (
-    "numpy",
-    "pandas",
-    "pyarrow",
-    "pyspark",
-    "ray",
-    "safetensors",
-    "spark-infer-ai",
-    "tokenizers",
-    "torch",
-    "transformers",
-)
-
-_GIB: Final = 2**30
+PACKAGES: Final = ("pandas", "pyarrow", "pyspark", "ray", "spark-infer-ai", "tokenizers", "torch", "transformers")
 
 
 def describe_machine(cpuinfo: Path = Path("/proc/cpuinfo")) -> dict[str, Any]:
@@ -36,40 +23,20 @@ def describe_machine(cpuinfo: Path = Path("/proc/cpuinfo")) -> dict[str, Any]:
         cpuinfo: Linux's description of the processor; elsewhere there is no such file and no flag is known.
     """
     processor = _first_processor(cpuinfo)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {
         "cpu": processor.get("model name", platform.processor() or "unknown"),
         "cores": len(os.sched_getaffinity(0)),
-        "flags": cpu_flags(cpuinfo),
-        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / _GIB, 1),
+        "flags": [flag for flag in CPU_FLAGS if flag in processor.get("flags", "").split()],
+        "memory_gib": round(memory / 2**30, 1),
         "os": platform.platform(),
         "load_average": round(os.getloadavg()[0], 2),
     }
 
 
-def cpu_flags(cpuinfo: Path = Path("/proc/cpuinfo")) -> list[str]:
-    """Return those of `CPU_FLAGS` that the processor has."""
-    flags = _first_processor(cpuinfo).get("flags", "").split()
-    return [flag for flag in CPU_FLAGS if flag in flags]
-
-
 def computes_in_bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     """Return whether the processor multiplies matrices in bf16 itself; elsewhere bf16 is slower than fp32."""
-    return bool({"amx_bf16", "avx512_bf16"}.intersection(cpu_flags(cpuinfo)))
-
-
-def describe_gpu() -> dict[str, Any] | None:
-    """Return the first GPU that torch sees, None without one."""
-    import torch  # not at the top: peers import this module, and most of them need no GPU
-
-    if not torch.cuda.is_available():
-        return None
-    properties = torch.cuda.get_device_properties(0)
-    return {
-        "name": properties.name,
-        "memory_gib": round(properties.total_memory / _GIB, 1),
-        "capability": f"{properties.major}.{properties.minor}",
-        "cuda": torch.version.cuda,
-    }
+    return not {"amx_bf16", "avx512_bf16"}.isdisjoint(describe_machine(cpuinfo)["flags"])
 
 
 def versions() -> dict[str, str]:
@@ -86,20 +53,17 @@ def versions() -> dict[str, str]:
 def commit(folder: Path = ROOT) -> str:
     """Return the commit that `folder` is at, with a + where files differ from it; "unknown" outside of git."""
     head = _git(folder, "rev-parse", "--short=12", "HEAD")
-    if head is None:
-        return "unknown"
-    return f"{head}+" if _git(folder, "status", "--porcelain") else head
+    return f"{head}+" if head and _git(folder, "status", "--porcelain") else head or "unknown"
 
 
-def _git(folder: Path, *arguments: str) -> str | None:
-    """Return what git prints, None when it cannot be asked."""
+def _git(folder: Path, *arguments: str) -> str:
+    """Return what git prints; nothing where it cannot be asked."""
     git = shutil.which("git")
     if git is None:
-        return None
+        return ""
     # Without optional locks: a benchmark must not get in the way of a commit that is made meanwhile.
     command = [git, "--no-optional-locks", "-C", str(folder), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - fixed arguments
-    return done.stdout.strip() if done.returncode == 0 else None
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603
 
 
 def _first_processor(cpuinfo: Path) -> dict[str, str]:

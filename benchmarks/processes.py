@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 T = TypeVar("T")
@@ -29,9 +28,7 @@ class Processes(Generic[T]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, type_: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for pool in self._pools:
             pool.shutdown()
 
@@ -45,8 +42,7 @@ class Processes(Generic[T]):
         return [future.result() for future in coming]
 
 
-_held: list[Any] = []
-"""The object of this process."""
+_held: list[Any] = []  # the object of this process
 
 
 def _limit_threads(threads: int | None) -> None:

@@ -8,17 +8,17 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from emotion_udf.classifier.configuration import Configuration
-from emotion_udf.classifier.int16 import Int16Linear
+from emotion_udf.classifier.cpu.int16 import Int16Linear
+from emotion_udf.classifier.cpu.prepacked import PrepackedLinear, can_prepack
 from emotion_udf.classifier.precision import TYPES
-from emotion_udf.classifier.prepacked import PrepackedLinear, can_prepack
 from emotion_udf.emotions import EMOTIONS
 
 _WARM_UP_CALLS = 2
+_TIMED_CALLS = 5
 
 
 def useful_flops(sizes: Configuration, lengths: Sequence[int]) -> int:
@@ -32,39 +32,11 @@ def useful_flops(sizes: Configuration, lengths: Sequence[int]) -> int:
         sizes: The sizes of the network.
         lengths: Tokens of each text that the network reads, special tokens included.
     """
-    tokens, pairs = _tokens_and_pairs(lengths)
-    layer = 2 * _layer_weights(sizes) * tokens + 4 * sizes.dim * pairs
-    return sizes.n_layers * layer + _head_flops(sizes, len(lengths))
-
-
-def executed_flops(sizes: Configuration, lengths: Sequence[int]) -> int:
-    """Return the operations that `emotion_udf.classifier.distilbert` executes in matrix products.
-
-    Its last layer computes keys and values of all tokens, and everything else for the first token of a text only.
-
-    Args:
-        sizes: The sizes of the network.
-        lengths: Tokens of each text that the network reads, special tokens included.
-    """
-    tokens, pairs = _tokens_and_pairs(lengths)
-    full = 2 * _layer_weights(sizes) * tokens + 4 * sizes.dim * pairs
-    keys_and_values = 2 * sizes.dim**2
-    last = 2 * keys_and_values * tokens + 2 * (_layer_weights(sizes) - keys_and_values) * len(lengths)
-    last += 4 * sizes.dim * tokens  # one query a text
-    return (sizes.n_layers - 1) * full + last + _head_flops(sizes, len(lengths))
-
-
-def _tokens_and_pairs(lengths: Sequence[int]) -> tuple[int, int]:
-    each = np.asarray(lengths, dtype=np.int64)
-    return int(each.sum()), int((each**2).sum())
-
-
-def _layer_weights(sizes: Configuration) -> int:
-    return 4 * sizes.dim**2 + 2 * sizes.dim * sizes.hidden_dim
-
-
-def _head_flops(sizes: Configuration, texts: int) -> int:
-    return 2 * (sizes.dim**2 + sizes.dim * len(EMOTIONS)) * texts
+    tokens = sum(lengths)
+    pairs = sum(length**2 for length in lengths)
+    layer = 2 * (4 * sizes.dim**2 + 2 * sizes.dim * sizes.hidden_dim) * tokens + 4 * sizes.dim * pairs
+    head = 2 * (sizes.dim**2 + sizes.dim * len(EMOTIONS)) * len(lengths)
+    return sizes.n_layers * layer + head
 
 
 @torch.inference_mode()
@@ -75,7 +47,7 @@ def linear_rate(device: str, precision: str, tokens: int, inputs: int = 768, out
     int16: that one is this project's, with all that turns fp32 into whole numbers and back.
 
     Args:
-        device: A torch device.
+        device: `cpu` or `cuda`.
         precision: Of weights, inputs and outputs, as settings name it; with int16 inputs and outputs are in fp32.
         tokens: Rows of the input; a GPU wants tens of thousands.
         inputs: Width of the input.
@@ -93,31 +65,24 @@ def linear_rate(device: str, precision: str, tokens: int, inputs: int = 768, out
 
 
 @torch.inference_mode()
-def square_rate(device: str, precision: str, size: int) -> float:
-    """Measure the product of two square matrices, in FLOP/s: the most that a GPU gives anybody.
+def square_rate(device: str, size: int) -> float:
+    """Measure the product of two square matrices in bf16, in FLOP/s: the most that a GPU gives anybody.
 
     Args:
-        device: A torch device.
-        precision: Of both matrices and their product, as settings name it.
+        device: `cpu` or `cuda`.
         size: Rows and columns of each.
     """
-    left, right = (torch.randn(size, size, device=device).to(TYPES[precision]) for _ in range(2))
+    left, right = (torch.randn(size, size, device=device).bfloat16() for _ in range(2))
     return 2 * size**3 / _median_seconds(lambda: left @ right, device)
 
 
-def _median_seconds(call: Callable[[], Tensor], device: str, repeats: int = 5) -> float:
-    for _ in range(_WARM_UP_CALLS):
+def _median_seconds(call: Callable[[], Tensor], device: str) -> float:
+    """Return the median seconds of some calls, to the moment when a GPU has done what they launched."""
+    seconds = []
+    for _ in range(_WARM_UP_CALLS + _TIMED_CALLS):
+        started = time.perf_counter()
         call()
-    return statistics.median(_seconds(call, device) for _ in range(repeats))
-
-
-def _seconds(call: Callable[[], Tensor], device: str) -> float:
-    """Return the seconds of a call, to the moment when a GPU has done what it launched."""
-    is_gpu = torch.device(device).type == "cuda"
-    if is_gpu:
-        torch.cuda.synchronize()
-    started = time.perf_counter()
-    call()
-    if is_gpu:
-        torch.cuda.synchronize()
-    return time.perf_counter() - started
+        if device == "cuda":
+            torch.cuda.synchronize()
+        seconds.append(time.perf_counter() - started)
+    return statistics.median(seconds[_WARM_UP_CALLS:])

@@ -1,87 +1,113 @@
-"""Rows a second and the memory of the Python workers, by number of rows and cores.
+"""Rows a second through Spark, as a share of the bare classifier's, and the memory of the Python workers.
 
-    python -m benchmarks.scaling --rows 10000,100000,1000000 --cores 1,2 --model tiny
+    python -m benchmarks.scaling --rows 40000 --model bundled
+    python -m benchmarks.scaling --rows 10000 100000 1000000 --cores 1 2 --model tiny
 
-The pandas UDF labels Parquet into Parquet on warm workers. Each number of rows and cores is measured in a process of
-its own, so that memory is that run's alone.
+Through Spark the pandas UDF labels Parquet into Parquet on warm workers, with the nightly job's settings of Spark.
+Bare, as many processes of one thread score the same texts from memory. They take turns, so that both meet the machine
+as it is. Each number of rows and cores is measured in a process of its own, so that memory is that run's alone.
 """
 
+import os
+import shutil
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
+from itertools import product
 from statistics import median
 from typing import Final
 
-from benchmarks.harness import BUILD, Benchmark, Goal, Options, Parser, Row, default_data, positives, run
-from benchmarks.inputs import find_model
+from benchmarks.contenders.spark import emotion_udf, label, start_spark
+from benchmarks.harness import BUILD, DATA, Goal, Options, Parser, Row, add_common, positive, run
+from benchmarks.inputs import find_model, read_texts, write_job_input
 from benchmarks.processes import Processes
-from benchmarks.spark_job import SparkJob, Work, add_spark_options
-from benchmarks.worker_memory import MemorySampler, summarize_memory
+from benchmarks.scorer import Scorer, start_scorers
+from benchmarks.worker_memory import MemorySampler
+from emotion_udf.session import REQUIRED
 
-MOST_GROWTH: Final = 0.10
-"""How much more memory a worker may take with any number of rows than with another, as a share."""
+LEAST_SPARK_RATE: Final = 0.90  # of the bare classifier's
+MOST_GROWTH: Final = 0.10  # of a worker's peak, between any two numbers of rows
+_WARM_UP_ROWS = 1_000
 
 
 def add_options(parser: Parser) -> None:
     """Add the options; every number of rows and of cores is a row."""
-    parser.add_argument("--rows", type=positives, default=[10_000, 100_000, 1_000_000], help="such as 10000,100000")
-    parser.add_argument("--cores", type=positives, default=[2], help="such as 1,2")
-    parser.add_argument("--data", type=Path, default=default_data(), help="Parquet with id and text")
-    add_spark_options(parser)
-    parser.set_defaults(model="tiny")
+    add_common(parser, data=DATA / "tweets.parquet", model="bundled", repeats=3)
+    parser.add_argument("--rows", type=positive, nargs="+", default=[40_000])
+    parser.add_argument("--cores", type=positive, nargs="+", default=[2])
 
 
 def measure(options: Options) -> Iterator[Row]:
     """Yield a row for each number of rows and cores."""
-    model = find_model(options.model)
-    data = options.data.resolve()
-    for cores in options.cores:
-        for rows in options.rows:
-            work = Work(model, data, rows, cores, options.warm_up, BUILD / "scaling")
-            with Processes([partial(_Watched, work)]) as fresh:
-                yield fresh.call(partial(_Watched.measure, repeats=options.repeats))[0]
+    find_model(options.model)
+    for cores, rows in product(options.cores, options.rows):
+        with Processes([partial(Options, **vars(options) | {"rows": rows, "cores": cores})]) as fresh:
+            yield fresh.call(measure_job)[0]
 
 
-class _Watched:
-    """A job whose workers are watched; lives in a process of its own.
+def measure_job(options: Options) -> Row:
+    """Time Spark and the bare classifier, then watch the workers' memory in one more job.
 
     Args:
-        work: What is labelled.
+        options: With one number of rows and one of cores. Spark is started in this process.
     """
+    texts = read_texts(options.data, options.rows)
+    seconds: dict[str, list[float]] = {"spark": [], "bare": []}
+    with warm_spark_job(options) as label_all:
+        with start_scorers(find_model(options.model), texts, "cpu", options.cores) as scorers:
+            scorers.call(Scorer.load)
+            turns: dict[str, Callable[[], float]] = {
+                "spark": label_all,
+                "bare": lambda: max(scorers.call(Scorer.score)),
+            }
+            for number in range(options.repeats):
+                for name in sorted(turns, reverse=number % 2 == 0):  # who goes first changes
+                    seconds[name].append(turns[name]())
+        # Not while the clock runs: Linux counts a worker's pages for each sample, some milliseconds of a core.
+        with MemorySampler() as memory:
+            label_all()
+    return {
+        "cores": options.cores,
+        "rows": options.rows,
+        "rows_per_s": options.rows / median(seconds["spark"]),
+        "bare_rows_per_s": options.rows / median(seconds["bare"]),
+        "spark_rate": median(seconds["bare"]) / median(seconds["spark"]),
+        **memory.peaks(),
+        "seconds": seconds,
+    }
 
-    def __init__(self, work: Work) -> None:
-        self._work = work
 
-    def measure(self, repeats: int) -> Row:
-        """Time jobs on warm workers, then watch the workers' memory in one more."""
-        with SparkJob(self._work) as job:
-            seconds = [job.label() for _ in range(repeats)]
-            # Not while the clock runs: Linux counts a worker's pages for each sample, some milliseconds of a core.
-            with MemorySampler() as memory:
-                job.label()
-        workers = [summarize_memory(samples) for samples in memory.samples.values()]
-        largest = {name: max(worker[name] for worker in workers) for name in workers[0]} if workers else {}
-        return {
-            "cores": self._work.cores,
-            "rows": self._work.rows,
-            "rows_per_s": self._work.rows / median(seconds),
-            **largest,
-            "seconds": seconds,
-            "workers": workers,
-        }
+@contextmanager
+def warm_spark_job(options: Options) -> Iterator[Callable[[], float]]:
+    """Start Spark, warm its workers up, and give what labels all rows and returns its seconds."""
+    os.environ |= {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
+    folder = BUILD / "scaling"
+    timed, warm_up = write_job_input(options.data, options.rows, _WARM_UP_ROWS, options.cores, folder)
+    spark = start_spark(options.cores, REQUIRED)
+    labelling, _ = emotion_udf(str(find_model(options.model)), best=False)
+
+    def label_all() -> float:
+        started = time.perf_counter()
+        label(spark, labelling, str(timed), str(folder / "labelled"))
+        return time.perf_counter() - started
+
+    label(spark, labelling, str(warm_up), str(folder / "labelled"))
+    yield label_all
+    spark.stop()
+    shutil.rmtree(folder)
 
 
 def goals(rows: Sequence[Row]) -> list[Goal]:
-    """Compare, for each number of cores, the growth of a worker's peak with the goal."""
-    found = []
-    for cores in sorted({row["cores"] for row in rows}):
-        peaks = [row["peak_mib"] for row in rows if row["cores"] == cores]
-        found.append(Goal(f"growth on {cores} cores", max(peaks) / min(peaks) - 1, MOST_GROWTH, is_least=False))
-    return found
+    """Compare Spark's share in each row, and the growth of a worker's peak for each number of cores."""
+    shares = [Goal(f"spark_rate of {row['rows']:,} rows", row["spark_rate"], LEAST_SPARK_RATE) for row in rows]
+    peaks: dict[int, list[float]] = {}
+    for row in rows:
+        peaks.setdefault(row["cores"], []).append(row["peak_mib"])
+    growth = {f"growth on {cores} cores": max(mib) / min(mib) - 1 for cores, mib in peaks.items()}
+    return shares + [Goal(name, share, MOST_GROWTH, is_least=False) for name, share in growth.items()]
 
-
-BENCHMARK: Final = Benchmark("scaling", "Measure the UDF by number of rows and cores.", add_options, measure, goals)
 
 if __name__ == "__main__":
-    sys.exit(run(BENCHMARK))
+    sys.exit(run("scaling", add_options, measure, goals))

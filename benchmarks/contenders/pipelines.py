@@ -24,22 +24,15 @@ def load_pipeline(model: str, dtype: str) -> Any:
     """Load a pipeline on the CPU, which computes in the type that torch calls `dtype`."""
     from transformers import pipeline
 
-    return pipeline(
-        "text-classification",
-        model=model,
-        batch_size=BATCH_SIZE,
-        top_k=None,
-        truncation=True,
-        device="cpu",
-        dtype=dtype,
-    )
+    options: dict[str, Any] = {"batch_size": BATCH_SIZE, "top_k": None, "truncation": True, "dtype": dtype}
+    return pipeline("text-classification", model=model, device="cpu", **options)
 
 
 def score(classifier: Any, texts: Sequence[str], by_length: bool) -> list[Scores]:
     """Let a pipeline score texts, longest first where asked for, and return the scores in the texts' order.
 
-    Batches of similar length hold little padding. Characters stand for tokens: a tokenizer run just for lengths costs
-    more than the few tokens of padding that exact lengths would save.
+    Characters stand for tokens: a tokenizer run just for lengths costs more than the few tokens of padding that exact
+    lengths would save.
     """
     if not by_length:
         return list(classifier(list(texts)))
@@ -53,8 +46,8 @@ def score(classifier: Any, texts: Sequence[str], by_length: bool) -> list[Scores
 def to_columns(scores: Sequence[Scores], labels: Sequence[str]) -> dict[str, list[Any]]:
     """Return what the pipeline says as the columns label, score, and one a label."""
     by_label = [{entry["label"]: entry["score"] for entry in of_row} for of_row in scores]
-    columns: dict[str, list[Any]] = {
+    best = {
         "label": [of_row[0]["label"] for of_row in scores],
         "score": [of_row[0]["score"] for of_row in scores],
     }
-    return columns | {label: [of_row[label] for of_row in by_label] for label in labels}
+    return best | {label: [of_row[label] for of_row in by_label] for label in labels}

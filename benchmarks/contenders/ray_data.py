@@ -22,16 +22,9 @@ _ACTORS_MAY_TAKE_S = 600
 
 
 class Classifier:
-    """Labels batches; one actor a core.
+    """Labels batches; one actor a core, which leaves a file in the folder `ready` when its model is loaded."""
 
-    Args:
-        model: The model folder.
-        dtype: What the pipeline computes in.
-        by_length: Sort a batch by length.
-        ready: A folder to leave a file in when the model is loaded.
-    """
-
-    def __init__(self, model: str, dtype: str, by_length: bool, ready: Path) -> None:
+    def __init__(self, model: str, dtype: str, by_length: bool, ready: str) -> None:
         self._labels = labels_of(model)
         self._by_length = by_length
         self._classifier = load_pipeline(model, dtype)
@@ -49,39 +42,34 @@ def run(request: Request) -> Answer:
     # None is the whole block, which is a core's share of the rows. A number above that would join the shares of all
     # cores for one actor, as Ray fills a call's rows before it hands them out.
     rows_per_call = None if request.best else BATCH_SIZE
-    start_ray(request.cores)
+    ray.init(
+        num_cpus=request.cores, object_store_memory=_OBJECT_STORE_BYTES, include_dashboard=False, log_to_driver=False
+    )
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    # A job begins when every actor is ready, as a Spark job of warm workers does.
+    context.wait_for_min_actors_s = _ACTORS_MAY_TAKE_S
 
-    def job(rows: Path, output: Path) -> float:
+    def job(rows: str, output: str) -> float:
         shutil.rmtree(output, ignore_errors=True)
         with tempfile.TemporaryDirectory() as ready:
             started = time.time()
             # The reader joins small files to one block, which would keep one actor busy and the others idle.
-            parts = ray.data.read_parquet(str(rows)).repartition(request.cores)
-            labelled = parts.map_batches(
+            labelled = ray.data.read_parquet(rows).repartition(request.cores).map_batches(
                 Classifier,
-                fn_constructor_args=(request.model, settings["dtype"], request.best, Path(ready)),
+                fn_constructor_args=(request.model, settings["dtype"], request.best, ready),
                 batch_size=rows_per_call,
                 compute=ray.data.ActorPoolStrategy(size=request.cores),
                 # An actor computes on one thread either way; half a core each leaves Ray one to read and write with.
                 num_cpus=0.5,
-            )
-            labelled.write_parquet(str(output))
+            )  # fmt: skip
+            labelled.write_parquet(output)
             loaded = [file.stat().st_mtime for file in Path(ready).iterdir()]
         return max(loaded) - started
 
     answered = time_jobs(request, job, settings | {"rows_per_call": rows_per_call, "actors": request.cores})
     ray.shutdown()
     return answered
-
-
-def start_ray(cores: int) -> None:
-    """Start a local Ray in which a job begins when every actor is ready, as a Spark job of warm workers does."""
-    ray.init(
-        num_cpus=cores, object_store_memory=_OBJECT_STORE_BYTES, include_dashboard=False, log_to_driver=False
-    )
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    context.wait_for_min_actors_s = _ACTORS_MAY_TAKE_S
 
 
 if __name__ == "__main__":
