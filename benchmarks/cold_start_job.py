@@ -15,7 +15,7 @@ from benchmarks.contenders.spark import Labelling, MakeLabelling, emotion_udf, h
 
 
 def no_model(model: str, best: bool) -> tuple[Labelling, Settings]:  # noqa: ARG001 - it needs neither
-    """A UDF that does nothing: Spark alone."""
+    """Label nothing, with a UDF that gives back what it is given: Spark alone."""
 
     def same(batches: Iterator[pd.Series]) -> Iterator[pd.Series]:
         yield from batches

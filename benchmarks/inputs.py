@@ -99,7 +99,7 @@ def windows(texts: Sequence[str], size: int) -> Iterator[Sequence[str]]:
         yield texts[start : start + size]
 
 
-def find_model(name: str) -> Path:
+def find_model(name: str | Path) -> Path:
     """Return the model folder that `--model` names; a model of random weights is made when it is first asked for.
 
     Args:
@@ -108,11 +108,11 @@ def find_model(name: str) -> Path:
     Raises:
         BenchmarkError: There is no such folder.
     """
-    if name in RANDOM:
-        return make_model(BUILD / f"{name}-distilbert", RANDOM[name])
-    folder = BUNDLED if name == "bundled" else Path(name).resolve()
+    if str(name) in RANDOM:
+        return make_model(BUILD / f"{name}-distilbert", RANDOM[str(name)])
+    folder = BUNDLED if str(name) == "bundled" else Path(name).resolve()
     if not (folder / "config.json").is_file():
-        raise BenchmarkError(f"expected base, tiny, bundled or a model folder for --model, found {name!r}")
+        raise BenchmarkError(f"expected base, tiny, bundled or a model folder for --model, found {name}")
     return folder
 
 

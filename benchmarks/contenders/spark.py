@@ -50,7 +50,7 @@ def label(spark: SparkSession, labelling: Labelling, rows: str, output: str) -> 
 
 
 def emotion_udf(model: str, best: bool) -> tuple[Labelling, Settings]:  # noqa: ARG001 - its defaults are its best
-    """This project's UDF with its default settings; the only one that runs in the project's own environment."""
+    """Label with this project's UDF and its default settings, in the project's own environment."""
     from emotion_udf import EMOTIONS, ClassifierSettings, make_emotion_udf
 
     settings = ClassifierSettings(model=model)
@@ -64,7 +64,7 @@ def emotion_udf(model: str, best: bool) -> tuple[Labelling, Settings]:  # noqa: 
 
 
 def hf_pipeline(model: str, best: bool) -> tuple[Labelling, Settings]:
-    """A pandas UDF around transformers' pipeline, as most people write it.
+    """Label with a pandas UDF around transformers' pipeline, as most people write it.
 
     With the best settings, texts are sorted by length within an Arrow batch, and the pipeline computes in bf16 where
     the processor does.
@@ -83,7 +83,7 @@ def hf_pipeline(model: str, best: bool) -> tuple[Labelling, Settings]:
 
 
 def predict_batch_udf(model: str, best: bool) -> tuple[Labelling, Settings]:
-    """Spark's own `predict_batch_udf`, in the form of NVIDIA's Spark examples for Hugging Face.
+    """Label with Spark's own `predict_batch_udf`, in the form of NVIDIA's Spark examples for Hugging Face.
 
     `make_predict_fn` loads tokenizer and model once in a worker's life; each batch is padded to its longest text. With
     the best settings, rows come sorted by length and the model computes in bf16 where the processor does.
@@ -119,7 +119,7 @@ def predict_batch_udf(model: str, best: bool) -> tuple[Labelling, Settings]:
 
 
 def spark_infer_ai(model: str, best: bool) -> tuple[Labelling, Settings]:
-    """spark-infer-ai as its README uses it: `AI(config).sentiment(column)`, which gives the label alone.
+    """Label with spark-infer-ai as its README does: `AI(config).sentiment(column)`, which gives the label alone.
 
     Its `classify` is zero-shot, a pass through an NLI model for each label. With the best settings, rows come sorted
     by length, which is all that its API leaves to a caller beside the batch size.

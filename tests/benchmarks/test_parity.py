@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from benchmarks.harness import BenchmarkError, run
+from benchmarks.machine import ROOT
 from benchmarks.parity import accuracy, add_options, agreement, goals, measure, read_labelled
-from tests.conftest import ROOT
 
 
 def test_the_bundled_classifier_agrees_with_itself(tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from benchmarks.inputs import RANDOM, make_model
+from benchmarks.machine import ROOT
 from benchmarks.scoring import goals, summarize
 from emotion_udf.classifier.configuration import Configuration
-from tests.conftest import ROOT
 
 SIZES = Configuration(dim=96, hidden_dim=384, n_heads=4, n_layers=3, vocab_size=50, max_position_embeddings=64)
 
