@@ -76,9 +76,8 @@ evaluate: .venv/.ready ## measure the bundled classifier on test, into build/eva
 	@python jobs/evaluate_classifier.py --data $(EMOTION_UDF_DATA)/emotion --out build/evaluation --noise
 
 bench: .venv/.ready .venv-benchmarks/.ready ## compare with the peers on a base-size model, and draw it
-	@mkdir -p build/benchmarks
-	@python -m benchmarks.throughput --rows 1000 --best --out build/benchmarks/throughput.json
-	@python -m benchmarks.pictures build/benchmarks
+	@python -m benchmarks.throughput --rows 1000 --model base --best --out build/benchmarks/throughput.json
+	@python -m benchmarks.pictures build/benchmarks/throughput.json
 
 .venv-benchmarks/.ready: benchmarks/requirements.txt constraints.txt tools/setup_benchmarks.sh
 	@tools/setup_benchmarks.sh
