@@ -25,6 +25,10 @@ class Tokens:
 class MessageTokenizer:
     """The artifact's own `tokenizer.json`, without padding, cut to what the model can read.
 
+    Special tokens that people type (`[SEP]`, `[MASK]`) are read as text. Stock transformers does the same where
+    `tokenizer_config.json` sets `split_special_tokens`, as folders that this project trains do; without it, and where
+    the file is used by `tokenizers` alone, they are taken for the model's own.
+
     Args:
         file: A `tokenizer.json`.
         max_tokens: The longest input of the model in tokens, special tokens included.
@@ -40,6 +44,7 @@ class MessageTokenizer:
             raise ModelError(f"expected a tokenizer in {file}, found a file that tokenizers cannot read") from error
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(max_tokens)
+        self._tokenizer.encode_special_tokens = True  # tokenizer.json itself cannot say so
         unknown = getattr(self._tokenizer.model, "unk_token", None)
         self.unknown_id = None if unknown is None else self._tokenizer.token_to_id(unknown)
         self._max_tokens = max_tokens
