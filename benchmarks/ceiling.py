@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from emotion_udf.classifier.configuration import Configuration
+from emotion_udf.classifier.configuration import ModelConfig
 from emotion_udf.classifier.cpu.int16 import Int16Linear
 from emotion_udf.classifier.cpu.prepacked import PrepackedLinear, can_prepack
 from emotion_udf.emotions import EMOTIONS
@@ -28,7 +28,7 @@ Result = TypeVar("Result")
 PATIENCE_S: Final = 900.0
 
 
-def useful_flops(sizes: Configuration, lengths: Sequence[int]) -> int:
+def useful_flops(sizes: ModelConfig, lengths: Sequence[int]) -> int:
     """Return the operations that the textbook network needs for texts of these lengths, without padding.
 
     A multiplication and the addition after it are two. Layers: 4 dim² + 2 dim hidden weights a token, and of the
@@ -43,7 +43,7 @@ def useful_flops(sizes: Configuration, lengths: Sequence[int]) -> int:
     return sizes.n_layers * layer + _head_flops(sizes, len(lengths))
 
 
-def executed_flops(sizes: Configuration, lengths: Sequence[int]) -> int:
+def executed_flops(sizes: ModelConfig, lengths: Sequence[int]) -> int:
     """Return the operations that `emotion_udf.classifier.distilbert` executes, in matrix products.
 
     Its last layer computes keys and values of all tokens, and everything else for the first token of a text only.
@@ -65,11 +65,11 @@ def _tokens_and_pairs(lengths: Sequence[int]) -> tuple[int, int]:
     return int(each.sum()), int((each**2).sum())
 
 
-def _layer_weights(sizes: Configuration) -> int:
+def _layer_weights(sizes: ModelConfig) -> int:
     return 4 * sizes.dim**2 + 2 * sizes.dim * sizes.hidden_dim
 
 
-def _head_flops(sizes: Configuration, texts: int) -> int:
+def _head_flops(sizes: ModelConfig, texts: int) -> int:
     return 2 * (sizes.dim**2 + sizes.dim * len(EMOTIONS)) * texts
 
 

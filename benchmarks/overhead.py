@@ -138,12 +138,12 @@ def _score_when_told(told: Connection, model: str, timed: Path, warm_up: Path) -
     )
 
     texts = text_column(timed).to_pylist()
-    score_all(classifier, text_column(warm_up).to_pylist(), settings.window_rows)
+    score_all(classifier, text_column(warm_up).to_pylist(), settings.chunk_rows)
     try:
         while True:
             told.send("done")
             told.recv()
-            score_all(classifier, texts, settings.window_rows)
+            score_all(classifier, texts, settings.chunk_rows)
     except (EOFError, OSError):
         return  # nobody waits any more
 

@@ -25,7 +25,7 @@ from emotion_udf.classifier.artifact import TOKENIZER, Artifact, ArtifactSource,
 from emotion_udf.classifier.classifier import TOKEN_BUDGETS, Classifier
 from emotion_udf.classifier.device import Precision, choose_device
 from emotion_udf.classifier.engine import Engine, TorchEngine
-from emotion_udf.classifier.parity import LEAST_EQUAL_LABELS, MOST_CHANGED, compare
+from emotion_udf.classifier.parity import MAX_CHANGE, MIN_EQUAL_LABELS, compare
 from emotion_udf.classifier.precision import choose_precision
 from emotion_udf.classifier.tokenizer import MessageTokenizer
 from emotion_udf.emotions import EMOTIONS
@@ -33,7 +33,7 @@ from emotion_udf.errors import UsageError
 
 MOST_POINTS_LOST: Final = 0.2
 WINDOW: Final = 2_500
-"""Texts that are tokenised at a time, as many as `classifier.window_rows` is by default."""
+"""Texts that are tokenised at a time, as many as `classifier.chunk_rows` is by default."""
 
 _QUANTILES: Final = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99_9": 0.999, "max": 1.0}
 
@@ -73,7 +73,7 @@ class Agreement:
     @property
     def holds(self) -> bool:
         """Whether the limits are kept; not if something is NaN."""
-        return self.equal_labels >= LEAST_EQUAL_LABELS and self.changed["p99"] <= MOST_CHANGED
+        return self.equal_labels >= MIN_EQUAL_LABELS and self.changed["p99"] <= MAX_CHANGE
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class Pair:
         tokenizer = MessageTokenizer(self.artifact.folder / TOKENIZER, self.artifact.max_tokens)
         both = (Classifier(self.artifact, tokenizer, one, self.token_budget) for one in (self.reference, self.engine))
         reference, found = (
-            np.concatenate([scores.probabilities for scores in one.score_windows(windows(texts, WINDOW))])
+            np.concatenate([scores.probabilities for scores in one.score_chunks(windows(texts, WINDOW))])
             for one in both
         )
         return reference, found
@@ -235,8 +235,8 @@ def _result(pair: Pair, messages: Agreement, sentences: Accuracy) -> dict[str, A
         "messages": asdict(messages),
         "labelled": asdict(sentences) | {"points_lost": sentences.points_lost},
         "limits": {
-            "least_equal_labels": LEAST_EQUAL_LABELS,
-            "most_changed_p99": MOST_CHANGED,
+            "least_equal_labels": MIN_EQUAL_LABELS,
+            "most_changed_p99": MAX_CHANGE,
             "most_points_lost": MOST_POINTS_LOST,
         },
         "holds": messages.holds and sentences.holds,
@@ -247,9 +247,9 @@ def _table(messages: Agreement, sentences: Accuracy, engines: str, holds: bool) 
     changes = "  ".join(f"{name} {change:.5f}" for name, change in messages.changed.items())
     return (
         f"{engines}\n"
-        f"{messages.rows:,} messages: {messages.equal_labels:.3%} of labels equal (at least {LEAST_EQUAL_LABELS:.1%}), "
+        f"{messages.rows:,} messages: {messages.equal_labels:.3%} of labels equal (at least {MIN_EQUAL_LABELS:.1%}), "
         f"{messages.equal_but_for_ties:.3%} but for ties\n"
-        f"largest change of a probability: {changes} (p99 at most {MOST_CHANGED})\n"
+        f"largest change of a probability: {changes} (p99 at most {MAX_CHANGE})\n"
         f"{sentences.sentences:,} labelled sentences: {sentences.reference:.2f} % and {sentences.engine:.2f} % right, "
         f"{sentences.points_lost:.2f} points lost (at most {MOST_POINTS_LOST})\n"
         f"the limits {'hold' if holds else 'DO NOT HOLD'}\n"

@@ -29,7 +29,7 @@ from emotion_udf.classifier.artifact import ArtifactSource, open_artifact
 from emotion_udf.classifier.classifier import Classifier, PhaseSeconds, load_classifier
 from emotion_udf.classifier.cpu.int16 import Int16Linear, can_use_int16
 from emotion_udf.classifier.device import Precision
-from emotion_udf.classifier.precision import TYPES
+from emotion_udf.classifier.precision import DTYPES
 from emotion_udf.errors import UsageError
 
 LEAST_SHARE_OF_BF16: Final = 0.7
@@ -96,7 +96,7 @@ class Work:
         sizes = classifier.artifact.configuration
         for name in ("fp32", "bf16", "int16") if can_use_int16(sizes) else ("fp32", "bf16"):
             together.wait(PATIENCE_S)
-            rates[name] = linear_rate("cpu", TYPES[name], self.ceiling_tokens)
+            rates[name] = linear_rate("cpu", DTYPES[name], self.ceiling_tokens)
         table: list[OperatorShare] = []
         if self.profiled:
             together.wait(PATIENCE_S)
@@ -128,7 +128,7 @@ class Share:
 def score_all(classifier: Classifier, texts: Sequence[str], window: int = WINDOW) -> float:
     """Score texts in windows, as the UDF does, and return the seconds that it took."""
     started = time.perf_counter()
-    for _ in classifier.score_windows(windows(texts, window)):
+    for _ in classifier.score_chunks(windows(texts, window)):
         pass
     return time.perf_counter() - started
 

@@ -11,11 +11,11 @@ from benchmarks.gpu.record import Found
 from benchmarks.gpu.told import tell_attention, tell_parity
 from benchmarks.parity import Pair, accuracy, agreement, read_labelled
 from emotion_udf.classifier.artifact import ArtifactSource, open_artifact
-from emotion_udf.classifier.attention import AttendInRuns, AttendUnpadded, attend_for
+from emotion_udf.classifier.attention import GroupedAttention, VarlenAttention, attend_for
 from emotion_udf.classifier.classifier import TOKEN_BUDGETS
 from emotion_udf.classifier.engine import TorchEngine
-from emotion_udf.classifier.packing import find_runs
-from emotion_udf.classifier.precision import TYPES
+from emotion_udf.classifier.packing import find_groups
+from emotion_udf.classifier.precision import DTYPES
 
 # Of values around 1: a few steps of the type's own resolution.
 _ATTENTION_TOLERANCE: Final = {"bf16": 2e-2, "fp16": 4e-3, "fp32": 1e-5}
@@ -32,12 +32,12 @@ def check_attention(device: str, precision: str, heads: int = 12, size: int = 64
         size: Width of a head.
     """
     generator = torch.Generator().manual_seed(0)
-    runs = find_runs(sorted(torch.randint(1, 64, (300,), generator=generator).tolist(), reverse=True))
+    runs = find_groups(sorted(torch.randint(1, 64, (300,), generator=generator).tolist(), reverse=True))
     first = torch.tensor([run.start + row * run.length for run in runs for row in range(run.rows)])
-    qkv = torch.randn(runs[-1].span.stop, 3 * heads * size, generator=generator).to(device, TYPES[precision])
+    qkv = torch.randn(runs[-1].span.stop, 3 * heads * size, generator=generator).to(device, DTYPES[precision])
     # As in the network: three views of one product, not three tensors.
     q, k, v = (part.view(len(part), heads, size) for part in qkv.chunk(3, dim=1))
-    attend, in_runs = attend_for(runs, q, 0.0), AttendInRuns(runs)
+    attend, in_runs = attend_for(runs, q, 0.0), GroupedAttention(runs)
     errors = {}
     for name, queries in (("all", q), ("first", q[first.to(device)])):
         exact = in_runs(queries.float(), k.float(), v.float())
@@ -45,7 +45,7 @@ def check_attention(device: str, precision: str, heads: int = 12, size: int = 64
         errors[f"{name}_in_runs"] = float((in_runs(queries, k, v).float() - exact).abs().max())
     tolerance = _ATTENTION_TOLERANCE[precision]
     figures = {
-        "unpadded": isinstance(attend, AttendUnpadded),
+        "unpadded": isinstance(attend, VarlenAttention),
         "largest_errors": errors,
         "holds": max(errors["all"], errors["first"]) <= tolerance,  # false for NaN
     }
@@ -62,7 +62,7 @@ def check_parity(device: str, precision: str, texts: Sequence[str], labelled: Pa
         labelled: Sentences with their labels; left out on a CPU, and where there is no such file.
     """
     artifact = open_artifact(ArtifactSource())
-    engine = TorchEngine(artifact, device, TYPES[precision])
+    engine = TorchEngine(artifact, device, DTYPES[precision])
     pair = Pair(artifact, TorchEngine(artifact, device), engine, TOKEN_BUDGETS[torch.device(device).type])
     messages = agreement(pair, texts)
     figures: dict[str, Any] = {"messages": asdict(messages), "holds": messages.holds}

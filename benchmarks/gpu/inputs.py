@@ -13,7 +13,7 @@ from benchmarks.gpu.plan import ON_GPU, Plan
 from benchmarks.inputs import BUILD, BUNDLED, Sizes
 from benchmarks.parity import read_texts
 from emotion_udf.classifier.artifact import CONFIG, TOKENIZER, WEIGHTS
-from emotion_udf.classifier.configuration import OWN_SECTION, Configuration
+from emotion_udf.classifier.configuration import OWN_SECTION, ModelConfig
 from emotion_udf.classifier.distilbert import DistilBert
 from emotion_udf.classifier.weights import to_transformers
 from emotion_udf.probes import probe_texts
@@ -39,7 +39,7 @@ def write_random_model(folder: Path, sizes: Sizes) -> Path:
     if (folder / CONFIG).is_file():
         return folder
     torch.manual_seed(1)
-    network = DistilBert(Configuration(**asdict(sizes)))
+    network = DistilBert(ModelConfig(**asdict(sizes)))
     for module in network.modules():
         if isinstance(module, nn.Linear | nn.Embedding):
             nn.init.normal_(module.weight, std=0.02)  # as transformers begins

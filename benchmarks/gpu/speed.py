@@ -22,7 +22,7 @@ from emotion_udf.classifier.batching import cut_by_token_budget
 from emotion_udf.classifier.classifier import Classifier
 from emotion_udf.classifier.engine import TorchEngine
 from emotion_udf.classifier.packing import pack
-from emotion_udf.classifier.precision import TYPES
+from emotion_udf.classifier.precision import DTYPES
 from emotion_udf.classifier.tokenizer import MessageTokenizer, Tokens
 
 _PROFILED_WINDOWS: Final = 4
@@ -30,7 +30,7 @@ _PROFILED_WINDOWS: Final = 4
 
 def measure_linear(plan: Plan, precision: str) -> Found:
     """Measure the linear layer 768 x 3072."""
-    return _matrix_rate(linear_rate(plan.device, TYPES[precision], plan.linear_tokens))
+    return _matrix_rate(linear_rate(plan.device, DTYPES[precision], plan.linear_tokens))
 
 
 def measure_square(plan: Plan) -> Found:
@@ -63,7 +63,7 @@ class Bench:
         }
 
     def score(self, setting: Setting, ceilings: Mapping[str, float]) -> Found:
-        """Time `score_windows` on all texts, tokenising included.
+        """Time `score_chunks` on all texts, tokenising included.
 
         Args:
             setting: How to score.
@@ -115,7 +115,7 @@ class Bench:
         return Found(figures, tell_profile(figures, on_gpu))
 
     def _classifier(self, setting: Setting, tokenizer: MessageTokenizer) -> Classifier:
-        engine = TorchEngine(self._artifact, self._plan.device, TYPES[setting.precision])
+        engine = TorchEngine(self._artifact, self._plan.device, DTYPES[setting.precision])
         if setting.compiled:
             compile_part(engine, setting.compiled)
         return Classifier(self._artifact, tokenizer, engine, setting.token_budget)

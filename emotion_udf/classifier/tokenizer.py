@@ -11,11 +11,11 @@ from emotion_udf.errors import ModelError
 
 @dataclass(frozen=True)
 class Tokens:
-    """Token ids of some texts, special tokens included.
+    """Token ids of N texts, special tokens included.
 
-    Args:
-        token_ids: One list a text, each at most as long as the model's longest input.
-        token_counts: The number of tokens of the whole text, before anything was cut.
+    Attributes:
+        token_ids: N lists, each at most as long as the model's longest input.
+        token_counts: Tokens of each whole text, before truncation.
     """
 
     token_ids: list[list[int]]
@@ -51,8 +51,8 @@ class MessageTokenizer:
         self._special_tokens = self._tokenizer.num_special_tokens_to_add(is_pair=False)
 
     def encode(self, texts: Sequence[str]) -> Tokens:
-        """Tokenise `texts` in order; `encode_batch_fast` leaves out the character offsets, which nobody reads."""
-        encodings = self._tokenizer.encode_batch_fast(list(texts))
+        """Tokenise `texts` in order."""
+        encodings = self._tokenizer.encode_batch_fast(list(texts))  # fast: without character offsets
         token_ids = [encoding.ids for encoding in encodings]  # each `.ids` makes a list, so it is read once
         counts = [len(ids) for ids in token_ids]
         for row, kept in enumerate(counts):

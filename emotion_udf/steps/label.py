@@ -15,14 +15,14 @@ def label(
     schema = labels_schema(settings.dimensions, settings.warehouse.keep_text)
     return (
         accepted.join(scores, on="text_hash", how="inner")
-        .withColumn("is_confident", F.col("confidence") >= F.lit(confident_from(settings, artifact)).cast("float"))
+        .withColumn("is_confident", F.col("confidence") >= F.lit(min_confidence(settings, artifact)).cast("float"))
         .withColumn("model_fingerprint", F.lit(artifact.fingerprint))
         .withColumn("run_id", F.lit(run_id))
         .select(*schema.fieldNames())
     )
 
 
-def confident_from(settings: NightSettings, artifact: Artifact) -> float:
+def min_confidence(settings: NightSettings, artifact: Artifact) -> float:
     """Return the confidence from which on a label is confident: the settings' own, or else the model's."""
     own = settings.labels.min_confidence
-    return artifact.configuration.confident_from if own is None else own
+    return artifact.configuration.min_confidence if own is None else own

@@ -10,15 +10,15 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.ceiling import executed_flops, linear_rate, on_each_core, square_rate, useful_flops
 from benchmarks.inputs import Sizes
-from emotion_udf.classifier.configuration import Configuration
+from emotion_udf.classifier.configuration import ModelConfig
 from emotion_udf.classifier.distilbert import DistilBert
 from emotion_udf.classifier.packing import pack
 
-SIZES = Configuration(**asdict(Sizes(dim=96, hidden_dim=384, n_heads=4, n_layers=3, vocab_size=50)))
+SIZES = ModelConfig(**asdict(Sizes(dim=96, hidden_dim=384, n_heads=4, n_layers=3, vocab_size=50)))
 LENGTHS = [40, 17, 17, 5, 2]
 
 
-def _counted(sizes: Configuration, lengths: list[int]) -> int:
+def _counted(sizes: ModelConfig, lengths: list[int]) -> int:
     network = DistilBert(sizes).train(False)
     # The counter knows matrix products, not the CPU's fused attention.
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:

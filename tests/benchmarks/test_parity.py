@@ -127,4 +127,4 @@ def test_windows_hold_every_text_once(count: int) -> None:
 
 
 def test_windows_are_as_long_as_those_of_the_udf() -> None:
-    assert ClassifierSettings().window_rows == WINDOW
+    assert ClassifierSettings().chunk_rows == WINDOW

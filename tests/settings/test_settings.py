@@ -88,7 +88,7 @@ def test_a_share_is_from_0_to_1(section: Any, share: float) -> None:
     assert getattr(section(**{name: 1.0}), name) == 1
 
 
-@pytest.mark.parametrize("name", ["token_budget", "window_rows", "rows_per_task"])
+@pytest.mark.parametrize("name", ["token_budget", "chunk_rows", "rows_per_task"])
 @pytest.mark.parametrize("value", [0, -1, 1.5, "10", True])
 def test_a_size_is_a_whole_number_from_1_on(name: str, value: Any) -> None:
     with pytest.raises(ValidationError):

@@ -57,7 +57,7 @@ def test_the_figures_are_shares_of_the_sentences(bundled: Classifier) -> None:
     given = bundled.score(canary().texts).probabilities.argmax(axis=1)
     assert found.canary_accuracy == (given == canary().labels).mean()
     confidence = bundled.score(neutral_sentences()).probabilities.max(axis=1)
-    threshold = np.float32(bundled.artifact.configuration.confident_from)
+    threshold = np.float32(bundled.artifact.configuration.min_confidence)
     assert found.neutral_set_aside == (confidence < threshold).mean()
     assert found.neutral_sentences == len(neutral_sentences())
 
