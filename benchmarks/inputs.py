@@ -16,7 +16,7 @@ from emotion_udf.probes import probe_texts
 
 BUNDLED: Final = ROOT / "emotion_udf" / "models" / "emotion-minilm"
 PROBES: Final = Path("probes")  # stands for the package's own sentences, on machines that have no messages
-WINDOW_ROWS: Final = 2_500  # texts that are tokenised at once; the default of `classifier.window_rows`
+CHUNK_ROWS: Final = 2_500  # texts that are tokenised at once; the default of `classifier.chunk_rows`
 
 
 RANDOM: Final[dict[str, dict[str, int]]] = {

@@ -11,7 +11,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from emotion_udf.classifier.configuration import Configuration
+from emotion_udf.classifier.configuration import ModelConfig
 from emotion_udf.classifier.cpu.int16 import Int16Linear
 from emotion_udf.classifier.cpu.prepacked import PrepackedLinear, can_prepack
 from emotion_udf.classifier.precision import TYPES
@@ -21,7 +21,7 @@ _WARM_UP_CALLS = 2
 _TIMED_CALLS = 5
 
 
-def useful_flops(sizes: Configuration, lengths: Sequence[int]) -> int:
+def useful_flops(sizes: ModelConfig, lengths: Sequence[int]) -> int:
     """Return the operations that the textbook network needs for texts of these lengths, without padding.
 
     A multiplication and the addition after it are two. A layer has 4 dim² + 2 dim hidden weights for a token, and for

@@ -11,7 +11,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.harness import Row
-from benchmarks.inputs import WINDOW_ROWS, split, windows
+from benchmarks.inputs import CHUNK_ROWS, split, windows
 from benchmarks.processes import Processes
 from benchmarks.rates import linear_rate, square_rate
 from emotion_udf.classifier.artifact import ArtifactSource, open_artifact
@@ -49,14 +49,14 @@ class Scorer:
     def load(self, precision: Precision = "auto", token_budget: int | None = None) -> str:
         """Load the classifier anew, score some texts to warm up, and return what scores."""
         self._classifier = load_classifier(self._artifact, self._device, token_budget, precision=precision)
-        self._score(self._texts[: _WARM_UP_TEXTS[self._device]], WINDOW_ROWS)
+        self._score(self._texts[: _WARM_UP_TEXTS[self._device]], CHUNK_ROWS)
         self._classifier.seconds = PhaseSeconds()
         if self._device == "cuda":
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()
         return self._classifier.engine_name
 
-    def score(self, window: int = WINDOW_ROWS) -> float:
+    def score(self, window: int = CHUNK_ROWS) -> float:
         """Score all texts in windows of so many, as the UDF does, and return the seconds, tokenising included."""
         return self._score(self._texts, window)
 
@@ -74,7 +74,7 @@ class Scorer:
         precisions = ["fp32", "bf16"] + ["int16"] * can_use_int16(self._artifact.configuration)
         return {name: measure(name) for name in precisions}
 
-    def profile(self, window: int = WINDOW_ROWS) -> Row:
+    def profile(self, window: int = CHUNK_ROWS) -> Row:
         """Profile some texts.
 
         Returns:
@@ -97,7 +97,7 @@ class Scorer:
 
     def _score(self, texts: Sequence[str], window: int) -> float:
         started = time.perf_counter()
-        for _ in self._classifier.score_windows(windows(texts, window)):
+        for _ in self._classifier.score_chunks(windows(texts, window)):
             pass
         return time.perf_counter() - started
 

@@ -18,13 +18,13 @@ from typing import Any, Final, get_args
 import torch
 
 from benchmarks.harness import DATA, Goal, Options, Parser, Row, add_common, attempt, positive, run
-from benchmarks.inputs import WINDOW_ROWS, find_model, read_texts
+from benchmarks.inputs import CHUNK_ROWS, find_model, read_texts
 from benchmarks.machine import computes_in_bf16
 from benchmarks.processes import Processes
 from benchmarks.rates import useful_flops
 from benchmarks.scorer import Scorer, start_scorers
 from emotion_udf.classifier.artifact import ArtifactSource, open_artifact
-from emotion_udf.classifier.configuration import Configuration
+from emotion_udf.classifier.configuration import ModelConfig
 from emotion_udf.classifier.device import Precision, choose_device
 
 LEAST_SHARE_OF_BF16: Final = 0.7  # on a CPU that computes in bf16: of the linear rate
@@ -38,7 +38,7 @@ def add_options(parser: Parser) -> None:
     add_common(parser, rows=8_000, data=DATA / "tweets.parquet", model="base", cores=2, repeats=3)
     add_device(parser)
     parser.add_argument("--token-budget", type=positive, nargs="+", default=[None], help="tokens of a batch")
-    parser.add_argument("--window", type=positive, nargs="+", default=[WINDOW_ROWS], help="texts tokenised at once")
+    parser.add_argument("--window", type=positive, nargs="+", default=[CHUNK_ROWS], help="texts tokenised at once")
     parser.add_argument("--profile", action="store_true", help="add the share of time of each operator")
 
 
@@ -60,7 +60,7 @@ def measure(options: Options) -> Iterator[Row]:
             yield attempt(names, partial(_score, scorers, sizes, names, options))
 
 
-def _score(scorers: Processes[Scorer], sizes: Configuration, names: Row, options: Options) -> Row:
+def _score(scorers: Processes[Scorer], sizes: ModelConfig, names: Row, options: Options) -> Row:
     load = partial(Scorer.load, precision=names["precision"], token_budget=names["token_budget"])
     row: Row = {"engine": scorers.call(load)[0]}
     if options.device == "cuda":
@@ -75,7 +75,7 @@ def _score(scorers: Processes[Scorer], sizes: Configuration, names: Row, options
 
 
 def summarize(
-    sizes: Configuration,
+    sizes: ModelConfig,
     seconds: Sequence[Sequence[float]],
     found: Sequence[dict[str, Any]],
     rates: Sequence[dict[str, float]],

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from emotion_udf.classifier.packing import Run, pack
+from emotion_udf.classifier.packing import LengthGroup, pack
 from emotion_udf.classifier.tokenizer import MessageTokenizer
 from emotion_udf.training.data import LabelledTexts
 from emotion_udf.training.noise import rewrite
@@ -26,7 +26,7 @@ class Encoded:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def pack(self, rows: list[int], device: torch.device) -> tuple[Tensor, Tensor, list[Run]]:
+    def pack(self, rows: list[int], device: torch.device) -> tuple[Tensor, Tensor, list[LengthGroup]]:
         """Return what the network takes: token ids (T,), positions (T,) and runs."""
         token_ids, position_ids, runs = pack([self.token_ids[row] for row in rows])
         return token_ids.to(device), position_ids.to(device), runs

@@ -6,7 +6,7 @@ from typing import Final
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-from emotion_udf.classifier.configuration import Configuration
+from emotion_udf.classifier.configuration import ModelConfig
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.settings.training import TrainSettings
 from emotion_udf.training.data import NEUTRAL, Splits, own_sentences
@@ -41,7 +41,7 @@ class Measured:
 def write_card(
     file: Path,
     settings: TrainSettings,
-    sizes: Configuration,
+    sizes: ModelConfig,
     splits: Splits,
     made: FineTuned | Soup,
     measured: Measured,

@@ -126,7 +126,7 @@ def _find_folder(settings: DataSettings) -> Path:
         return folder
     if not is_hub_id(settings.source):
         raise InputError(f"expected labelled sentences in the folder {folder}, found no such folder; set data.source")
-    return snapshot(settings.source, settings.revision, _HUB_FILES, kind="dataset")
+    return snapshot(settings.source, settings.revision, _HUB_FILES, repo_type="dataset")
 
 
 def _files_of(folder: Path, names: tuple[str, ...]) -> list[Path]:

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from scipy.stats import bootstrap
 
 from emotion_udf.classifier.classifier import Classifier
-from emotion_udf.classifier.configuration import Configuration
+from emotion_udf.classifier.configuration import ModelConfig
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.training.calibrate import expected_calibration_error, log_of, with_temperature
 from emotion_udf.training.data import LabelledTexts
@@ -131,7 +131,7 @@ def predict(classifier: Classifier, labelled: LabelledTexts) -> Predictions:
     )
 
 
-def metrics_of(predictions: Predictions, configuration: Configuration, fitted: float | None = None) -> Metrics:
+def metrics_of(predictions: Predictions, configuration: ModelConfig, fitted: float | None = None) -> Metrics:
     """Compare predictions with the labels.
 
     Args:
@@ -139,7 +139,7 @@ def metrics_of(predictions: Predictions, configuration: Configuration, fitted: f
         configuration: The classifier's: its weights may hold a temperature already, and it may have a threshold.
         fitted: The temperature to scale by where it has none.
     """
-    stored, min_confidence = configuration.temperature, configuration.confident_from
+    stored, min_confidence = configuration.temperature, configuration.min_confidence
     probabilities, labels = predictions.probabilities, predictions.labels
     raw = with_temperature(probabilities, 1 / stored) if stored else probabilities
     scaled = with_temperature(probabilities, fitted) if fitted and not stored else probabilities

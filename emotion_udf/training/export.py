@@ -52,6 +52,7 @@ def _tokenizer_config(max_tokens: int) -> dict[str, object]:
         "tokenizer_class": "PreTrainedTokenizerFast",
         "model_max_length": max_tokens,
         "model_input_names": ["input_ids", "attention_mask"],
+        "split_special_tokens": True,
         "unk_token": "[UNK]",
         "sep_token": "[SEP]",
         "pad_token": "[PAD]",

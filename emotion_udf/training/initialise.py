@@ -17,7 +17,7 @@ from transformers import (
 from transformers.utils import logging
 
 from emotion_udf.classifier.artifact import CONFIG, TOKENIZER, WEIGHTS
-from emotion_udf.classifier.configuration import Configuration
+from emotion_udf.classifier.configuration import ModelConfig
 from emotion_udf.classifier.distilbert import LAYER_NORM_EPSILON, DistilBert, Dropout
 from emotion_udf.classifier.hub import is_hub_id, snapshot
 from emotion_udf.classifier.weights import from_transformers
@@ -55,7 +55,7 @@ class Start:
     """
 
     network: DistilBert
-    sizes: Configuration
+    sizes: ModelConfig
     config: dict[str, Any]
 
 
@@ -100,7 +100,7 @@ def initialise(base: Path, seed: int) -> Start:
     torch.manual_seed(seed)
     model = DistilBertForSequenceClassification(config)
     model.distilbert.load_state_dict(encoder)
-    sizes = Configuration(
+    sizes = ModelConfig(
         dim=config.dim,
         hidden_dim=config.hidden_dim,
         n_heads=config.n_heads,

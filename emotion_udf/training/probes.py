@@ -33,7 +33,7 @@ class Probes(BaseModel):
 def measure_probes(classifier: Classifier) -> Probes:
     """Label both sets."""
     confidence = classifier.score(neutral_sentences()).probabilities.max(axis=1)
-    threshold = np.float32(classifier.artifact.configuration.confident_from)
+    threshold = np.float32(classifier.artifact.configuration.min_confidence)
     return Probes(
         canary_accuracy=float(predict(classifier, canary()).right.mean()),
         neutral_set_aside=float((confidence < threshold).mean()),

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from emotion_udf.classifier.artifact import TOKENIZER, WEIGHTS, Artifact, ArtifactSource, open_artifact
-from emotion_udf.classifier.configuration import Configuration
+from emotion_udf.classifier.configuration import ModelConfig
 from emotion_udf.classifier.distilbert import DistilBert
 from emotion_udf.classifier.weights import load_distilbert
 from emotion_udf.errors import UsageError
@@ -47,7 +47,7 @@ class Soup:
     ingredients: list[Ingredient]
 
 
-def open_ingredients(folders: Sequence[str], sizes: Configuration, tokenizer_json: str) -> list[Artifact]:
+def open_ingredients(folders: Sequence[str], sizes: ModelConfig, tokenizer_json: str) -> list[Artifact]:
     """Open the classifiers of a soup.
 
     Args:

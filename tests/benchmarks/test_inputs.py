@@ -12,9 +12,9 @@ from benchmarks import inputs
 from benchmarks.harness import BenchmarkError
 from benchmarks.inputs import (
     BUNDLED,
+    CHUNK_ROWS,
     PROBES,
     RANDOM,
-    WINDOW_ROWS,
     find_model,
     make_model,
     read_texts,
@@ -88,7 +88,7 @@ def test_windows_hold_every_text_once(count: int) -> None:
 
 
 def test_windows_are_as_long_as_those_of_the_udf() -> None:
-    assert ClassifierSettings().window_rows == WINDOW_ROWS
+    assert ClassifierSettings().chunk_rows == CHUNK_ROWS
 
 
 def test_the_made_model_loads_on_both_sides(tmp_path: Path) -> None:

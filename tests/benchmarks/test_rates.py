@@ -10,9 +10,9 @@ from transformers import DistilBertForSequenceClassification
 from benchmarks.inputs import make_model
 from benchmarks.rates import linear_rate, square_rate, useful_flops
 from emotion_udf.classifier.artifact import ArtifactSource, open_artifact
-from emotion_udf.classifier.configuration import Configuration
+from emotion_udf.classifier.configuration import ModelConfig
 
-SIZES = Configuration(dim=96, hidden_dim=384, n_heads=4, n_layers=3, vocab_size=50, max_position_embeddings=64)
+SIZES = ModelConfig(dim=96, hidden_dim=384, n_heads=4, n_layers=3, vocab_size=50, max_position_embeddings=64)
 
 
 @pytest.mark.parametrize("length", [1, 5, 40])

@@ -12,9 +12,9 @@ import pytest
 from benchmarks.inputs import RANDOM, make_model
 from benchmarks.machine import ROOT
 from benchmarks.scoring import goals, summarize
-from emotion_udf.classifier.configuration import Configuration
+from emotion_udf.classifier.configuration import ModelConfig
 
-SIZES = Configuration(dim=96, hidden_dim=384, n_heads=4, n_layers=3, vocab_size=50, max_position_embeddings=64)
+SIZES = ModelConfig(dim=96, hidden_dim=384, n_heads=4, n_layers=3, vocab_size=50, max_position_embeddings=64)
 
 WITHOUT = """
 import runpy, sys

@@ -117,7 +117,7 @@ def test_a_setting_without_a_default_must_be_there(file: Path) -> None:
 
 
 def test_every_problem_is_in_the_same_message(file: Path) -> None:
-    wrong = ["input.pth=1", "gate.max_quarantined_share=2", "window.timezone=Berlin", "classifier.window_rows=0"]
+    wrong = ["input.pth=1", "gate.max_quarantined_share=2", "window.timezone=Berlin", "classifier.chunk_rows=0"]
     lines = problems(file, *wrong)
     assert len(lines) == 5
     assert {line.split(":")[0] for line in lines[1:]} == {override.split("=")[0] for override in wrong}

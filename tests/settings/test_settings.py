@@ -114,7 +114,7 @@ def test_staging_is_below_the_warehouse_unless_it_has_a_place_of_its_own(
     assert settings.staging_root == staging
 
 
-@pytest.mark.parametrize("name", ["token_budget", "window_rows", "rows_per_task"])
+@pytest.mark.parametrize("name", ["token_budget", "chunk_rows", "rows_per_task"])
 @pytest.mark.parametrize("value", [0, -1, 1.5, "10", True])
 def test_a_size_is_a_whole_number_from_1_on(name: str, value: Any) -> None:
     with pytest.raises(ValidationError):

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emotion_udf.classifier.packing import Run
+from emotion_udf.classifier.packing import LengthGroup
 from emotion_udf.classifier.tokenizer import MessageTokenizer
 from emotion_udf.training.batches import Encoded, batches_by_length, encode, shuffled_batches, with_noise
 from emotion_udf.training.data import LabelledTexts
@@ -121,7 +121,7 @@ def test_rows_are_packed_end_to_end() -> None:
     token_ids, position_ids, runs = encoded.pack([3, 1, 2, 0], torch.device("cpu"))
     assert token_ids.tolist() == [41, 21, 22, 31, 32, 11, 12, 13]
     assert position_ids.tolist() == [0, 0, 1, 0, 1, 0, 1, 2]
-    assert runs == [Run(0, 1, 1), Run(1, 2, 2), Run(5, 1, 3)]
+    assert runs == [LengthGroup(0, 1, 1), LengthGroup(1, 2, 2), LengthGroup(5, 1, 3)]
     assert (token_ids.dtype, position_ids.dtype) == (torch.int64, torch.int64)
 
 

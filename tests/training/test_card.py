@@ -147,4 +147,4 @@ def test_the_bundled_card_tells_the_temperature_and_threshold_of_its_configurati
     text = ModelCard.load(BUNDLED_FOLDER / CARD).text
     assert configuration.temperature is not None
     assert f"a temperature of {configuration.temperature:.3f}" in text
-    assert f"from a probability of {configuration.confident_from:.3f} on" in text
+    assert f"from a probability of {configuration.min_confidence:.3f} on" in text

@@ -10,14 +10,14 @@ from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, log_loss
 
 from emotion_udf.classifier.artifact import ArtifactSource, open_artifact
 from emotion_udf.classifier.classifier import Classifier, load_classifier
-from emotion_udf.classifier.configuration import Configuration
+from emotion_udf.classifier.configuration import ModelConfig
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.training.calibrate import expected_calibration_error, with_temperature
 from emotion_udf.training.data import LabelledTexts
 from emotion_udf.training.evaluate import Metrics, Predictions, metrics_of, predict
 from tests.helpers.training import SPLITS, Trained
 
-PLAIN = Configuration(dim=32, hidden_dim=64, n_heads=4, n_layers=2, vocab_size=30522, max_position_embeddings=64)
+PLAIN = ModelConfig(dim=32, hidden_dim=64, n_heads=4, n_layers=2, vocab_size=30522, max_position_embeddings=64)
 ALL = list(range(6))
 
 
@@ -42,9 +42,7 @@ def random_predictions(rows: int = 80, seed: int = 1, emotions: int = 6) -> Pred
 
 
 @cache
-def measured(
-    temperature: float | None = None, min_confidence: float | None = None, fitted: float | None = None
-) -> Metrics:
+def measured(temperature: float | None = None, min_confidence: float = 0.5, fitted: float | None = None) -> Metrics:
     """Measure `random_predictions`; resampling takes a second, so each case is measured once."""
     configuration = replace(PLAIN, temperature=temperature, min_confidence=min_confidence)
     return metrics_of(random_predictions(), configuration, fitted)

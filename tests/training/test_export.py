@@ -11,7 +11,7 @@ from transformers import AutoTokenizer, DistilBertForSequenceClassification
 
 from emotion_udf.classifier.artifact import ArtifactSource, open_artifact
 from emotion_udf.classifier.classifier import load_classifier
-from emotion_udf.classifier.configuration import DEFAULT_MIN_CONFIDENCE, Configuration, read_configuration
+from emotion_udf.classifier.configuration import DEFAULT_MIN_CONFIDENCE, ModelConfig, read_configuration
 from emotion_udf.classifier.weights import load_distilbert
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.errors import ModelError
@@ -45,7 +45,7 @@ def exported(begun: Start, folder: Path, tokenizer_json: Path, own: dict[str, An
     return folder
 
 
-def configuration_of(folder: Path) -> Configuration:
+def configuration_of(folder: Path) -> ModelConfig:
     return open_artifact(ArtifactSource(str(folder))).configuration
 
 
@@ -119,7 +119,7 @@ def test_a_network_of_other_labels_is_refused(begun: Start, folder: Path, tokeni
 
 def test_temperature_and_threshold_are_read_again(begun: Start, folder: Path, tokenizer_json: Path) -> None:
     found = configuration_of(exported(begun, folder, tokenizer_json, OWN | {"message_rules": 1}))
-    assert (found.temperature, found.min_confidence, found.confident_from) == (1.25, 0.815, 0.815)
+    assert (found.temperature, found.min_confidence) == (1.25, 0.815)
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     assert config["emotion_udf"] == OWN | {"message_rules": 1}
 
@@ -129,8 +129,7 @@ def test_a_model_without_a_threshold_has_the_usual_one(
     begun: Start, folder: Path, tokenizer_json: Path, own: dict[str, Any]
 ) -> None:
     found = configuration_of(exported(begun, folder, tokenizer_json, own))
-    assert found.min_confidence is None
-    assert found.confident_from == DEFAULT_MIN_CONFIDENCE == 0.5
+    assert found.min_confidence == DEFAULT_MIN_CONFIDENCE == 0.5
     assert found.temperature == own.get("temperature")
 
 
@@ -139,8 +138,8 @@ def test_a_threshold_may_be_nothing_or_everything(
     begun: Start, folder: Path, tokenizer_json: Path, threshold: float
 ) -> None:
     found = configuration_of(exported(begun, folder, tokenizer_json, {"min_confidence": threshold}))
-    assert found.confident_from == threshold
-    assert type(found.confident_from) is float
+    assert found.min_confidence == threshold
+    assert type(found.min_confidence) is float
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
-from emotion_udf.classifier.configuration import Configuration
+from emotion_udf.classifier.configuration import ModelConfig
 from emotion_udf.classifier.distilbert import DistilBert, Dropout
 from emotion_udf.classifier.packing import pack
 from emotion_udf.classifier.tokenizer import MessageTokenizer
@@ -36,7 +36,7 @@ from tests.helpers.training import SPLITS, Start, sentences
 
 TOY = OptimiserSettings(learning_rate=5e-3, batch_size=16, epochs=8, warmup_share=0.1, precision="fp32")
 PLAIN = ObjectiveSettings()
-SIZES = Configuration(dim=32, hidden_dim=64, n_heads=4, n_layers=2, vocab_size=30522, max_position_embeddings=64)
+SIZES = ModelConfig(dim=32, hidden_dim=64, n_heads=4, n_layers=2, vocab_size=30522, max_position_embeddings=64)
 
 Weights = dict[str, Tensor]
 

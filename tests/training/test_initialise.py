@@ -123,7 +123,7 @@ def test_the_network_is_as_large_as_its_base(tmp_path: Path, save: Save) -> None
     sizes = initialise(save(tmp_path), seed=0).sizes
     assert (sizes.dim, sizes.hidden_dim, sizes.n_heads, sizes.n_layers) == (32, 64, 4, 2)
     assert (sizes.vocab_size, sizes.max_position_embeddings) == (30522, 64)
-    assert (sizes.temperature, sizes.min_confidence) == (None, None)
+    assert (sizes.temperature, sizes.min_confidence) == (None, 0.5)
 
 
 @both_kinds
