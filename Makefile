@@ -17,7 +17,7 @@ SEEDED := build/students/seed-1 build/students/seed-2 build/students/seed-3
 TRAIN := python jobs/train_classifier.py --config conf/train.toml --set data.source=$(EMOTION_UDF_DATA)/emotion
 DEMO_DAYS := --from 2026-10-05 --to 2026-10-18
 
-.PHONY: help setup demo test test-slow check format train base evaluate bench clean
+.PHONY: help setup demo test test-slow check docs format train base evaluate bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -38,11 +38,15 @@ test: .venv/.ready ## run the tests, but for the slow ones
 test-slow: .venv/.ready ## run the slow tests: the launcher, which prepares itself first
 	@python -m pytest -m slow tests/end_to_end
 
-check: .venv/.ready ## style, types, docstrings, and the direction of imports
+check: .venv/.ready ## style, types, docstrings, the direction of imports, and docs/settings.md
 	@ruff check .
 	@ruff format --check .
 	@mypy
 	@lint-imports
+	@python -m tools.settings_page --check
+
+docs: .venv/.ready ## write docs/settings.md from the settings' models
+	@python -m tools.settings_page
 
 format: .venv/.ready ## format the code
 	@ruff check --fix .

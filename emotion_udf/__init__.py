@@ -1,17 +1,41 @@
 """Label feedback with one of six emotions on Spark: a pandas UDF, and the nightly job around it.
 
-The public names are loaded when they are first used, so that `emotion_udf.classifier` runs without Spark.
+What needs Spark is loaded when it is first used, so that `emotion_udf.classifier` runs without Spark.
 """
 
 from typing import TYPE_CHECKING, Any
 
 from emotion_udf.emotions import EMOTIONS
+from emotion_udf.errors import (
+    DeviceError,
+    EmotionUdfError,
+    GateError,
+    InputError,
+    ModelError,
+    UsageError,
+    WindowHeldError,
+)
 
 if TYPE_CHECKING:
     from emotion_udf.settings.classifier import ClassifierSettings
     from emotion_udf.udf import make_emotion_udf, register_emotion_udf
 
-__all__ = ["EMOTIONS", "ClassifierSettings", "make_emotion_udf", "register_emotion_udf"]
+__version__ = "0.1.0"
+
+__all__ = [
+    "EMOTIONS",
+    "ClassifierSettings",
+    "DeviceError",
+    "EmotionUdfError",
+    "GateError",
+    "InputError",
+    "ModelError",
+    "UsageError",
+    "WindowHeldError",
+    "__version__",
+    "make_emotion_udf",
+    "register_emotion_udf",
+]
 
 _HOMES = {
     "ClassifierSettings": "emotion_udf.settings.classifier",

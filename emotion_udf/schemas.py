@@ -28,9 +28,12 @@ QUARANTINE: Final = "quarantine"
 RUNS: Final = "runs"
 TEXT_SCORES: Final = "text_scores"
 
+PARTITION: Final = "event_date"
+"""The column that every table of nights is partitioned by."""
+
 
 class Reason(StrEnum):
-    """Why a row or a file is in quarantine."""
+    """The reasons for which a row or a file is in quarantine."""
 
     MISSING_ID = "missing_id"
     MISSING_CREATED_AT = "missing_created_at"
@@ -43,8 +46,8 @@ class Reason(StrEnum):
     SCHEMA_MISMATCH = "schema_mismatch"
 
 
-def _required(name: str, kind: DataType) -> StructField:
-    return StructField(name, kind, nullable=False)
+def _required(name: str, dtype: DataType) -> StructField:
+    return StructField(name, dtype, nullable=False)
 
 
 def _dimensions(names: Sequence[str]) -> list[StructField]:
@@ -60,7 +63,6 @@ def checked_schema(dimensions: Sequence[str]) -> StructType:
         [
             StructField("feedback_id", StringType()),
             StructField("text", StringType()),
-            StructField("text_hash", StringType()),
             StructField("created_at", TimestampType()),
             *_dimensions(dimensions),
             _required("event_date", DateType()),
@@ -72,16 +74,20 @@ def checked_schema(dimensions: Sequence[str]) -> StructType:
 
 
 def scores_schema() -> StructType:
-    """A distinct text's scores, written before anything is derived from them; `engine` is what scored it."""
+    """A distinct text's scores, written before anything is derived from them.
+
+    `precision` is what the settings asked for, `engine` what scored the text, in words for people.
+    """
     return StructType(
         [
-            StructField("text_hash", StringType()),
+            StructField("text_key", StringType()),
             StructField("emotion", StringType()),
             StructField("confidence", FloatType()),
             *(StructField(emotion, FloatType()) for emotion in EMOTIONS),
             StructField("token_count", IntegerType()),
             StructField("is_truncated", BooleanType()),
             StructField("engine", StringType()),
+            StructField("precision", StringType()),
         ]
     )
 
@@ -154,7 +160,14 @@ def quarantine_schema() -> StructType:
 def runs_schema() -> StructType:
     """`runs`: a row is one run, published or not."""
     text, count, when = StringType(), LongType(), TimestampType()
-    gate = StructType([_required("name", text), _required("passed", BooleanType()), _required("detail", text)])
+    gate = StructType(
+        [
+            _required("name", text),
+            _required("passed", BooleanType()),
+            StructField("value", DoubleType()),  # null in rows of earlier versions, which kept a sentence
+            StructField("limit", DoubleType()),
+        ]
+    )
     return StructType(
         [
             _required("event_date", DateType()),

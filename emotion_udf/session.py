@@ -38,15 +38,22 @@ def start_session(app_name: str, debug: bool = False) -> SparkSession:
         "spark.ui.showConsoleProgress": str(_is_on_terminal()).lower(),
         "spark.sql.execution.pyspark.udf.hideTraceback.enabled": str(not debug).lower(),
     }
+    if not _is_submitted():  # Spark's own default is whichever python3 comes first on the PATH
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName(app_name)
     for key, value in settings.items():
         builder = builder.config(key, value)
     return builder.getOrCreate()
 
 
+def _is_submitted() -> bool:
+    """Tell whether spark-submit started this Python, and so has chosen the workers' one."""
+    return "PYSPARK_GATEWAY_PORT" in os.environ
+
+
 def _is_on_terminal() -> bool:
     """Tell whether somebody watches: spark-submit gives its Python a pipe, so its own standard error counts."""
-    if "PYSPARK_GATEWAY_PORT" not in os.environ:
+    if not _is_submitted():
         return sys.stderr.isatty()
     try:
         return os.readlink(f"/proc/{os.getppid()}/fd/2").startswith(("/dev/pts/", "/dev/tty", "/dev/console"))

@@ -25,8 +25,8 @@ Result = TypeVar("Result")
 class Folder:
     """A folder (or a single file) by its three names: Spark's, delta-rs's and pyarrow's.
 
-    Args:
-        uri: What Spark is given, always with a scheme.
+    Attributes:
+        uri: The name for Spark, always with a scheme.
         system: The pyarrow file system that holds it.
         path: Its path in that file system.
     """
@@ -37,7 +37,7 @@ class Folder:
 
     @property
     def delta_uri(self) -> str:
-        """What delta-rs is given: a plain path on a local disk, `s3://` where Spark says `s3a://`."""
+        """The name for delta-rs: a plain path on a local disk, `s3://` where Spark says `s3a://`."""
         return self.path if isinstance(self.system, pafs.LocalFileSystem) else _without_hadoop_scheme(self.uri)
 
     def __truediv__(self, name: str) -> "Folder":
@@ -90,9 +90,9 @@ def _without_hadoop_scheme(uri: str) -> str:
 
 @dataclass(frozen=True)
 class ParquetFile:
-    """A Parquet file as its footer tells.
+    """A Parquet file and the facts of its footer.
 
-    Args:
+    Attributes:
         path: Relative to the folder that was listed.
         size: Bytes.
         rows: Rows.

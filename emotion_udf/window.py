@@ -13,7 +13,7 @@ from emotion_udf.errors import UsageError
 class Window:
     """Whole days in one time zone.
 
-    Args:
+    Attributes:
         first: The first day.
         last: The last day, included.
         timezone: The IANA zone whose days these are.

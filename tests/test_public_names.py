@@ -6,11 +6,17 @@ import sys
 import pytest
 
 import emotion_udf
+from emotion_udf import errors
 from emotion_udf.settings.classifier import ClassifierSettings
 from emotion_udf.udf import make_emotion_udf, register_emotion_udf
 
 SPARK_SIDE = {"pyspark", "pandas", "pydantic", "transformers"}
 MODEL_SIDE = {"torch", "transformers", "tokenizers"}
+ERRORS = {
+    name: value
+    for name, value in vars(errors).items()
+    if isinstance(value, type) and issubclass(value, errors.EmotionUdfError)
+}
 
 
 def loaded_by(statement: str) -> set[str]:
@@ -20,13 +26,20 @@ def loaded_by(statement: str) -> set[str]:
     return set(done.stdout.split())
 
 
-def test_every_public_name_can_be_imported() -> None:
-    assert {name: getattr(emotion_udf, name) for name in emotion_udf.__all__} == {
+def test_the_front_door_is_the_udf_its_settings_and_the_emotions() -> None:
+    assert {name: getattr(emotion_udf, name) for name in emotion_udf.__all__ if name not in ERRORS} == {
         "EMOTIONS": ("sadness", "joy", "love", "anger", "fear", "surprise"),
         "ClassifierSettings": ClassifierSettings,
+        "__version__": "0.1.0",
         "make_emotion_udf": make_emotion_udf,
         "register_emotion_udf": register_emotion_udf,
     }
+
+
+def test_every_error_of_the_tree_is_public() -> None:
+    assert "GateError" in ERRORS
+    assert {name: getattr(emotion_udf, name) for name in ERRORS} == ERRORS
+    assert set(emotion_udf.__all__) >= set(ERRORS)
 
 
 def test_another_name_is_an_attribute_error() -> None:

@@ -17,8 +17,8 @@ def test_the_probabilities_stand_in_the_order_of_the_emotions(schema: StructType
 
 def test_a_scored_text_has_what_the_udf_returns() -> None:
     scores = schemas.scores_schema()
-    assert scores.fieldNames() == ["text_hash", *SCORE_TYPE.fieldNames()]
-    assert [field.dataType for field in scores][1:] == [field.dataType for field in SCORE_TYPE]
+    assert scores.fieldNames() == ["text_key", *SCORE_TYPE.fieldNames(), "precision"]
+    assert [field.dataType for field in scores][1:-1] == [field.dataType for field in SCORE_TYPE]
 
 
 @pytest.mark.parametrize("schema_of", [schemas.checked_schema, schemas.labels_schema, schemas.daily_schema])

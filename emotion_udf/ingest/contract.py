@@ -1,4 +1,4 @@
-"""What the job needs of its input's columns."""
+"""The contract of the input: the columns that the job needs, and the types that they may have."""
 
 from collections.abc import Mapping
 
@@ -16,13 +16,13 @@ from pyspark.sql.types import (
 from emotion_udf.errors import InputError
 from emotion_udf.settings.nightly import InputSettings
 
-Kinds = tuple[type[DataType], ...]
+Types = tuple[type[DataType], ...]
 
-_NAME: Kinds = (StringType, IntegralType)
-_TEXT: Kinds = (StringType,)
-_TIME: Kinds = (TimestampType, TimestampNTZType)
-_DIMENSION: Kinds = (StringType, IntegralType, BooleanType, DateType)
-_MEANING: dict[Kinds, str] = {
+_NAME: Types = (StringType, IntegralType)
+_TEXT: Types = (StringType,)
+_TIME: Types = (TimestampType, TimestampNTZType)
+_DIMENSION: Types = (StringType, IntegralType, BooleanType, DateType)
+_MEANING: dict[Types, str] = {
     _NAME: "a string or an integer",
     _TEXT: "a string",
     _TIME: "a timestamp in micro- or milliseconds",
@@ -30,7 +30,7 @@ _MEANING: dict[Kinds, str] = {
 }
 
 
-def needed_columns(settings: InputSettings) -> dict[str, tuple[str, Kinds]]:
+def needed_columns(settings: InputSettings) -> dict[str, tuple[str, Types]]:
     """Map each input column that the job reads to the setting that names it and the types it may have."""
     columns = settings.columns
     return {
@@ -57,14 +57,14 @@ def check_contract(
     """
     present = {field.name: field.dataType.simpleString() for field in schema} | dict(foreign or {})
     problems = []
-    for column, (setting, kinds) in needed_columns(settings).items():
+    for column, (setting, types) in needed_columns(settings).items():
         if column not in present:
-            problems.append(f"expected a column {column!r} ({setting}, {_MEANING[kinds]}), found none")
-        elif column not in schema.fieldNames() or not isinstance(schema[column].dataType, kinds):
-            problems.append(f"expected {column!r} ({setting}) to be {_MEANING[kinds]}, found {present[column]}")
+            problems.append(f"expected a column {column!r} ({setting}, {_MEANING[types]}), found none")
+        elif column not in schema.fieldNames() or not isinstance(schema[column].dataType, types):
+            problems.append(f"expected {column!r} ({setting}) to be {_MEANING[types]}, found {present[column]}")
     if problems:
         listed = "\n".join(f"  {problem}" for problem in problems)
-        found = ", ".join(f"{name} {kind}" for name, kind in present.items()) or "none"
+        found = ", ".join(f"{name} {dtype}" for name, dtype in present.items()) or "none"
         raise InputError(
             f"the columns of {place} do not meet the contract:\n{listed}\n"
             f"  columns found: {found}\n  name the right columns in [input.columns] and [input.dimensions]"

@@ -11,14 +11,14 @@ from pyspark.sql.pandas.types import from_arrow_type
 from pyspark.sql.types import DataType, StringType, TimestampType
 
 UNREADABLE: Final = (pa.ArrowException, OSError, ValueError)
-"""What `read_columns` raises for a file that is no whole Parquet file."""
+"""The errors of `read_columns` for a file that is no whole Parquet file."""
 
 
 @dataclass(frozen=True)
 class Footer:
-    """What a file says of itself.
+    """The footer of a file.
 
-    Args:
+    Attributes:
         uri: The file.
         columns: The types of its columns as Spark reads them, or the name of a type that Spark cannot read.
         partitions: The Hive keys of its folders.
@@ -29,7 +29,7 @@ class Footer:
     partitions: dict[str, str]
 
     def shape(self, needed: Collection[str]) -> tuple[str, ...]:
-        """Describe what files must share to be read together: the needed columns' types, and the Hive keys."""
+        """Return what files that are read together share: the types of the needed columns, and the Hive keys."""
         own = [f"{name} {type_name(self.columns.get(name, 'none'))}" for name in needed if name not in self.partitions]
         return (*own, *self.partitions)
 
@@ -57,39 +57,39 @@ def _is_int96(column: Any) -> bool:
     return bool(column.physical_type == "INT96")
 
 
-def _spark_type(kind: pa.DataType) -> DataType | str:
+def _spark_type(dtype: pa.DataType) -> DataType | str:
     """Return the type that Spark reads a Parquet column as, or the name of one that it cannot read."""
-    if pa.types.is_dictionary(kind):
-        return _spark_type(kind.value_type)
-    if pa.types.is_string_view(kind):
+    if pa.types.is_dictionary(dtype):
+        return _spark_type(dtype.value_type)
+    if pa.types.is_string_view(dtype):
         return StringType()
-    if any(_is_refused_by_spark(part) or _has_twins(part) for part in _with_parts(kind)):
-        return str(kind)
+    if any(_is_refused_by_spark(part) or _has_duplicate_fields(part) for part in _with_parts(dtype)):
+        return str(dtype)
     try:
-        return from_arrow_type(kind, prefer_timestamp_ntz=True)
+        return from_arrow_type(dtype, prefer_timestamp_ntz=True)
     except Exception:  # pyspark has an error class of its own for each way a type can be foreign to it
-        return str(kind)
+        return str(dtype)
 
 
-def _with_parts(kind: pa.DataType) -> list[pa.DataType]:
+def _with_parts(dtype: pa.DataType) -> list[pa.DataType]:
     """List a type and, for a nested one, all types inside it."""
-    if not pa.types.is_nested(kind):
-        return [kind]
-    return [kind, *(part for i in range(kind.num_fields) for part in _with_parts(kind.field(i).type))]
+    if not pa.types.is_nested(dtype):
+        return [dtype]
+    return [dtype, *(part for i in range(dtype.num_fields) for part in _with_parts(dtype.field(i).type))]
 
 
-def _has_twins(kind: pa.DataType) -> bool:
+def _has_duplicate_fields(dtype: pa.DataType) -> bool:
     """Tell a struct whose fields Spark cannot tell apart, such as `a` beside `A`."""
-    names = [kind.field(i).name.lower() for i in range(kind.num_fields)] if pa.types.is_struct(kind) else []
+    names = [dtype.field(i).name.lower() for i in range(dtype.num_fields)] if pa.types.is_struct(dtype) else []
     return len(set(names)) < len(names)
 
 
-def _is_refused_by_spark(kind: pa.DataType) -> bool:
+def _is_refused_by_spark(dtype: pa.DataType) -> bool:
     """Tell types that pyspark would translate but Spark's Parquet reader does not accept."""
-    nanoseconds = pa.types.is_timestamp(kind) and kind.unit == "ns"
-    return bool(nanoseconds or pa.types.is_time(kind) or pa.types.is_decimal256(kind))
+    nanoseconds = pa.types.is_timestamp(dtype) and dtype.unit == "ns"
+    return bool(nanoseconds or pa.types.is_time(dtype) or pa.types.is_decimal256(dtype))
 
 
-def type_name(kind: DataType | str) -> str:
+def type_name(dtype: DataType | str) -> str:
     """Name a type of `read_columns`."""
-    return kind if isinstance(kind, str) else kind.simpleString()
+    return dtype if isinstance(dtype, str) else dtype.simpleString()

@@ -22,14 +22,19 @@ from emotion_udf.settings.nightly import InputSettings
 from emotion_udf.storage import Folder, in_threads
 from emotion_udf.window import Window
 
-# A folder named for the day of arrival can hold messages of the day before or after, in another time zone.
+# A folder that is named for the day of arrival can hold messages of the day before or after, in another time zone.
 _PARTITION_SLACK = timedelta(days=1)
 _HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 
 
 @dataclass(frozen=True)
 class RefusedFile:
-    """A file that cannot be read with the others."""
+    """A file that cannot be read with the others.
+
+    Attributes:
+        uri: The file.
+        reason: Why it is refused.
+    """
 
     uri: str
     reason: Reason
@@ -39,7 +44,7 @@ class RefusedFile:
 class Inventory:
     """The input's files.
 
-    Args:
+    Attributes:
         files: URIs of the files to read.
         refused: The files that are not read, with reasons.
         size: Bytes of all files, the refused ones included.
@@ -66,7 +71,7 @@ def take_inventory(root: Folder, settings: InputSettings, window: Window, damage
             columns that the settings name.
     """
     infos = _list_files(root)
-    if all(_is_stray(_partitions(root, info), settings) for info in infos):
+    if all(_is_outside_partition(_partitions(root, info), settings) for info in infos):
         raise InputError(
             f"expected folders {settings.date_partition}=YYYY-MM-DD in {root.uri}, as input.date_partition says, "
             "found none; correct or remove input.date_partition"
@@ -83,15 +88,15 @@ def take_inventory(root: Folder, settings: InputSettings, window: Window, damage
                 "check the job that writes them"
             )
         return Inventory([], [], size, _bare_schema(settings))
-    alike, others = _agree(footers, settings)
+    alike, others = _choose_schema(footers, settings)
     schema, foreign = _common_columns(alike)
     check_contract(schema, settings, root.uri, foreign)
     refused += [RefusedFile(footer.uri, Reason.SCHEMA_MISMATCH) for footer in others]
     return Inventory([footer.uri for footer in alike], refused, size, schema)
 
 
-def _agree(footers: list[Footer], settings: InputSettings) -> tuple[list[Footer], list[Footer]]:
-    """Part the files that are read together from the others: most files of one shape, if that meets the contract."""
+def _choose_schema(footers: list[Footer], settings: InputSettings) -> tuple[list[Footer], list[Footer]]:
+    """Split off the files that are read together: most files of one shape, if that meets the contract."""
     needed = needed_columns(settings)
     by_shape: dict[tuple[str, ...], list[Footer]] = {}
     for footer in footers:
@@ -155,7 +160,7 @@ def _folder_day(partitions: dict[str, str], settings: InputSettings) -> date | N
         return None
 
 
-def _is_stray(partitions: dict[str, str], settings: InputSettings) -> bool:
+def _is_outside_partition(partitions: dict[str, str], settings: InputSettings) -> bool:
     """Tell a file that lies in no date folder, where the settings say that all do."""
     if settings.date_partition is None or partitions.get(settings.date_partition) == _HIVE_NULL:
         return False
@@ -166,7 +171,7 @@ def _look_at(
     root: Folder, info: pafs.FileInfo, settings: InputSettings, damaged: Collection[str]
 ) -> Footer | RefusedFile:
     uri = root.uri + info.path.removeprefix(root.path)
-    if _is_stray(_partitions(root, info), settings):
+    if _is_outside_partition(_partitions(root, info), settings):
         return RefusedFile(uri, Reason.SCHEMA_MISMATCH)
     if uri in damaged:
         return RefusedFile(uri, Reason.UNREADABLE_FILE)
@@ -186,18 +191,18 @@ def _common_columns(alike: list[Footer]) -> tuple[StructType, dict[str, str]]:
     between files in type, or in the case of a name, are left out.
     """
     keys = list(alike[0].partitions)
-    columns = {name: kind for footer in alike for name, kind in footer.columns.items()}
-    variants = {(name.lower(), name, type_name(kind)) for footer in alike for name, kind in footer.columns.items()}
+    columns = {name: dtype for footer in alike for name, dtype in footer.columns.items()}
+    variants = {(name.lower(), name, type_name(dtype)) for footer in alike for name, dtype in footer.columns.items()}
     left_out = {name for name, count in Counter(lower for lower, _, _ in variants).items() if count > 1}
     left_out |= {key.lower() for key in keys}  # a folder's key hides a column of the same name, in Spark too
-    kept = {name: kind for name, kind in columns.items() if name.lower() not in left_out}
-    fields = [StructField(name, kind) for name, kind in kept.items() if not isinstance(kind, str)]
-    foreign = {name: kind for name, kind in kept.items() if isinstance(kind, str)}
+    kept = {name: dtype for name, dtype in columns.items() if name.lower() not in left_out}
+    fields = [StructField(name, dtype) for name, dtype in kept.items() if not isinstance(dtype, str)]
+    foreign = {name: dtype for name, dtype in kept.items() if isinstance(dtype, str)}
     return StructType(fields + [StructField(key, StringType()) for key in keys]), foreign
 
 
 def _bare_schema(settings: InputSettings) -> StructType:
-    """Just what the settings name, for a window without files."""
+    """Return just the columns that the settings name, for a window without files."""
     names = dict.fromkeys([*needed_columns(settings), *filter(None, [settings.date_partition])])
     time = settings.columns.created_at
     return StructType([StructField(name, TimestampType() if name == time else StringType()) for name in names])

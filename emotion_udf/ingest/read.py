@@ -22,7 +22,7 @@ from emotion_udf.window import Window
 class RawRows:
     """The messages of a window, as they came.
 
-    Args:
+    Attributes:
         rows: `feedback_id`, `text`, `created_at`, the dimensions, `event_date`, `raw` (the whole row as a struct)
             and `file`.
         inventory: The files behind them; none for a catalog table.
@@ -110,12 +110,12 @@ def _literal_path(uri: str) -> str:
 
 
 def _quoted(column: str) -> str:
-    """A column's name as SQL reads it literally, dots included."""
+    """Quote a column's name, so that SQL takes its dots literally."""
     return "`" + column.replace("`", "``") + "`"
 
 
 def _instant(schema: StructType, settings: InputSettings, window: Window) -> Column:
-    """`created_at` as an instant; a timestamp without a zone is wall-clock time in the settings' zone."""
+    """Return `created_at` as an instant; a timestamp without a zone is wall-clock time in the settings' zone."""
     column = F.col(_quoted(settings.columns.created_at))
     if isinstance(schema[settings.columns.created_at].dataType, TimestampNTZType):
         # The session's zone is UTC, so the cast keeps the wall clock and the second step moves it.

@@ -1,4 +1,4 @@
-"""What the jobs' command lines share: `--config`, `--set`, `--debug`, errors as messages, and exit codes."""
+"""The common part of the jobs' command lines: `--config`, `--set`, `--debug`, errors as messages, and exit codes."""
 
 import argparse
 import logging
@@ -10,8 +10,10 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from emotion_udf import __version__
 from emotion_udf.errors import EmotionUdfError
-from emotion_udf.settings.load import describe_settings
+from emotion_udf.settings.describe import describe_settings
+from emotion_udf.settings.examples import examples_folder
 
 _EXIT_CODES = """\
 exit codes:
@@ -21,7 +23,7 @@ exit codes:
 
 
 class JobParser(argparse.ArgumentParser):
-    """A parser with what all jobs have: `--debug`, and a help that explains the exit codes.
+    """A parser with what all jobs have: `--debug`, `--version`, and a help that explains the exit codes.
 
     Args:
         description: What the job does.
@@ -35,6 +37,7 @@ class JobParser(argparse.ArgumentParser):
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         self.add_argument("--debug", action="store_true", help="show stack traces")
+        self.add_argument("--version", action="version", version=f"emotion-udf {__version__}")
 
 
 class SettingsParser(JobParser):
@@ -50,6 +53,12 @@ class SettingsParser(JobParser):
         listed = "\n".join(f"  {path}\n      {meaning}" for path, meaning in describe_settings(settings))
         super().__init__(description, f"settings, in the file or by --set:\n{listed}\n\n")
         self.add_argument("--config", type=Path, required=True, metavar="FILE", help=f"settings, such as {example}")
+        self.add_argument(
+            "--examples",
+            action="version",
+            version=str(examples_folder()),
+            help="print the folder that holds the example settings, and exit",
+        )
         self.add_argument(
             "--set",
             action="append",

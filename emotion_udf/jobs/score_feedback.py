@@ -12,6 +12,7 @@ from emotion_udf.nightly.report import print_report
 from emotion_udf.session import start_session
 from emotion_udf.settings.load import load_settings
 from emotion_udf.settings.nightly import NightSettings
+from emotion_udf.tables.opening import open_warehouse
 from emotion_udf.window import make_window
 
 
@@ -32,7 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         window = make_window(options.date, options.first, options.last, settings.window.timezone)
         spark = start_session(f"emotions of {window}", options.debug)
         try:
-            print_report(run_night(spark, settings, window))
+            warehouse = open_warehouse(settings.warehouse)
+            print_report(run_night(spark, settings, window, warehouse), warehouse)
         finally:
             spark.stop()
 

@@ -1,40 +1,36 @@
-"""What a person reads at the end of a run."""
+"""The report that a person reads at the end of a run."""
 
 from collections import Counter
 
-from deltalake import DeltaTable
 from rich.console import Console
 from rich.table import Table
 
 from emotion_udf.emotions import EMOTIONS
-from emotion_udf.nightly.run import Run
+from emotion_udf.nightly.record import RunRecord
 from emotion_udf.schemas import DAILY, LABELS, QUARANTINE, RUNS
-from emotion_udf.storage import open_folder
-from emotion_udf.tables.delta import PARTITION
+from emotion_udf.tables.warehouse import Warehouse
 
 _GROUPS_SHOWN = 12
 
 
-def print_report(run: Run, console: Console | None = None) -> None:
+def print_report(run: RunRecord, warehouse: Warehouse, console: Console | None = None) -> None:
     """Print a published run: its counts, the emotions by the first dimension, and where the tables are."""
     console = console or Console()
     console.print(_counts(run))
-    console.print(_emotions(run))
+    console.print(_emotions(run, warehouse))
     console.print("Tables (Delta):")
-    root = open_folder(run.settings.warehouse.root)
     for table in (LABELS, DAILY, QUARANTINE, RUNS):
-        console.print(f"  {(root / table).delta_uri}", soft_wrap=True, highlight=False)
+        console.print(f"  {warehouse.address(table)}", soft_wrap=True, highlight=False)
 
 
-def _counts(run: Run) -> Table:
-    table = Table(title=f"Feedback of {run.window}, run {run.run_id}", title_justify="left")
-    counts = run.counts
+def _counts(run: RunRecord) -> Table:
+    table = Table(title=f"Feedback of {run.context.window}, run {run.run_id}", title_justify="left")
     shown = {
-        "rows read": f"{counts.read:,}",
-        "labelled": f"{counts.labelled:,}",
-        "quarantined": f"{counts.quarantined:,}",
-        "texts": f"{counts.distinct_texts:,}",
-        "reused": f"{counts.reused_texts:,}",
+        "rows read": f"{run.rows_read:,}",
+        "labelled": f"{run.rows_labelled:,}",
+        "quarantined": f"{run.rows_quarantined:,}",
+        "texts": f"{run.distinct_texts:,}",
+        "reused": f"{run.reused_texts:,}",
         "seconds": f"{run.total_seconds:.1f}",
         "rows/s": f"{run.rows_per_s:,.0f}",
     }
@@ -44,13 +40,11 @@ def _counts(run: Run) -> Table:
     return table
 
 
-def _emotions(run: Run) -> Table:
+def _emotions(run: RunRecord, warehouse: Warehouse) -> Table:
     """Return message counts, a row for each value of the first dimension, a column for each emotion."""
-    by = next(iter(run.settings.dimensions), None)
-    folder = open_folder(run.settings.warehouse.root) / DAILY
-    daily = DeltaTable(folder.delta_uri).to_pyarrow_table(filters=[(PARTITION, "in", run.window.dates)])
+    by = next(iter(run.context.settings.dimensions), None)
     counts: dict[str, Counter[str]] = {}
-    for row in daily.to_pylist():
+    for row in warehouse.daily_rows(run.context.window.dates):
         group = "all" if by is None else row[by] or "(none)"
         counts.setdefault(group, Counter())[row["emotion"]] += row["feedback_count"]
     table = Table(title=f"Emotions by {by}" if by else "Emotions", title_justify="left")

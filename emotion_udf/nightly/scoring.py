@@ -1,23 +1,20 @@
-"""The score step of a night: what is known is not asked again, and the rest goes through the pandas UDF once."""
+"""The score step of a night: find the scores that are known, score the other texts once, and remember them."""
 
 import logging
 import math
 from dataclasses import dataclass
 from functools import reduce
 
-from deltalake.exceptions import CommitFailedError
 from pyspark.sql import DataFrame, SparkSession
 
 from emotion_udf.classifier.artifact import Artifact
-from emotion_udf.nightly.run import Run
+from emotion_udf.nightly.context import RunContext
 from emotion_udf.schemas import TEXT_SCORES, scores_schema
 from emotion_udf.session import parallelism
-from emotion_udf.steps.reuse import known_scores, new_texts, with_origin
-from emotion_udf.steps.score import distinct_texts, score
+from emotion_udf.steps.score import distinct_texts, known_scores, new_texts, score, with_origin, with_text_key
 from emotion_udf.storage import Folder
-from emotion_udf.tables.delta import DeltaWarehouse
 from emotion_udf.tables.parquet import read_rows, values_of, write_rows
-from emotion_udf.tables.text_scores import append_scores, list_scores
+from emotion_udf.tables.warehouse import Warehouse
 from emotion_udf.udf import udf_of
 
 log = logging.getLogger(__name__)
@@ -28,54 +25,105 @@ _LEAST_ROWS_PER_TASK = 1_000
 
 @dataclass(frozen=True)
 class NightScores:
-    """The scores of a night's texts, one row a text.
+    """The scores of a night's texts.
 
-    Args:
-        rows: Of `scores_schema()`, read from what was written.
-        fresh: Texts that this run scored.
+    Attributes:
+        messages: The accepted messages with their `text_key`.
+        rows: Of `scores_schema()`, one row a key, read from what was written.
+        scored: Texts that this run scored.
         reused: Texts that an earlier run had scored.
-        engines: What scored the fresh ones.
+        engines: What scored the texts of this run.
     """
 
+    messages: DataFrame
     rows: DataFrame
-    fresh: int
+    scored: int
     reused: int
     engines: list[str]
 
 
 def score_night(
     spark: SparkSession,
-    run: Run,
+    context: RunContext,
+    warehouse: Warehouse,
     artifact: Artifact,
-    warehouse: DeltaWarehouse,
-    staging: Folder,
     accepted: DataFrame,
     accepted_rows: int,
+    staging: Folder,
 ) -> NightScores:
     """Score the distinct texts of the accepted messages that no earlier run has scored, and remember them.
 
     They are added to `text_scores` at once: what fails later in the night does not have to be paid twice.
+
+    Args:
+        spark: The session.
+        context: The run.
+        warehouse: Holds the scores of earlier runs.
+        artifact: The model.
+        accepted: Rows of `checked_schema()` without reasons.
+        accepted_rows: How many there are.
+        staging: Takes what is written on the way.
     """
-    remember = run.settings.scores.reuse == "history"
-    known, new = staging / "known", warehouse.data_folder(TEXT_SCORES, run.run_id) if remember else staging / "new"
-    reused = _find_known(spark, run, artifact, warehouse, accepted, known) if remember else 0
-    texts = distinct_texts(accepted)
+    reuse = context.settings.scores.reuse
+    messages = with_text_key(accepted, shared=reuse != "off")
+    known = staging / "known"
+    new = warehouse.data_folder(TEXT_SCORES, context.run_id) if reuse == "history" else staging / "new"
+
+    reused = find_known(spark, context, warehouse, artifact, messages, known) if reuse == "history" else 0
+    texts = distinct_texts(messages)
     if reused:
         texts = new_texts(texts, read_rows(spark, known, scores_schema()))
-    settings = run.settings.classifier
-    tasks = scoring_tasks(accepted_rows - reused, parallelism(spark), settings.rows_per_task)
-    scored = score(texts, udf_of(artifact, settings), tasks)
-    fresh = write_rows(with_origin(scored, run.window.last, run.run_id) if remember else scored, new)
+    scored = score_new(spark, context, artifact, texts, accepted_rows - reused, new)
     engines = values_of(new, "engine")
-    if remember and fresh:
-        _remember(run, artifact, warehouse)
-    if remember and not fresh:
-        new.remove()  # Spark writes a file without rows, which no table would ever list
-    written = [folder for folder, rows in ((new, fresh), (known, reused)) if rows]
-    rows = [read_rows(spark, folder, scores_schema()) for folder in written]
-    return NightScores(
-        reduce(DataFrame.union, rows, spark.createDataFrame([], scores_schema())), fresh, reused, engines
-    )
+    if reuse == "history":
+        remember(context, warehouse, artifact, scored)
+
+    written = [read_rows(spark, folder, scores_schema()) for folder, rows in ((new, scored), (known, reused)) if rows]
+    rows = reduce(DataFrame.union, written) if written else spark.createDataFrame([], scores_schema())
+    return NightScores(messages, rows, scored, reused, engines)
+
+
+def find_known(
+    spark: SparkSession,
+    context: RunContext,
+    warehouse: Warehouse,
+    artifact: Artifact,
+    messages: DataFrame,
+    folder: Folder,
+) -> int:
+    """Write the scores that earlier runs have of the night's texts to `folder`, and return of how many texts.
+
+    `text_scores` saves time and no more: a night that cannot read it scores every text.
+    """
+    try:
+        history = warehouse.known_scores(spark, artifact.fingerprint)
+        if history is None:
+            return 0
+        return write_rows(known_scores(history, messages, context.settings.classifier.precision), folder)
+    except Exception as error:
+        reason = type(error).__name__
+        log.warning("run_id=%s %s cannot be read (%s), every text is scored", context.run_id, TEXT_SCORES, reason)
+        folder.remove()
+        return 0
+
+
+def score_new(
+    spark: SparkSession, context: RunContext, artifact: Artifact, texts: DataFrame, most: int, folder: Folder
+) -> int:
+    """Score texts by the pandas UDF into `folder`, and return how many there were; `most` is an upper bound."""
+    settings = context.settings.classifier
+    tasks = scoring_tasks(most, parallelism(spark), settings.rows_per_task)
+    scored = score(texts, udf_of(artifact, settings), settings.precision, tasks)
+    return write_rows(with_origin(scored, context.window.last, context.run_id), folder)
+
+
+def remember(context: RunContext, warehouse: Warehouse, artifact: Artifact, scored: int) -> None:
+    """Add the texts that this run has scored to `text_scores`."""
+    if not scored:
+        # Spark writes a file without rows, which no table would ever list.
+        warehouse.data_folder(TEXT_SCORES, context.run_id).remove()
+    elif not warehouse.remember_scores(context.run_id, artifact.fingerprint):
+        log.warning("run_id=%s %s takes no commit, other writers came first each time", context.run_id, TEXT_SCORES)
 
 
 def scoring_tasks(rows: int, cores: int, rows_per_task: int) -> int:
@@ -89,30 +137,3 @@ def scoring_tasks(rows: int, cores: int, rows_per_task: int) -> int:
     rounds = max(1, math.ceil(rows / (cores * rows_per_task)))
     worthwhile = math.ceil(rows / min(rows_per_task, _LEAST_ROWS_PER_TASK))
     return max(1, min(rounds * cores, worthwhile))
-
-
-def _find_known(
-    spark: SparkSession, run: Run, artifact: Artifact, warehouse: DeltaWarehouse, accepted: DataFrame, folder: Folder
-) -> int:
-    """Write the scores that earlier runs have for the night's texts, and return of how many.
-
-    `text_scores` saves time and no more: a night that cannot read it scores every text.
-    """
-    try:
-        files = list_scores(warehouse, artifact.fingerprint)
-        if not files:
-            return 0
-        history = spark.read.schema(scores_schema()).parquet(*files)
-        return write_rows(known_scores(history, accepted, run.settings.classifier.precision), folder)
-    except Exception as error:
-        kind = type(error).__name__
-        log.warning("run_id=%s %s cannot be read (%s), every text is scored", run.run_id, TEXT_SCORES, kind)
-        folder.remove()
-        return 0
-
-
-def _remember(run: Run, artifact: Artifact, warehouse: DeltaWarehouse) -> None:
-    try:
-        append_scores(warehouse, run.run_id, artifact.fingerprint)
-    except CommitFailedError as error:
-        log.warning("run_id=%s %s takes no commit (%s)", run.run_id, TEXT_SCORES, type(error).__name__)

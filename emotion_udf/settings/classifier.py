@@ -8,7 +8,7 @@ from emotion_udf.settings.section import Section
 
 
 class ClassifierSettings(Section):
-    """Which classifier labels the messages, and how it is fed."""
+    """The classifier that labels the messages, and how it is fed."""
 
     model: str = Field(default=BUNDLED, description="'bundled', a local folder, or a Hub id")
     revision: str | None = Field(default=None, description="the 40-digit commit of a Hub id")
@@ -29,5 +29,5 @@ class ClassifierSettings(Section):
 
     @property
     def source(self) -> ArtifactSource:
-        """Where the model folder is found."""
+        """The model folder's place."""
         return ArtifactSource(self.model, self.revision, tuple(self.labels) if self.labels else None)

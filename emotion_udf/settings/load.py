@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from emotion_udf.errors import UsageError
+from emotion_udf.settings.describe import describe_settings
 
 SettingsT = TypeVar("SettingsT", bound=BaseModel)
 
@@ -76,16 +77,3 @@ def _explain(kind: type[BaseModel], problem: ErrorDetails) -> str:
 
 def _setting_paths(kind: type[BaseModel]) -> list[str]:
     return [path for path, _ in describe_settings(kind)]
-
-
-def describe_settings(kind: type[BaseModel], prefix: str = "") -> list[tuple[str, str]]:
-    """List every setting's path with what it means, for `--help`."""
-    described: list[tuple[str, str]] = []
-    for name, field in kind.model_fields.items():
-        section = field.annotation
-        if isinstance(section, type) and issubclass(section, BaseModel):
-            described += describe_settings(section, f"{prefix}{name}.")
-        else:
-            default = "" if field.is_required() else f" (default: {field.default!r})"
-            described.append((f"{prefix}{name}", f"{field.description or ''}{default}".strip()))
-    return described

@@ -36,7 +36,7 @@ class ColumnSettings(Section):
 
 
 class InputSettings(Section):
-    """Where messages come from. Exactly one of `path` and `table` is given."""
+    """The source of the messages. Exactly one of `path` and `table` is given."""
 
     path: str | None = Field(
         default=None, min_length=1, description="a Parquet file or folder, Hive-style partitions included"
@@ -60,7 +60,7 @@ class InputSettings(Section):
 
 
 class WindowSettings(Section):
-    """What a date means."""
+    """The meaning of a date."""
 
     timezone: Annotated[str, AfterValidator(_time_zone)] = Field(
         default="UTC", description="the zone whose days are counted"
@@ -71,7 +71,7 @@ Reuse = Literal["off", "night", "history"]
 
 
 class ScoreSettings(Section):
-    """What is not scored again."""
+    """Texts that are not scored again."""
 
     reuse: Reuse = Field(
         default="history",
@@ -81,7 +81,7 @@ class ScoreSettings(Section):
 
 
 class LabelSettings(Section):
-    """How probabilities become labels."""
+    """The step from probabilities to labels."""
 
     min_confidence: float | None = Field(
         default=None,
@@ -91,18 +91,41 @@ class LabelSettings(Section):
     )
 
 
-class WarehouseSettings(Section):
-    """Where the tables live."""
+class DeltaSettings(Section):
+    """A warehouse of Delta tables."""
 
-    root: str = Field(min_length=1, description="the folder of the tables")
     format: Literal["delta"] = Field(default="delta", description="the table format")
+    root: str = Field(min_length=1, description="the folder of the tables")
     keep_text: bool = Field(default=False, description="copy the message's text to emotion_labels")
+
+    @property
+    def default_staging(self) -> str:
+        """The staging folder where the settings name none."""
+        return f"{self.root.rstrip('/')}/_staging"
+
+
+WarehouseSettings = DeltaSettings
+"""One class for each `format`; with a second one this is their union, told apart by `Field(discriminator="format")`."""
+
+
+class StagingSettings(Section):
+    """The place of message texts while a run works."""
+
+    root: str | None = Field(
+        default=None,
+        min_length=1,
+        description="a folder that all executors reach; each run has its own below it, which goes when the run ends; "
+        "_staging below warehouse.root by default",
+    )
 
 
 class GateSettings(Section):
-    """What stops a night before anything is published."""
+    """The limits that stop a night before anything is published."""
 
-    max_quarantined_share: float = Field(default=0.05, ge=0, le=1, description="of the rows read, and of the files")
+    max_quarantined_share: float = Field(default=0.05, ge=0, le=1, description="the most rows refused, of those read")
+    max_refused_file_share: float = Field(
+        default=0.05, ge=0, le=1, description="the most files refused, of those in the window's folders"
+    )
 
 
 class NightSettings(Section):
@@ -114,6 +137,7 @@ class NightSettings(Section):
     scores: ScoreSettings = ScoreSettings()
     labels: LabelSettings = LabelSettings()
     warehouse: WarehouseSettings
+    staging: StagingSettings = StagingSettings()
     gate: GateSettings = GateSettings()
 
     @model_validator(mode="after")
@@ -129,6 +153,11 @@ class NightSettings(Section):
     def dimensions(self) -> list[str]:
         """The dimensions' names in the tables, in the order of the settings."""
         return list(self.input.dimensions)
+
+    @property
+    def staging_root(self) -> str:
+        """The folder that holds each run's staging folder."""
+        return self.staging.root or self.warehouse.default_staging
 
     def digest(self) -> str:
         """Name these settings by 16 hex digits of their SHA-256."""

@@ -1,1 +1,1 @@
-"""The steps of a night, each a function from DataFrame to DataFrame; `pipeline` puts them in order."""
+"""The steps of a night, each a function from DataFrame to DataFrame; `nightly.pipeline` puts them in order."""

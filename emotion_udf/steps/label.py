@@ -1,4 +1,4 @@
-"""Accepted rows and scores -> `emotion_labels`."""
+"""Messages and scores -> `emotion_labels`."""
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -9,20 +9,20 @@ from emotion_udf.settings.nightly import NightSettings
 
 
 def label(
-    accepted: DataFrame, scores: DataFrame, settings: NightSettings, artifact: Artifact, run_id: str
+    messages: DataFrame, scores: DataFrame, settings: NightSettings, artifact: Artifact, run_id: str
 ) -> DataFrame:
-    """Give every accepted message the scores of its text."""
+    """Give every message the scores that its `text_key` names."""
     schema = labels_schema(settings.dimensions, settings.warehouse.keep_text)
     return (
-        accepted.join(scores, on="text_hash", how="inner")
-        .withColumn("is_confident", F.col("confidence") >= F.lit(confident_from(settings, artifact)).cast("float"))
+        messages.join(scores, on="text_key", how="inner")
+        .withColumn("is_confident", F.col("confidence") >= F.lit(min_confidence(settings, artifact)).cast("float"))
         .withColumn("model_fingerprint", F.lit(artifact.fingerprint))
         .withColumn("run_id", F.lit(run_id))
         .select(*schema.fieldNames())
     )
 
 
-def confident_from(settings: NightSettings, artifact: Artifact) -> float:
+def min_confidence(settings: NightSettings, artifact: Artifact) -> float:
     """Return the confidence from which on a label is confident: the settings' own, or else the model's."""
     own = settings.labels.min_confidence
     return artifact.configuration.confident_from if own is None else own

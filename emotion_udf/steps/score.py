@@ -1,21 +1,74 @@
-"""Checked rows -> the scores of their distinct texts."""
+"""Messages -> the scores of their texts, each text once."""
+
+from datetime import date
 
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 from pyspark.sql.udf import UserDefinedFunction
 
+from emotion_udf.classifier.device import Precision
 from emotion_udf.schemas import scores_schema
 
-
-def distinct_texts(accepted: DataFrame) -> DataFrame:
-    """Return each text once, with its hash: retweets and templated reviews are scored one time."""
-    return accepted.select("text_hash", "text").dropDuplicates(["text_hash"])
+# 128 bits of the SHA-256: two of 10^12 texts share a key with a probability of 10^-15.
+_KEY_DIGITS = 32
 
 
-def score(texts: DataFrame, emotion: UserDefinedFunction, tasks: int) -> DataFrame:
-    """Score distinct texts, in `tasks` tasks of about equal size."""
+def with_text_key(messages: DataFrame, shared: bool) -> DataFrame:
+    """Add `text_key`, under which a message finds its scores.
+
+    Args:
+        messages: Rows of `checked_schema()`.
+        shared: Messages of one text share a key; otherwise each has its own, and its text is scored for it alone.
+    """
+    hashed = F.col("text") if shared else F.concat_ws("\n", "event_date", "feedback_id")
+    return messages.withColumn("text_key", F.substring(F.sha2(hashed, 256), 1, _KEY_DIGITS))
+
+
+def distinct_texts(messages: DataFrame) -> DataFrame:
+    """Return each text once, with its key: retweets and templated reviews are scored one time."""
+    return messages.select("text_key", "text").dropDuplicates(["text_key"])
+
+
+def known_scores(history: DataFrame, messages: DataFrame, precision: Precision) -> DataFrame:
+    """Return the scores of the night's texts that are in the history, one row a text.
+
+    Two runs that overlap may both have scored a text. Any of their scores would do; always the same one is taken, so
+    that a night that is run again gives the same numbers.
+
+    Args:
+        history: Rows of `text_scores` of this very model.
+        messages: The night's messages, with their keys.
+        precision: What the settings ask for. `auto` takes any scores, another precision those of nights that asked
+            for it too, also where a worker fell back to fp32.
+    """
+    others = [name for name in scores_schema().fieldNames() if name != "text_key"]
+    taken = F.lit(True) if precision == "auto" else F.col("precision") == precision
     return (
-        texts.repartition(tasks)
-        .select("text_hash", emotion("text").alias("score"))
-        .select("text_hash", "score.*")
+        history.where(taken)
+        .join(messages.select("text_key"), on="text_key", how="left_semi")
+        .groupBy("text_key")
+        .agg(F.min(F.struct(*others)).alias("score"))
+        .select("text_key", "score.*")
         .select(*scores_schema().fieldNames())
     )
+
+
+def new_texts(texts: DataFrame, known: DataFrame) -> DataFrame:
+    """Return the texts that have no scores yet."""
+    return texts.join(known, on="text_key", how="left_anti")
+
+
+def score(texts: DataFrame, emotion: UserDefinedFunction, precision: Precision, tasks: int) -> DataFrame:
+    """Score distinct texts, in `tasks` tasks of about equal size; `precision` is what the settings ask for."""
+    return (
+        texts.repartition(tasks)
+        .select("text_key", emotion("text").alias("score"))
+        .select("text_key", "score.*")
+        .withColumn("precision", F.lit(precision))
+        .select(*scores_schema().fieldNames())
+    )
+
+
+def with_origin(scores: DataFrame, day: date, run_id: str) -> DataFrame:
+    """Add when and by which run texts were scored: the rows of `text_scores`, whose files need not name the model."""
+    return scores.withColumn("event_date", F.lit(day)).withColumn("run_id", F.lit(run_id))

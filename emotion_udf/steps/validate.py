@@ -11,7 +11,7 @@ _BLANK = r"^[\s\p{Z}\p{Cc}\p{Cf}]*$"
 
 
 def validate(rows: DataFrame, settings: InputSettings) -> DataFrame:
-    """Give each row its `reasons`, an empty array for an accepted one, and its text's hash.
+    """Give each row its `reasons`, an empty array for an accepted one.
 
     Of several acceptable rows of a day with the same id the latest is accepted (an edit replaces what it edits), and
     the others are `duplicate_id`. Every row comes out once, with `raw` as JSON where it is refused.
@@ -25,14 +25,13 @@ def validate(rows: DataFrame, settings: InputSettings) -> DataFrame:
         .withColumn("reasons", F.when(F.col("place") > 1, duplicate).otherwise(F.col("reasons")))
         .withColumn("raw", F.when(refused, F.to_json("raw")))
         .withColumn("text", F.when(~refused, F.col("text")))
-        .withColumn("text_hash", F.substring(F.sha2("text", 256), 1, 32))
         .withColumn("feedback_id", F.make_valid_utf8("feedback_id"))
         .select(*checked_schema(dimensions).fieldNames())
     )
 
 
 def _reasons(settings: InputSettings) -> Column:
-    """The reasons that a row shows by itself, as an array without nulls."""
+    """Return the reasons that a row shows by itself, as an array without nulls."""
     text = F.col("text")
     names = ["feedback_id", "text", *settings.dimensions]
     invalid = F.lit(False)
@@ -50,7 +49,7 @@ def _reasons(settings: InputSettings) -> Column:
 
 
 def _place_among_same_id(dimensions: list[str]) -> Column:
-    """1 for the row that is kept, more for those it replaces, null for rows that are refused anyway."""
+    """Return 1 for the row that is kept, more for those it replaces, null for rows that are refused anyway."""
     same_id = Window.partitionBy("event_date", "feedback_id", F.size("reasons"))
     # Equal times are told apart by content, so that every run keeps the same row.
     latest_first = same_id.orderBy(F.desc("created_at"), F.xxhash64("text", *dimensions))

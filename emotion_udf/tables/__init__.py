@@ -1,1 +1,1 @@
-"""Where results live."""
+"""The tables: one protocol for the night, and Delta behind it."""

@@ -1,4 +1,4 @@
-"""What a run has written: Parquet files by Spark's executors, counted by their footers and read back by a schema."""
+"""Parquet files that a run writes by Spark's executors, counts by their footers, and reads back by a schema."""
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -6,8 +6,8 @@ import pyarrow.dataset as ds
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
+from emotion_udf.schemas import PARTITION
 from emotion_udf.storage import Folder, list_parquet
-from emotion_udf.tables.delta import PARTITION
 
 
 def write_rows(frame: DataFrame, folder: Folder, by_date: bool = False) -> int:

@@ -1,21 +1,22 @@
 """The `runs` table: one appended row a run, written by delta-rs alone, so that it works when Spark has failed."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
 from deltalake import write_deltalake
 from pyspark.sql.pandas.types import to_arrow_schema
 
-from emotion_udf.schemas import RUNS, runs_schema
-from emotion_udf.tables.delta import PARTITION, DeltaWarehouse
+from emotion_udf.schemas import PARTITION, RUNS, runs_schema
+from emotion_udf.tables.delta import DeltaTables
 
 
-def append_run(warehouse: DeltaWarehouse, row: dict[str, Any]) -> None:
+def append_run(tables: DeltaTables, row: Mapping[str, Any]) -> None:
     """Append a run's row to `runs`."""
     schema = to_arrow_schema(runs_schema(), timezone="UTC")
-    table = pa.Table.from_pylist([row], schema=schema)
+    table = pa.Table.from_pylist([dict(row)], schema=schema)
     write_deltalake(
-        warehouse.folder(RUNS).delta_uri,
+        tables.address(RUNS),
         table,
         mode="append",
         schema_mode="merge",

@@ -1,4 +1,4 @@
-"""Where a run keeps what no table may show: it holds message texts, and goes when the run ends."""
+"""The staging folder, where a run keeps what no table may show: it holds message texts, and goes when the run ends."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,22 +9,20 @@ from pyarrow.fs import FileType
 
 from emotion_udf.storage import Folder
 
-FOLDER: Final = "_staging"
 # Longer than any night: a folder this old was left by a run that was killed.
 _ABANDONED_AFTER: Final = timedelta(days=2)
 
 
 @contextmanager
 def staging_folder(root: Folder, run_id: str) -> Iterator[Folder]:
-    """Yield the run's own staging folder and delete it at the end, along with those of runs killed long ago."""
-    staging = root / FOLDER
-    for entry in staging.children():
+    """Yield the run's own folder below `root` and delete it at the end, along with those of runs killed long ago."""
+    for entry in root.children():
         if entry.type == FileType.Directory and _started_at(entry.base_name) < datetime.now(UTC) - _ABANDONED_AFTER:
-            (staging / entry.base_name).remove()
+            (root / entry.base_name).remove()
     try:
-        yield staging / run_id
+        yield root / run_id
     finally:
-        (staging / run_id).remove()
+        (root / run_id).remove()
 
 
 def _started_at(run_id: str) -> datetime:

@@ -13,7 +13,7 @@ from deltalake.exceptions import CommitFailedError
 
 from emotion_udf.schemas import TEXT_SCORES, text_scores_schema
 from emotion_udf.storage import list_parquet
-from emotion_udf.tables.delta import DeltaWarehouse, add_action
+from emotion_udf.tables.delta import DeltaTables, add_action, missing_fields
 
 MODEL: Final = "model_fingerprint"
 # An append conflicts with no other append, so each retry succeeds but for another commit in the same moment.
@@ -22,33 +22,42 @@ _RETRIES: Final = 20
 _MANY_FILES: Final = 200
 
 
-def list_scores(warehouse: DeltaWarehouse, fingerprint: str) -> list[str]:
+def list_scores(tables: DeltaTables, fingerprint: str) -> list[str]:
     """Return the files, by the names that Spark has for them, that hold the scores of a model."""
-    table = warehouse.open(TEXT_SCORES)
+    table = tables.open(TEXT_SCORES)
     if table is None:
         return []
-    folder = warehouse.folder(TEXT_SCORES)
+    folder = tables.folder(TEXT_SCORES)
     files = pa.table(table.get_add_actions(flatten=True)).to_pylist()
     return [(folder / file["path"]).uri for file in files if file[f"partition.{MODEL}"] == fingerprint]
 
 
-def append_scores(warehouse: DeltaWarehouse, run_id: str, fingerprint: str) -> None:
+def append_scores(tables: DeltaTables, run_id: str, fingerprint: str) -> None:
     """Add the files that a run has written into its data folder of the table.
 
     Raises:
         UsageError: The table has a column of another type.
+        CommitFailedError: Other writers' commits came first each time.
     """
     schema = Schema.from_json(text_scores_schema().json())
-    warehouse.check_types(TEXT_SCORES, schema)
-    files = list_parquet(warehouse.data_folder(TEXT_SCORES, run_id))
-    table = warehouse.open_or_create(TEXT_SCORES, schema, MODEL)
+    tables.check_types(TEXT_SCORES, schema)
+    files = list_parquet(tables.data_folder(TEXT_SCORES, run_id))
+    table = tables.open_or_create(TEXT_SCORES, schema, MODEL)
+    missing = missing_fields(table, schema)
+    if missing:
+        table.alter.add_columns(missing)
     table.create_write_transaction(
-        [add_action(file, f"data/{run_id}", {MODEL: fingerprint}) for file in files],
+        [add_action(file, run_id, {MODEL: fingerprint}) for file in files],
         mode="append",
         schema=table.schema(),
         partition_by=[MODEL],
         commit_properties=CommitProperties(max_commit_retries=_RETRIES),
     )
-    if len(list_scores(warehouse, fingerprint)) > _MANY_FILES:
+
+
+def compact_scores(tables: DeltaTables, fingerprint: str) -> None:
+    """Join the files of a model's scores once there are many."""
+    table = tables.open(TEXT_SCORES)
+    if table is not None and len(list_scores(tables, fingerprint)) > _MANY_FILES:
         with suppress(CommitFailedError):  # another run joins them at this moment
             table.optimize.compact([(MODEL, "=", fingerprint)])

@@ -8,6 +8,7 @@ import pytest
 
 from demo.make_input import SAMPLE, main
 from tests.helpers.jobs import Ended, Submit, query
+from tests.helpers.paths import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -73,3 +74,21 @@ def test_awkward_messages_are_labelled(warehouse: Path) -> None:
     assert query(warehouse, "SELECT DISTINCT source FROM emotion_daily ORDER BY 1") == [
         ("review",), ("support",), ("tweet",),
     ]  # fmt: skip
+
+
+def test_the_readme_shows_this_summary(demo: Ended) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = [cells(line) for line in readme.splitlines() if line.startswith("│")]
+    found = [cells(line) for line in demo.output.splitlines() if line.startswith("│")]
+
+    assert len(shown) == len(found) == 4
+    assert shown[0][:5] == found[0][:5]  # the counts of rows; seconds differ
+    for ours, theirs in zip(shown[1:], found[1:], strict=True):
+        assert (ours[0], ours[-1]) == (theirs[0], theirs[-1])
+        # A message near a tie may get another label where a processor computes in another precision.
+        assert [int(n) for n in ours[1:-1]] == pytest.approx([int(n) for n in theirs[1:-1]], abs=2)
+
+
+def cells(line: str) -> list[str]:
+    """Split a row of a table as the report prints it."""
+    return [cell.strip() for cell in line.strip("│").split("│")]

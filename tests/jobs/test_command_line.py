@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from pydantic import BaseModel
 
+from emotion_udf import __version__
 from emotion_udf.errors import (
     DeviceError,
     EmotionUdfError,
@@ -15,9 +16,10 @@ from emotion_udf.errors import (
     WindowHeldError,
 )
 from emotion_udf.jobs.command_line import JobParser, SettingsParser, exit_code_of
-from emotion_udf.settings.load import describe_settings
+from emotion_udf.settings.describe import describe_settings
 from emotion_udf.settings.nightly import NightSettings
 from emotion_udf.settings.training import TrainSettings
+from tests.helpers.paths import ROOT
 
 SECRET = "i hate my neighbour"  # noqa: S105
 
@@ -116,6 +118,17 @@ def test_a_wrong_command_line_is_the_usage_code(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         SettingsParser("Do a job.", NightSettings, "conf/nightly.toml").parse_args(arguments)
     assert caught.value.code == UsageError.exit_code
+
+
+@pytest.mark.parametrize(
+    ("option", "printed"), [("--version", f"emotion-udf {__version__}"), ("--examples", str(ROOT / "conf"))]
+)
+def test_version_and_examples_are_printed_whole(option: str, printed: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        SettingsParser("Do a job.", NightSettings, "conf/nightly.toml").parse_args([option])
+
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"{printed}\n"
 
 
 def test_log_lines_are_in_utc_on_standard_error() -> None:

@@ -9,12 +9,16 @@ from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
 from emotion_udf.errors import GateError, InputError, WindowHeldError
+from emotion_udf.gates import GateResult, check_gates
+from emotion_udf.nightly import pipeline
 from emotion_udf.nightly.pipeline import run_night
-from emotion_udf.schemas import DAILY, LABELS, QUARANTINE, RUNS
-from emotion_udf.settings.nightly import GateSettings, NightSettings, WarehouseSettings
+from emotion_udf.schemas import DAILY, LABELS, QUARANTINE, RUNS, TEXT_SCORES
+from emotion_udf.settings.nightly import GateSettings, NightSettings, StagingSettings, WarehouseSettings
 from emotion_udf.storage import list_parquet, open_folder
-from emotion_udf.tables.delta import DeltaWarehouse
+from emotion_udf.tables import publish
+from emotion_udf.tables.delta_warehouse import DeltaWarehouse
 from emotion_udf.window import Window
+from tests.helpers.memory_warehouse import MemoryWarehouse
 from tests.helpers.messages import DAY, NOON, input_settings, message, write_messages
 
 NEXT = DAY + timedelta(days=1)
@@ -26,7 +30,7 @@ def night(folder: Path, **gate: Any) -> NightSettings:
     return NightSettings(
         input=input_settings(folder / "in"),
         warehouse=WarehouseSettings(root=str(folder / "out")),
-        gate=GateSettings(**{"max_quarantined_share": 0.9} | gate),
+        gate=GateSettings(**{"max_quarantined_share": 0.9, "max_refused_file_share": 0.9} | gate),
     )
 
 
@@ -62,12 +66,12 @@ def test_a_night_fills_all_four_tables(spark: SparkSession, feed: Path) -> None:
     assert (record["rows_read"], record["rows_labelled"], record["rows_quarantined"]) == (5, 4, 1)
     assert record["distinct_texts"] == 2
     assert (record["from_date"], record["to_date"], record["run_id"]) == (DAY, NEXT, run.run_id)
-    assert {gate["name"]: gate["passed"] for gate in record["gates"]} == {
-        "nothing_lost": True,
-        "aggregates_sum_to_labels": True,
-        "quarantined_rows": True,
-        "refused_files": True,
-    }
+    assert record["gates"] == [
+        {"name": "unaccounted_rows", "passed": True, "value": 0.0, "limit": 0.0},
+        {"name": "aggregate_difference", "passed": True, "value": 0.0, "limit": 0.0},
+        {"name": "quarantined_row_share", "passed": True, "value": 0.2, "limit": 0.9},
+        {"name": "refused_file_share", "passed": True, "value": 0.0, "limit": 0.9},
+    ]
     assert [name for name, _ in record["seconds"]] == [
         "read", "quarantine", "score", "label", "aggregate", "gate", "publish",
     ]  # fmt: skip
@@ -116,7 +120,7 @@ def test_a_date_whose_rows_are_gone_publishes_as_no_rows(spark: SparkSession, fe
     write_messages(feed / "in/1.parquet", [message("e", created_at=NOON + timedelta(days=1))])
     run = run_night(spark, night(feed), Window(DAY, DAY))
 
-    assert run.counts.read == 0
+    assert run.rows_read == 0
     for table in (LABELS, DAILY):
         assert set(per_date(feed, table)) == {NEXT}
     assert rows(feed, QUARANTINE) == []
@@ -126,20 +130,20 @@ def test_a_refused_night_keeps_yesterday_and_is_on_record(spark: SparkSession, f
     good = run_night(spark, night(feed), BOTH)
     write_messages(feed / "in/2.parquet", [message(str(n), " ") for n in range(5)])
 
-    with pytest.raises(GateError, match=r"quarantined_rows: share 0.6000, at most 0.5"):
+    with pytest.raises(GateError, match=r"quarantined_row_share: 0.6, at most 0.5; .*gate.max_quarantined_share"):
         run_night(spark, night(feed, max_quarantined_share=0.5), BOTH)
 
     assert {run for _, run in per_date(feed, LABELS).values()} == {good.run_id}
     failed = next(row for row in rows(feed, RUNS) if row["outcome"] == "refused")
     assert (failed["exit_code"], failed["rows_read"], failed["rows_quarantined"]) == (4, 10, 6)
-    assert not next(gate for gate in failed["gates"] if gate["name"] == "quarantined_rows")["passed"]
+    assert not next(gate for gate in failed["gates"] if gate["name"] == "quarantined_row_share")["passed"]
 
 
 def test_a_damaged_file_is_quarantined_with_its_name(spark: SparkSession, feed: Path) -> None:
     (feed / "in/broken.parquet").write_bytes(b"PAR1 not really")
     run = run_night(spark, night(feed), BOTH)
 
-    assert (run.counts.read, run.counts.quarantined, run.counts.refused_files) == (5, 1, 1)
+    assert (run.rows_read, run.rows_quarantined, run.refused_files) == (5, 1, 1)
     (entry,) = (row for row in rows(feed, QUARANTINE) if row["raw"] is None)
     assert entry["reasons"] == ["unreadable_file"]
     assert entry["file"].endswith("/in/broken.parquet")
@@ -153,7 +157,7 @@ def test_a_file_damaged_behind_a_good_footer_is_quarantined_too(spark: SparkSess
 
     run = run_night(spark, night(feed), BOTH)
 
-    assert (run.counts.read, run.counts.labelled, run.counts.refused_files) == (5, 4, 1)
+    assert (run.rows_read, run.rows_labelled, run.refused_files) == (5, 4, 1)
     (entry,) = (row for row in rows(feed, QUARANTINE) if row["raw"] is None)
     assert (entry["reasons"], Path(entry["file"]).name) == (["unreadable_file"], "2 ü.parquet")
 
@@ -161,13 +165,13 @@ def test_a_file_damaged_behind_a_good_footer_is_quarantined_too(spark: SparkSess
 def test_a_run_that_was_overtaken_publishes_nothing(
     spark: SparkSession, feed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publish = DeltaWarehouse.publish
+    own_publish = DeltaWarehouse.publish
     winner = []
 
     def overtaken(warehouse: DeltaWarehouse, *args: Any) -> None:
-        monkeypatch.setattr(DeltaWarehouse, "publish", publish)
+        monkeypatch.setattr(DeltaWarehouse, "publish", own_publish)
         winner.append(run_night(spark, night(feed), Window(DAY, DAY)))
-        publish(warehouse, *args)
+        own_publish(warehouse, *args)
 
     monkeypatch.setattr(DeltaWarehouse, "publish", overtaken)
     with pytest.raises(WindowHeldError, match=r"found that run .* published 2026-10-05 meanwhile"):
@@ -178,19 +182,107 @@ def test_a_run_that_was_overtaken_publishes_nothing(
     assert sorted(row["outcome"] for row in rows(feed, RUNS)) == ["published", "window_held"]
 
 
-def test_a_failed_run_is_on_record_without_any_text(
-    spark: SparkSession, feed: Path, monkeypatch: pytest.MonkeyPatch
+def kept(folder: Path) -> dict[str, list[str]]:
+    """The tables below the warehouse that still hold data files, each with the runs whose files they are."""
+    found: dict[str, set[str]] = {}
+    for file in (folder / "out").rglob("*.parquet"):
+        table, _, run_id, *_ = file.relative_to(folder / "out").parts
+        found.setdefault(table, set()).add(run_id)
+    return {table: sorted(runs) for table, runs in found.items() if table != RUNS}
+
+
+@pytest.mark.parametrize("step", ["quarantine", "score_night", "label", "aggregate", "check_gates", "_publish"])
+def test_a_failed_run_is_on_record_and_leaves_nothing_else(
+    spark: SparkSession, feed: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     def fail(*_: Any) -> None:
         raise RuntimeError(SECRET)
 
-    monkeypatch.setattr("emotion_udf.nightly.pipeline.label", fail)
+    monkeypatch.setattr(f"emotion_udf.nightly.pipeline.{step}", fail)
     with pytest.raises(RuntimeError):
         run_night(spark, night(feed), BOTH)
 
     (record,) = rows(feed, RUNS)
     assert (record["outcome"], record["exit_code"], record["error"]) == ("failed", 1, "RuntimeError")
+    assert record["rows_read"] == 5, "what was known is on record"
     assert not list((feed / "out/_staging").iterdir())
+    assert set(kept(feed)) <= {TEXT_SCORES}, "scores hold no text, and need not be paid again"
+
+
+def test_a_refused_night_leaves_the_files_of_the_good_one_only(spark: SparkSession, feed: Path) -> None:
+    good = run_night(spark, night(feed), BOTH)
+    before = kept(feed)
+    write_messages(feed / "in/2.parquet", [message(str(n), " ", author="bob") for n in range(5)])
+    with pytest.raises(GateError):
+        run_night(spark, night(feed, max_quarantined_share=0.5), BOTH)
+
+    assert kept(feed) == before
+    assert set(before) == {LABELS, DAILY, QUARANTINE, TEXT_SCORES}
+    assert {run for runs in before.values() for run in runs} == {good.run_id}
+
+
+def test_a_run_that_fails_between_two_commits_keeps_the_files_of_the_first_only(
+    spark: SparkSession, feed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = publish._commit
+
+    def fail_after_labels(tables: Any, table: str, *rest: Any) -> int:
+        if table != LABELS:
+            raise OSError("disk full")
+        return commit(tables, table, *rest)
+
+    monkeypatch.setattr(publish, "_commit", fail_after_labels)
+    with pytest.raises(OSError, match="disk full"):
+        run_night(spark, night(feed), BOTH)
+    assert set(kept(feed)) == {LABELS, TEXT_SCORES}
+    assert len(rows(feed, LABELS)) == 4, "what is committed can be read"
+
+    monkeypatch.undo()
+    run = run_night(spark, night(feed), BOTH)
+    assert {found for _, found in per_date(feed, LABELS).values()} == {run.run_id}
+    assert {found for _, found in per_date(feed, DAILY).values()} == {run.run_id}
+
+
+def test_a_run_that_cannot_be_recorded_is_published_all_the_same(
+    spark: SparkSession, feed: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: Any) -> None:
+        raise OSError(SECRET)
+
+    monkeypatch.setattr(DeltaWarehouse, "append_run", fail)
+    run = run_night(spark, night(feed), BOTH)
+
+    assert (run.outcome, run.exit_code) == ("published", 0)
+    assert per_date(feed, LABELS) == {DAY: (3, run.run_id), NEXT: (1, run.run_id)}
+    assert "could not be recorded in runs (OSError)" in caplog.text
+    assert SECRET not in caplog.text
+
+
+def test_staging_can_have_a_place_of_its_own(spark: SparkSession, feed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    staged: list[str] = []
+    settings = night(feed).model_copy(update={"staging": StagingSettings(root=str(feed / "scratch"))})
+
+    def look(*args: Any) -> list[GateResult]:
+        staged.extend(path.name for path in (feed / "scratch").glob("*/*"))
+        return check_gates(*args)
+
+    monkeypatch.setattr(pipeline, "check_gates", look)
+    run_night(spark, settings, BOTH)
+    assert "checked" in staged
+    assert not list((feed / "scratch").iterdir())
+    assert not (feed / "out/_staging").exists()
+
+
+def test_the_night_knows_its_warehouse_by_the_protocol_only(spark: SparkSession, feed: Path) -> None:
+    warehouse = MemoryWarehouse(open_folder(str(feed / "memory")))
+    first = run_night(spark, night(feed), BOTH, warehouse)
+    second = run_night(spark, night(feed), BOTH, warehouse)
+
+    assert not (feed / "out" / LABELS).exists()
+    assert {row["feedback_id"] for row in warehouse.tables[LABELS]} == {"a", "b", "c", "e"}
+    assert {row["run_id"] for row in warehouse.tables[LABELS]} == {second.run_id}
+    assert [row["run_id"] for row in warehouse.tables[RUNS]] == [first.run_id, second.run_id]
+    assert (first.reused_texts, second.reused_texts) == (0, 2)
 
 
 def test_bad_input_is_on_record(spark: SparkSession, feed: Path) -> None:

@@ -7,11 +7,12 @@ from deltalake import write_deltalake
 from rich.console import Console
 
 from emotion_udf.emotions import EMOTIONS
-from emotion_udf.gates.counts import NightCounts
+from emotion_udf.nightly.context import RunContext
+from emotion_udf.nightly.record import RunRecorder
 from emotion_udf.nightly.report import print_report
-from emotion_udf.nightly.run import Run
 from emotion_udf.schemas import DAILY
 from emotion_udf.settings.nightly import InputSettings, NightSettings, WarehouseSettings
+from emotion_udf.tables.opening import open_warehouse
 from emotion_udf.window import Window
 
 DAY = date(2026, 10, 5)
@@ -28,10 +29,10 @@ def report(folder: Path, groups: dict[str | None, int], dimensions: dict[str, st
     settings = NightSettings(
         input=InputSettings(path="in", dimensions=dimensions), warehouse=WarehouseSettings(root=str(folder))
     )
-    run = Run(settings, Window(DAY, DAY), run_id="r1", counts=NightCounts(read=1234, labelled=1230, quarantined=4))
-    run.publish()
+    run = RunRecorder(RunContext(settings, Window(DAY, DAY), run_id="r1"))
+    run.note(rows_read=1234, rows_labelled=1230, rows_quarantined=4)
     shown = StringIO()
-    print_report(run, Console(file=shown, width=100))
+    print_report(run.mark_published(), open_warehouse(settings.warehouse), Console(file=shown, width=100))
     return shown.getvalue()
 
 

@@ -6,7 +6,8 @@ import pytest
 from pydantic import BaseModel
 
 from emotion_udf.errors import UsageError
-from emotion_udf.settings.load import describe_settings, load_settings
+from emotion_udf.settings.describe import describe_settings
+from emotion_udf.settings.load import load_settings
 from emotion_udf.settings.nightly import NightSettings
 from emotion_udf.settings.training import ObjectiveSettings, OptimiserSettings, TrainSettings
 

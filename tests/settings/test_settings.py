@@ -15,6 +15,7 @@ from emotion_udf.settings.nightly import (
     InputSettings,
     LabelSettings,
     NightSettings,
+    StagingSettings,
     WarehouseSettings,
     WindowSettings,
 )
@@ -78,14 +79,39 @@ def test_another_time_zone_is_refused(zone: str) -> None:
         WindowSettings(timezone=zone)
 
 
-@pytest.mark.parametrize("section", [GateSettings, LabelSettings])
+@pytest.mark.parametrize(
+    ("section", "name"),
+    [
+        (GateSettings, "max_quarantined_share"),
+        (GateSettings, "max_refused_file_share"),
+        (LabelSettings, "min_confidence"),
+    ],
+)
 @pytest.mark.parametrize("share", [-0.01, 1.01, float("nan"), float("inf")])
-def test_a_share_is_from_0_to_1(section: Any, share: float) -> None:
-    (name,) = section.model_fields
+def test_a_share_is_from_0_to_1(section: Any, name: str, share: float) -> None:
     with pytest.raises(ValidationError):
         section(**{name: share})
     assert getattr(section(**{name: 0.0}), name) == 0
     assert getattr(section(**{name: 1.0}), name) == 1
+
+
+@pytest.mark.parametrize(
+    ("root", "own", "staging"),
+    [
+        ("/warehouse", None, "/warehouse/_staging"),
+        ("s3a://bucket/warehouse/", None, "s3a://bucket/warehouse/_staging"),
+        ("/warehouse", "/scratch", "/scratch"),
+    ],
+)
+def test_staging_is_below_the_warehouse_unless_it_has_a_place_of_its_own(
+    root: str, own: str | None, staging: str
+) -> None:
+    settings = NightSettings(
+        input=InputSettings(path="/lake"),
+        warehouse=WarehouseSettings(root=root),
+        staging=StagingSettings(root=own),
+    )
+    assert settings.staging_root == staging
 
 
 @pytest.mark.parametrize("name", ["token_budget", "window_rows", "rows_per_task"])

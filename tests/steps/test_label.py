@@ -9,7 +9,7 @@ from emotion_udf.classifier.configuration import Configuration
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.schemas import checked_schema, labels_schema, scores_schema
 from emotion_udf.settings.nightly import InputSettings, LabelSettings, NightSettings, WarehouseSettings
-from emotion_udf.steps.label import confident_from, label
+from emotion_udf.steps.label import label, min_confidence
 
 
 def settings(keep_text: bool = False, min_confidence: float | None = 0.5) -> NightSettings:
@@ -32,16 +32,17 @@ def artifact(min_confidence: float | None = None) -> Artifact:
 def label_two(spark: SparkSession, given: NightSettings, model: Artifact | None = None) -> DataFrame:
     """Label two messages of one text, and one of another."""
     day, noon = date(2026, 10, 5), datetime(2026, 10, 5, 12)
-    accepted = [
-        (name, text, hash_, noon, "tweet", day, [], None, "f")
-        for name, text, hash_ in (("a", "yay", "h1"), ("b", "yay", "h1"), ("c", "hm", "h2"))
+    no_reasons: list[str] = []
+    messages = [
+        (name, text, noon, "tweet", day, no_reasons, None, "f", key)
+        for name, text, key in (("a", "yay", "h1"), ("b", "yay", "h1"), ("c", "hm", "h2"))
     ]
     scores = [
-        ("h1", "joy", 0.9, 0.02, 0.9, 0.02, 0.02, 0.02, 0.02, 3, False, "torch fp32 on cpu"),
-        ("h2", "sadness", 0.4, 0.4, 0.12, 0.12, 0.12, 0.12, 0.12, 3, True, "torch fp32 on cpu"),
+        ("h1", "joy", 0.9, 0.02, 0.9, 0.02, 0.02, 0.02, 0.02, 3, False, "torch fp32 on cpu", "auto"),
+        ("h2", "sadness", 0.4, 0.4, 0.12, 0.12, 0.12, 0.12, 0.12, 3, True, "torch fp32 on cpu", "auto"),
     ]
     return label(
-        spark.createDataFrame(accepted, checked_schema(["source"])),
+        spark.createDataFrame(messages, checked_schema(["source"]).add("text_key", "string")),
         spark.createDataFrame(scores, scores_schema()),
         given,
         model or artifact(),
@@ -80,7 +81,7 @@ def test_confidence_at_the_threshold_is_confident(spark: SparkSession) -> None:
 def test_the_settings_threshold_comes_before_the_models(
     of_settings: float | None, of_model: float | None, expected: float
 ) -> None:
-    assert confident_from(settings(min_confidence=of_settings), artifact(of_model)) == expected
+    assert min_confidence(settings(min_confidence=of_settings), artifact(of_model)) == expected
 
 
 @pytest.mark.parametrize(

@@ -64,14 +64,6 @@ def test_an_accepted_row_keeps_its_text_and_a_refused_one_its_whole_row(
     }
 
 
-def test_equal_texts_have_equal_hashes_of_128_bits(spark: SparkSession, tmp_path: Path, day: Window) -> None:
-    rows = check(spark, tmp_path, day, [message("a"), message("b"), message("c", "other")]).collect()
-    hashes = {row.feedback_id: row.text_hash for row in rows}
-
-    assert hashes["a"] == hashes["b"] != hashes["c"]
-    assert len(hashes["a"]) == 32
-
-
 def test_of_one_id_the_latest_message_stays(spark: SparkSession, tmp_path: Path, day: Window) -> None:
     edits = [message("m", f"version {i}", created_at=NOON + timedelta(minutes=i)) for i in range(3)]
     rows = check(spark, tmp_path, day, edits).collect()

@@ -15,8 +15,8 @@ from emotion_udf.errors import UsageError
 from emotion_udf.schemas import TEXT_SCORES, text_scores_schema
 from emotion_udf.storage import open_folder
 from emotion_udf.tables import text_scores
-from emotion_udf.tables.delta import DeltaWarehouse
-from emotion_udf.tables.text_scores import append_scores, list_scores
+from emotion_udf.tables.delta_warehouse import DeltaWarehouse
+from emotion_udf.tables.text_scores import append_scores, compact_scores, list_scores
 
 MODEL, OTHER = "a" * 32, "b" * 32
 
@@ -29,29 +29,35 @@ def warehouse(tmp_path: Path) -> DeltaWarehouse:
 def stage(warehouse: DeltaWarehouse, run_id: str, hashes: list[str]) -> None:
     """Write a run's scores where Spark would: the model is the partition, so the files do not name it."""
     scores = {"emotion": "joy", "confidence": 0.9, **dict.fromkeys(EMOTIONS, 0.1), "token_count": 3}
-    row = scores | {"is_truncated": False, "engine": "torch fp32 on cpu", "event_date": date(2026, 10, 5)}
+    row = scores | {
+        "is_truncated": False,
+        "engine": "torch fp32 on cpu",
+        "precision": "auto",
+        "event_date": date(2026, 10, 5),
+    }
     arrow = to_arrow_schema(text_scores_schema(), timezone="UTC")
     arrow = arrow.remove(arrow.get_field_index("model_fingerprint"))
     folder = Path(warehouse.data_folder(TEXT_SCORES, run_id).path)
     folder.mkdir(parents=True)
     for number, name in enumerate(hashes):
-        rows = [row | {"text_hash": name, "run_id": run_id}]
+        rows = [row | {"text_key": name, "run_id": run_id}]
         pq.write_table(pa.Table.from_pylist(rows, schema=arrow), folder / f"part-{number}.parquet")
 
 
 def remember(warehouse: DeltaWarehouse, run_id: str, model: str, *hashes: str) -> None:
     stage(warehouse, run_id, list(hashes))
     append_scores(warehouse, run_id, model)
+    compact_scores(warehouse, model)
 
 
 def hashes_in(files: list[str]) -> list[str]:
-    tables = [pq.read_table(file.removeprefix("file://"), columns=["text_hash"], partitioning=None) for file in files]
-    return sorted(name for table in tables for name in table["text_hash"].to_pylist())
+    tables = [pq.read_table(file.removeprefix("file://"), columns=["text_key"], partitioning=None) for file in files]
+    return sorted(name for table in tables for name in table["text_key"].to_pylist())
 
 
 def rows(warehouse: DeltaWarehouse) -> list[tuple[str, str, str]]:
     table = DeltaTable(warehouse.folder(TEXT_SCORES).delta_uri).to_pyarrow_table()
-    return sorted((row["text_hash"], row["model_fingerprint"], row["run_id"]) for row in table.to_pylist())
+    return sorted((row["text_key"], row["model_fingerprint"], row["run_id"]) for row in table.to_pylist())
 
 
 def test_before_the_first_run_there_are_no_scores(warehouse: DeltaWarehouse) -> None:
@@ -104,6 +110,6 @@ def test_many_small_files_are_joined_and_other_models_are_left(
 
 
 def test_a_table_of_other_types_is_refused(warehouse: DeltaWarehouse) -> None:
-    write_deltalake(warehouse.folder(TEXT_SCORES).delta_uri, pa.table({"text_hash": [1]}))
-    with pytest.raises(UsageError, match="found others for text_hash"):
+    write_deltalake(warehouse.folder(TEXT_SCORES).delta_uri, pa.table({"text_key": [1]}))
+    with pytest.raises(UsageError, match="found others for text_key"):
         remember(warehouse, "r1", MODEL, "t1")

@@ -19,7 +19,8 @@ from pyspark.sql.types import StringType, StructField, StructType
 from emotion_udf.errors import GateError, UsageError, WindowHeldError
 from emotion_udf.schemas import DAILY, QUARANTINE, daily_schema, quarantine_schema
 from emotion_udf.storage import Folder, open_folder
-from emotion_udf.tables.delta import Commit, DeltaWarehouse
+from emotion_udf.tables.delta_warehouse import DeltaWarehouse
+from emotion_udf.tables.warehouse import Commit
 
 D5, D6, D7 = (date(2026, 10, day) for day in (5, 6, 7))
 BOTH = {DAILY: daily_schema([]), QUARANTINE: quarantine_schema()}

@@ -1,22 +1,24 @@
 """No text is scored twice: not in a night, and not in two."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, SparkSession
+from pyspark.sql import functions as F
 
+from emotion_udf.classifier.artifact import Artifact
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.errors import GateError
 from emotion_udf.nightly.pipeline import run_night
-from emotion_udf.nightly.run import Run
-from emotion_udf.schemas import DAILY, LABELS, RUNS, TEXT_SCORES, checked_schema, scores_schema
+from emotion_udf.nightly.record import RunRecord
+from emotion_udf.schemas import DAILY, LABELS, RUNS, TEXT_SCORES
 from emotion_udf.settings.classifier import ClassifierSettings
 from emotion_udf.settings.nightly import GateSettings, NightSettings, Reuse, ScoreSettings, WarehouseSettings
-from emotion_udf.steps.reuse import each_message_its_own_text, known_scores, new_texts
+from emotion_udf.udf import udf_of
 from emotion_udf.window import Window
 from tests.helpers.messages import DAY, NOON, input_settings, message, write_messages
 
@@ -39,9 +41,9 @@ def rows(folder: Path, table: str) -> list[dict[str, Any]]:
     return sorted(({k: v for k, v in row.items() if k != "run_id"} for row in found), key=str)
 
 
-def texts_of(run: Run) -> tuple[int, int]:
+def texts_of(run: RunRecord) -> tuple[int, int]:
     """How many texts a run scored and how many it took from earlier runs."""
-    return run.counts.distinct_texts - run.counts.reused_texts, run.counts.reused_texts
+    return run.distinct_texts - run.reused_texts, run.reused_texts
 
 
 @pytest.fixture
@@ -139,41 +141,20 @@ def test_runs_tell_what_was_reused_and_what_scored(spark: SparkSession, feed: Pa
     assert found == [(0, 3, ["torch fp32 on cpu"]), (3, 3, [])]
 
 
-def history(spark: SparkSession, *scores: tuple[str, float, str]) -> DataFrame:
-    """Rows of `text_scores`: a hash, its confidence, and what scored it."""
-    made = [(name, "joy", value, value, 0.0, 0.0, 0.0, 0.0, 0.0, 3, False, engine) for name, value, engine in scores]
-    return spark.createDataFrame(made, scores_schema())
-
-
-def accepted(spark: SparkSession, *messages: tuple[str, str]) -> DataFrame:
-    made = [(name, hash_, hash_, NOON, DAY, [], None, "f") for name, hash_ in messages]
-    return spark.createDataFrame(made, checked_schema([]))
-
-
-def test_of_a_text_that_was_scored_twice_the_same_scores_are_taken_always(spark: SparkSession) -> None:
-    twice = [("t1", 0.75, "torch fp32 on cpu"), ("t1", 0.5, "torch fp32 on cpu"), ("t2", 0.5, "torch fp32 on cpu")]
-    for order in (twice, twice[::-1]):
-        found = known_scores(history(spark, *order), accepted(spark, ("a", "t1"), ("b", "t1")), "auto").collect()
-        assert [(row.text_hash, row.confidence) for row in found] == [("t1", 0.5)]
-
-
-@pytest.mark.parametrize(("precision", "found"), [("auto", ["t1", "t2"]), ("fp32", ["t1"]), ("bf16", ["t2"])])
-def test_scores_of_another_precision_are_not_taken_for_the_one_asked_for(
-    spark: SparkSession, precision: Any, found: list[str]
+def test_scores_of_a_precision_that_fell_back_are_found_again(
+    spark: SparkSession, feed: Path, day: Window, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    both = history(spark, ("t1", 0.5, "torch fp32 on cpu"), ("t2", 0.5, "torch bf16 on cpu"))
-    known = known_scores(both, accepted(spark, ("a", "t1"), ("b", "t2")), precision)
-    assert sorted(row.text_hash for row in known.collect()) == found
+    """A worker whose bf16 fails parity says so in `engine`; the night asked for bf16 all the same."""
+    fallen_back = "torch fp32 on cpu, because bf16 changes labels"
 
+    def scoring_in_fp32(artifact: Artifact, settings: ClassifierSettings) -> Callable[[str], Column]:
+        in_fp32 = udf_of(artifact, settings.model_copy(update={"precision": "fp32"}))
+        return lambda text: in_fp32(text).withField("engine", F.lit(fallen_back))
 
-def test_new_texts_are_those_without_scores(spark: SparkSession) -> None:
-    texts = spark.createDataFrame([("t1", "x"), ("t2", "y")], "text_hash string, text string")
-    new = new_texts(texts, history(spark, ("t1", 0.5, "torch fp32 on cpu")))
-    assert [tuple(row) for row in new.collect()] == [("t2", "y")]
+    monkeypatch.setattr("emotion_udf.nightly.scoring.udf_of", scoring_in_fp32)
+    first = run_night(spark, night(feed, precision="bf16"), day)
+    second = run_night(spark, night(feed, precision="bf16"), day)
 
-
-def test_messages_can_each_have_a_key_of_their_own(spark: SparkSession) -> None:
-    same = accepted(spark, ("a", "t1"), ("b", "t1"), ("c", "t1"))
-    keys = [row.text_hash for row in each_message_its_own_text(same).collect()]
-    assert len(set(keys)) == 3
-    assert pa.array(keys).null_count == 0
+    assert (texts_of(first), texts_of(second)) == ((3, 0), (0, 3))
+    assert first.engines == [fallen_back]
+    assert {row["precision"] for row in rows(feed, TEXT_SCORES)} == {"bf16"}

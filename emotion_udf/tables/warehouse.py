@@ -1,0 +1,85 @@
+"""The warehouse as the nightly job knows it; `delta_warehouse` is the one that comes with the package."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Protocol
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.types import StructType
+
+from emotion_udf.storage import Folder
+
+RUN_ID_KEY = "emotion_udf.run_id"
+DATES_KEY = "emotion_udf.dates"
+
+
+@dataclass(frozen=True)
+class Commit:
+    """The share of one run in one table: who publishes, and which dates.
+
+    Attributes:
+        run_id: The run.
+        dates: The days that the commit replaces, whether or not they have rows.
+    """
+
+    run_id: str
+    dates: Sequence[date]
+
+    @property
+    def days(self) -> list[str]:
+        """The dates as `YYYY-MM-DD`."""
+        return [day.isoformat() for day in self.dates]
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """The run and its dates as they stand in a table's history."""
+        return {RUN_ID_KEY: self.run_id, DATES_KEY: json.dumps(self.days)}
+
+
+class Warehouse(Protocol):
+    """The tables that a night reads from and publishes to."""
+
+    def version(self, table: str) -> int:
+        """Return a number that grows with each commit to the table, -1 when there is no such table yet."""
+
+    def data_folder(self, table: str, run_id: str) -> Folder:
+        """Return where a run writes the Parquet files that it wants published in a table."""
+
+    def publish(self, tables: Mapping[str, StructType], commit: Commit, since: int) -> None:
+        """Replace the commit's dates, in each table at once, by what the run has written to its data folders.
+
+        Args:
+            tables: The tables with their columns. The first decides who holds the dates. A table is made when there
+                is none, and columns that it lacks are added.
+            commit: The run and its dates.
+            since: The version of the first table that the run found when it began.
+
+        Raises:
+            WindowHeldError: Another run has published one of the dates after `since`.
+            UsageError: A table that is there has a column of another type.
+            GateError: A file holds rows of a date that is not the commit's.
+        """
+
+    def discard(self, run_id: str) -> None:
+        """Delete what a run has written to its data folders and no table lists."""
+
+    def known_scores(self, spark: SparkSession, fingerprint: str) -> DataFrame | None:
+        """Return the scores, of `scores_schema()`, that earlier runs have of a model; None when there are none."""
+
+    def remember_scores(self, run_id: str, fingerprint: str) -> bool:
+        """Add what a run has written for `text_scores`; False when other writers kept it from that.
+
+        Raises:
+            UsageError: The table has a column of another type.
+        """
+
+    def append_run(self, row: Mapping[str, Any]) -> None:
+        """Add a row of `runs_schema()` to `runs`."""
+
+    def daily_rows(self, dates: Sequence[date]) -> list[dict[str, Any]]:
+        """Return the rows of `emotion_daily` of some dates."""
+
+    def address(self, table: str) -> str:
+        """Return where a person finds the table."""

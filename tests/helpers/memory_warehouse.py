@@ -1,0 +1,60 @@
+"""A warehouse that is no Delta table: rows in lists."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import pyarrow.dataset as ds
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.types import StructType
+
+from emotion_udf.schemas import DAILY, PARTITION, RUNS, TEXT_SCORES, scores_schema
+from emotion_udf.storage import Folder, list_parquet
+from emotion_udf.tables.warehouse import Commit
+
+
+class MemoryWarehouse:
+    """Keeps rows in `tables`; executors write into a folder that no reader knows."""
+
+    def __init__(self, scratch: Folder) -> None:
+        self.scratch = scratch
+        self.tables: dict[str, list[dict[str, Any]]] = {}
+        self.versions: dict[str, int] = {}
+        self.scores: dict[str, list[Folder]] = {}
+
+    def version(self, table: str) -> int:
+        return self.versions.get(table, -1)
+
+    def data_folder(self, table: str, run_id: str) -> Folder:
+        return self.scratch / run_id / table
+
+    def publish(self, tables: Mapping[str, StructType], commit: Commit, since: int) -> None:  # noqa: ARG002 (nobody races here)
+        for table in tables:
+            folder = self.data_folder(table, commit.run_id)
+            files = [f"{folder.path}/{file.path}" for file in list_parquet(folder)]
+            hive = ds.partitioning(flavor="hive")
+            new = ds.dataset(files, partitioning=hive, partition_base_dir=folder.path).to_table() if files else None
+            kept = [row for row in self.tables.get(table, []) if str(row[PARTITION]) not in commit.days]
+            self.tables[table] = kept + (new.to_pylist() if new else [])
+            self.versions[table] = self.version(table) + 1
+
+    def discard(self, run_id: str) -> None:
+        (self.scratch / run_id).remove()
+
+    def known_scores(self, spark: SparkSession, fingerprint: str) -> DataFrame | None:
+        folders = [folder.uri for folder in self.scores.get(fingerprint, [])]
+        return spark.read.schema(scores_schema()).parquet(*folders) if folders else None
+
+    def remember_scores(self, run_id: str, fingerprint: str) -> bool:
+        self.scores.setdefault(fingerprint, []).append(self.data_folder(TEXT_SCORES, run_id))
+        return True
+
+    def append_run(self, row: Mapping[str, Any]) -> None:
+        self.tables.setdefault(RUNS, []).append(dict(row))
+
+    def daily_rows(self, dates: Sequence[date]) -> list[dict[str, Any]]:
+        days = {day.isoformat() for day in dates}
+        return [row for row in self.tables.get(DAILY, []) if str(row[PARTITION]) in days]
+
+    def address(self, table: str) -> str:
+        return f"memory:{table}"
