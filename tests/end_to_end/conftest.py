@@ -25,7 +25,7 @@ def in_session(spark: SparkSession) -> Iterator[SparkSession]:
 
 
 @pytest.fixture(scope="module")
-def score_feedback(in_session: SparkSession) -> Submit:
+def score_feedback(in_session: SparkSession) -> Submit:  # noqa: ARG001 (it is what the job takes)
     """Run the job in this process, from the project's root."""
 
     def run(*arguments: str) -> Ended:

@@ -1,6 +1,4 @@
-"""Two days of tweets, labelled in one night that is killed, once more while one of its workers is killed, and then a day
-at a time; and read by others than Spark.
-"""
+"""Two days of tweets: a night that is killed, one whose worker is killed, a night for each day; and other readers."""
 
 import os
 import signal
@@ -8,7 +6,6 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
 import pyarrow.compute as pc
@@ -103,7 +100,7 @@ def worker_with_torch(session: int) -> int:
 
 def count_in_window() -> int:
     days = pc.cast(own_tweets()["created_at"], "date32")
-    return pc.sum(pc.is_in(days, value_set=pc.cast(list(DAYS), "date32"))).as_py()
+    return int(pc.sum(pc.is_in(days, value_set=pc.cast(list(DAYS), "date32"))).as_py())
 
 
 def test_a_killed_night_publishes_nothing(nights: Nights) -> None:

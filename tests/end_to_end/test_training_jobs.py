@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import pytest
 from emotion_udf.classifier.artifact import BUNDLED_FOLDER
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.jobs import evaluate_classifier, train_classifier
-from emotion_udf.settings.load import describe_settings
+from emotion_udf.settings.describe import describe_settings
 from emotion_udf.settings.training import TrainSettings
 from tests.helpers.jobs import environment
 from tests.helpers.paths import ROOT, SENTENCES_FILE
@@ -61,9 +61,9 @@ class Here:
     def evaluate(self, arguments: Sequence[str]) -> Ended:
         return self._run(evaluate_classifier.main, arguments)
 
-    def _run(self, main: object, arguments: Sequence[str]) -> Ended:
+    def _run(self, main: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> Ended:
         try:
-            code = main(arguments)  # type: ignore[operator]
+            code = main(arguments)
         except SystemExit as exit_:
             code = int(str(exit_.code))
         return Ended(code, *self.capsys.readouterr())

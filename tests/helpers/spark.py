@@ -1,4 +1,4 @@
-"""Spark as tests start it: on two cores, and compiled once and quickly, since no test runs long enough to gain from more."""
+"""Spark as tests start it: on two cores, and compiled once and quickly, since no test runs for long."""
 
 import shlex
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from emotion_udf.errors import InputError
 from emotion_udf.ingest.read import read_window
@@ -12,7 +12,7 @@ from emotion_udf.window import Window
 from tests.helpers.messages import DAY, MESSAGES, NOON, input_settings, message, write_messages
 
 
-def ids(rows) -> set[str]:
+def ids(rows: DataFrame) -> set[str]:
     return {row.feedback_id for row in rows.select("feedback_id").collect()}
 
 

@@ -61,7 +61,8 @@ def publish(
 
 
 def read(warehouse: DeltaWarehouse, table: str = DAILY) -> list[Row]:
-    return DeltaTable(warehouse.folder(table).delta_uri).to_pyarrow_table().to_pylist()
+    rows: list[Row] = DeltaTable(warehouse.folder(table).delta_uri).to_pyarrow_table().to_pylist()
+    return rows
 
 
 def shown(warehouse: DeltaWarehouse, table: str = DAILY) -> list[tuple[date, str]]:
