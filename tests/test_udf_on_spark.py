@@ -112,7 +112,7 @@ def test_a_limit_ends_early_without_an_error(spark: SparkSession) -> None:
 
 
 def test_a_missing_model_is_told_before_spark_does_anything() -> None:
-    with pytest.raises(ModelError, match="expected a model folder at nowhere"):
+    with pytest.raises(ModelError, match="model folder at nowhere"):
         make_emotion_udf(ClassifierSettings(model="nowhere"))
 
 
@@ -125,5 +125,5 @@ def test_a_worker_loads_its_classifier_once_and_refuses_another_model() -> None:
     spec = WorkerSpec(ArtifactSource(), open_artifact(ArtifactSource()).fingerprint, "cpu", "fp32", 4096, 10_000)
 
     assert _classifier_for(spec) is _classifier_for(replace(spec, window_rows=1))
-    with pytest.raises(ModelError, match="give every node the same model folder"):
+    with pytest.raises(ModelError, match="every node"):
         _classifier_for(replace(spec, fingerprint="0" * 32))

@@ -16,6 +16,7 @@ from emotion_udf.emotions import EMOTIONS
 from emotion_udf.jobs import evaluate_classifier, train_classifier
 from emotion_udf.settings.describe import describe_settings
 from emotion_udf.settings.training import TrainSettings
+from tests.helpers.facts import unstated
 from tests.helpers.jobs import environment
 from tests.helpers.paths import ROOT, SENTENCES_FILE
 from tests.helpers.training import make_recipe
@@ -31,10 +32,11 @@ class Ended:
     out: str
     err: str
 
-    def failed_with(self, code: int, facts: Sequence[str]) -> bool:
-        """Tell whether there is one message, an error that states the facts, and nothing else."""
-        is_one = self.err.startswith("error: ") and "Traceback" not in self.err
-        return (self.code, self.out, is_one) == (code, "", True) and all(fact in self.err for fact in facts)
+    def assert_failed(self, code: int, facts: list[str]) -> None:
+        """Assert that there is one message, an error that states the facts, and nothing else."""
+        assert (self.code, self.out, "Traceback" in self.err) == (code, "", False)
+        assert self.err.startswith("error: ")
+        assert unstated(facts, self.err) == []
 
 
 def run(job: str, *arguments: str) -> Ended:
@@ -129,7 +131,7 @@ def test_an_existing_output_folder_is_refused_at_once(recipe: Recipe, here: Here
     (recipe.folder / "model").mkdir()
     before = recipe.everything()
     ended = here.train(recipe.arguments(data__source=str(recipe.folder / "nowhere")))
-    assert ended.failed_with(2, [str(recipe.folder / "model"), "remove"]), ended
+    ended.assert_failed(2, [str(recipe.folder / "model"), "remove"])
     assert recipe.everything() == before
 
 
@@ -153,7 +155,7 @@ def test_sentences_that_cannot_be_trained_on_end_with_3(
     spoil(recipe.folder)
     before = recipe.everything()
     ended = here.train(recipe.arguments(**{path: value.format(recipe.folder) for path, value in changes.items()}))
-    assert ended.failed_with(3, [fact.format(recipe.folder) for fact in facts]), ended
+    ended.assert_failed(3, [fact.format(recipe.folder) for fact in facts])
     assert "private words" not in ended.err
     assert recipe.everything() == before
 
@@ -190,7 +192,7 @@ def test_wrong_settings_of_training_end_with_2(
 ) -> None:
     before = recipe.everything()
     ended = here.train(recipe.arguments(**changes))
-    assert ended.failed_with(2, [fact.format(recipe.folder) for fact in facts]), ended
+    ended.assert_failed(2, [fact.format(recipe.folder) for fact in facts])
     assert recipe.everything() == before
 
 
@@ -242,7 +244,7 @@ def test_what_cannot_be_evaluated_is_told_in_one_message(
     out = tmp_path / "out"
     arguments = [f"--model={model.format(tmp_path)}", f"--data={source.format(tmp_path)}", f"--out={out}"]
     ended = here.evaluate([*arguments, *options])
-    assert ended.failed_with(code, [fact.format(tmp_path) for fact in facts]), ended
+    ended.assert_failed(code, [fact.format(tmp_path) for fact in facts])
     assert not out.exists()
 
 
