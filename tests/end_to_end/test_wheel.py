@@ -45,7 +45,7 @@ class Installed:
         ours = ("PYTHON", "PYSPARK", "SPARK_CONF", "VIRTUAL_ENV")
         outside = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         path = {"PATH": f"{self.folder / 'bin'}{os.pathsep}/usr/bin{os.pathsep}/bin"}
-        command = [self.folder / "bin" / program, *arguments]
+        command: list[str | Path] = [self.folder / "bin" / program, *arguments]
         return subprocess.run(
             command, cwd=self.folder, env=outside | path, capture_output=True, text=True, timeout=1_800
         )
