@@ -17,7 +17,7 @@ SEEDED := build/students/seed-1 build/students/seed-2 build/students/seed-3
 TRAIN := python jobs/train_classifier.py --config conf/train.toml --set data.source=$(EMOTION_UDF_DATA)/emotion
 DEMO_DAYS := --from 2026-10-05 --to 2026-10-18
 
-.PHONY: help setup demo test test-slow check docs format train base evaluate bench clean
+.PHONY: help setup demo test test-unit test-slow check docs format train base evaluate bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -32,11 +32,17 @@ demo: .venv/.ready ## run the nightly job on a sample of feedback
 	@python demo/make_input.py build/demo/feedback
 	@spark-submit --master '$(MASTER)' jobs/score_feedback.py --config conf/demo.toml $(DEMO_DAYS)
 
-test: .venv/.ready ## run the tests, but for the slow ones
-	@python -m pytest --numprocesses 2 --dist loadfile -m 'not slow'
+# Two processes, each with a Spark of its own; files in their order, so that the last ones are short.
+PYTEST := python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-test-slow: .venv/.ready ## run the slow tests: the launcher, which prepares itself first
-	@python -m pytest -m slow tests/end_to_end
+test: .venv/.ready ## run the tests, but for the slow ones; some need EMOTION_UDF_DATA
+	@$(PYTEST) -m 'not slow'
+
+test-unit: .venv/.ready ## run the tests that need neither Spark nor Java, in less than a minute
+	@$(PYTEST) -m 'not slow and not spark'
+
+test-slow: .venv/.ready ## run the slow tests: the wheel, the launcher, the bundled model's figures
+	@python -m pytest -m slow
 
 check: .venv/.ready ## style, types, docstrings, the direction of imports, and docs/settings.md
 	@ruff check .

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from emotion_udf.classifier.configuration import ModelConfig
 from emotion_udf.classifier.cpu.int16 import Int16Linear
 from emotion_udf.classifier.cpu.prepacked import PrepackedLinear, can_prepack
-from emotion_udf.classifier.precision import TYPES
+from emotion_udf.classifier.precision import DTYPES
 from emotion_udf.emotions import EMOTIONS
 
 _WARM_UP_CALLS = 2
@@ -53,7 +53,7 @@ def linear_rate(device: str, precision: str, tokens: int, inputs: int = 768, out
         inputs: Width of the input.
         outputs: Width of the output.
     """
-    dtype = TYPES[precision]
+    dtype = DTYPES[precision]
     outer = torch.float32 if dtype is torch.int16 else dtype
     layer = nn.Linear(inputs, outputs, device=device, dtype=outer)
     x = torch.randn(tokens, inputs, device=device).to(outer)  # (T, inputs)

@@ -1,4 +1,4 @@
-"""What all tests share: where the data is, and one Spark session."""
+"""What all tests share: small data of their own, the large data, and one Spark session."""
 
 import os
 import sys
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import settings
 
-from tests.helpers.paths import DATA, ROOT
+from tests.helpers.paths import LARGE_DATA, ROOT
+from tests.helpers.spark import submit_arguments
 
 if TYPE_CHECKING:  # the classifier's tests run where there is no Spark
     from pyspark.sql import SparkSession
@@ -22,19 +23,42 @@ if TYPE_CHECKING:  # the classifier's tests run where there is no Spark
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
-# Workers run the Python of the tests, and local mode retries a task as a cluster would.
+# Workers run the Python of the tests.
 os.environ["PYSPARK_PYTHON"] = sys.executable
-os.environ.setdefault("PYSPARK_SUBMIT_ARGS", "--master local[2,4] --driver-memory 2g pyspark-shell")
+os.environ.setdefault("PYSPARK_SUBMIT_ARGS", submit_arguments())
 os.environ.setdefault("SPARK_CONF_DIR", str(ROOT / "conf"))
 os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+
+MARKS = {"spark": "spark", "spark_submit": "spark", "data": "needs_data"}
+"""Fixtures, and the mark of every test that uses them, through other fixtures too."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the marks on before `-m` chooses by them."""
+    for item in items:
+        for fixture in getattr(item, "fixturenames", ()):
+            if fixture in MARKS:
+                item.add_marker(MARKS[fixture])
 
 
 @pytest.fixture(scope="session")
 def data() -> Path:
-    """The folder of real data (`EMOTION_UDF_DATA`)."""
-    if not DATA.is_dir():
-        pytest.fail(f"expected data for tests in {DATA}, found none; set EMOTION_UDF_DATA", pytrace=False)
-    return DATA
+    """The folder of large data; CI must have it, elsewhere what needs it is skipped."""
+    if not LARGE_DATA.is_dir():
+        missing = f"needs the large data, found none in {LARGE_DATA}; set EMOTION_UDF_DATA to its folder"
+        if os.environ.get("CI"):
+            pytest.fail(missing, pytrace=False)
+        pytest.skip(missing)
+    return LARGE_DATA
+
+
+@pytest.fixture(scope="session")
+def tweets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tests' own 200 messages, as a Parquet file with the columns of the large data's tweets."""
+    from tests.helpers.tweets import write_tweets
+
+    return write_tweets(tmp_path_factory.mktemp("data") / "tweets.parquet")
 
 
 @pytest.fixture(scope="session")

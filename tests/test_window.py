@@ -1,3 +1,4 @@
+import re
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
@@ -67,9 +68,8 @@ def test_a_window_reads_as_its_days() -> None:
 
 
 def test_a_window_that_ends_before_it_begins_is_refused() -> None:
-    with pytest.raises(UsageError) as caught:
+    with pytest.raises(UsageError, match=r"--from .* --to.* 2026-10-06 and 2026-10-05"):
         Window(date(2026, 10, 6), date(2026, 10, 5))
-    assert str(caught.value) == "expected --from to be no later than --to, found 2026-10-06 and 2026-10-05"
 
 
 @given(DAYS)
@@ -82,9 +82,8 @@ def test_a_date_is_read_as_it_is_written(day: date) -> None:
     ["", "yesterday", "05.10.2026", "2026-13-01", "2026-02-30", "2026-10-05T00:00", " 2026-10-05", "20261005"],
 )
 def test_another_date_is_refused(text: str) -> None:
-    with pytest.raises(UsageError) as caught:
+    with pytest.raises(UsageError, match=rf"YYYY-MM-DD.* found {re.escape(repr(text))}"):
         parse_date(text)
-    assert str(caught.value) == f"expected a date as YYYY-MM-DD, found {text!r}; for example 2026-10-05"
 
 
 def test_a_window_is_one_date_or_two_ends() -> None:
@@ -107,9 +106,8 @@ def test_a_window_is_one_date_or_two_ends() -> None:
     ],
 )
 def test_a_mixture_of_dates_is_refused(day: str | None, first: str | None, last: str | None) -> None:
-    with pytest.raises(UsageError) as caught:
+    with pytest.raises(UsageError, match=r"--date .*--from .*--to "):
         make_window(day, first, last, "UTC")
-    assert str(caught.value) == "expected --date D, or --from D with --to D; found neither or a mixture"
 
 
 def test_a_date_without_leading_zeros_is_refused() -> None:

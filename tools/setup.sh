@@ -1,20 +1,28 @@
 #!/usr/bin/env bash
 # Make the development environment in .venv: Python packages as pinned in constraints.txt, and Java for Spark.
-# What the machine lacks is installed with apt-get where that is allowed; otherwise a message says what to install.
+#
+# What the machine itself lacks (Java 17, Python's venv module) comes from apt-get, and never unasked: on a terminal this
+# asks first; elsewhere it says what to install and ends. EMOTION_UDF_APT=yes or =no answers beforehand; CI=true means yes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-if [ "$(id -u)" = 0 ]; then as_root=""; elif sudo -n true 2>/dev/null; then as_root="sudo -n"; else as_root="no"; fi
+may_install() { # may_install PACKAGE...: ask, or take the answer that was given beforehand
+    local answer=${EMOTION_UDF_APT:-}
+    if [ -z "$answer" ] && [ -n "${CI:-}" ]; then answer=yes; fi
+    if [ -z "$answer" ] && [ -t 0 ] && [ -t 2 ]; then read -r -p "setup: run apt-get install $*? [y/N] " answer; fi
+    case $answer in [yY] | [yY][eE][sS] | 1 | true) return 0 ;; *) return 1 ;; esac
+}
 
 install() { # install WHAT PACKAGE...: by apt-get, or end with a message
-    local what=$1
+    local what=$1 as_root="sudo" said
     shift
-    if [ "$as_root" = no ] || ! command -v apt-get >/dev/null; then
-        echo "setup: expected $what, found none, and may not install it; run: sudo apt-get install $*" >&2
+    echo "setup: expected $what, found none" >&2
+    if ! command -v apt-get >/dev/null || ! may_install "$@"; then
+        echo "setup: install it and start again: sudo apt-get install $* (or EMOTION_UDF_APT=yes $0)" >&2
         exit 2
     fi
-    echo "setup: installing $what ($*)"
-    local said
+    if [ "$(id -u)" = 0 ]; then as_root=""; elif [ ! -t 0 ]; then as_root="sudo -n"; fi
+    echo "setup: installing $*"
     said=$({ $as_root apt-get update && $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y "$@"; } 2>&1) || {
         echo "$said" | tail -n 20 >&2
         echo "setup: apt-get could not install $*; install $what by hand and start again" >&2

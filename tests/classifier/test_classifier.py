@@ -21,7 +21,6 @@ from emotion_udf.classifier.engine import Engine
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.errors import DeviceError
 
-PARITY_TWEETS = 2_000
 EXPRESSIVE = [
     ("i feel so happy and delighted today", "joy"),
     ("i feel hopeless and miserable", "sadness"),
@@ -230,9 +229,19 @@ def scores_of_transformers(texts: list[str]) -> np.ndarray:
     return scored
 
 
-def test_real_tweets_are_scored_as_by_transformers(bundled: Classifier, data: Path) -> None:
-    tweets = pq.read_table(data / "tweets.parquet", columns=["text"])["text"].slice(0, PARITY_TWEETS).to_pylist()
-    assert len(tweets) == PARITY_TWEETS
-    ours, theirs = bundled.score(tweets).probabilities, scores_of_transformers(tweets)
+def assert_scored_as_by_transformers(classifier: Classifier, file: Path, rows: int) -> None:
+    texts = pq.read_table(file, columns=["text"])["text"].slice(0, rows).to_pylist()
+    assert len(texts) == rows
+    ours = classifier.score(texts).probabilities
+    theirs = scores_of_transformers(texts)
     np.testing.assert_allclose(ours, theirs, atol=1e-4, rtol=0)
     np.testing.assert_array_equal(ours.argmax(axis=1), theirs.argmax(axis=1))
+
+
+def test_tweets_are_scored_as_by_transformers(bundled: Classifier, tweets: Path) -> None:
+    assert_scored_as_by_transformers(bundled, tweets, rows=200)
+
+
+@pytest.mark.slow
+def test_many_real_tweets_are_scored_as_by_transformers(bundled: Classifier, data: Path) -> None:
+    assert_scored_as_by_transformers(bundled, data / "tweets.parquet", rows=2_000)

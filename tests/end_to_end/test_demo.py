@@ -7,16 +7,21 @@ from pathlib import Path
 import pytest
 
 from demo.make_input import SAMPLE, main
-from tests.helpers.jobs import Ended, query, submit
+from tests.helpers.jobs import Ended, Submit, query
 from tests.helpers.paths import ROOT
 
 
 @pytest.fixture(scope="module")
-def demo(warehouse: Path, tmp_path_factory: pytest.TempPathFactory) -> Ended:
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("warehouse")
+
+
+@pytest.fixture(scope="module")
+def demo(warehouse: Path, score_feedback: Submit, tmp_path_factory: pytest.TempPathFactory) -> Ended:
     feedback = tmp_path_factory.mktemp("demo") / "feedback"
     main(feedback)
     overrides = (f"--set=input.path={feedback}", f"--set=warehouse.root={warehouse}")
-    return submit("--config=conf/demo.toml", *overrides, "--from=2026-10-05", "--to=2026-10-18")
+    return score_feedback("--config=conf/demo.toml", *overrides, "--from=2026-10-05", "--to=2026-10-18")
 
 
 def sample() -> list[dict[str, str | None]]:
@@ -45,13 +50,13 @@ def test_every_row_of_the_sample_is_labelled_or_quarantined(warehouse: Path) -> 
 def test_quarantine_holds_what_the_sample_has_wrong(warehouse: Path) -> None:
     rows = sample()
     found = dict(query(warehouse, "SELECT unnest(reasons) AS reason, count(*) FROM quarantine GROUP BY 1"))
-    good = [r for r in rows if r["feedback_id"] and r["created_at"] and r["text"] and r["text"].strip()]
-    again = sum(count - 1 for count in Counter((r["feedback_id"], r["created_at"][:10]) for r in good).values())
+    good = [r for r in rows if r["feedback_id"] and r["created_at"] and (r["text"] or "").strip()]
+    again = sum(count - 1 for count in Counter((r["feedback_id"], str(r["created_at"])[:10]) for r in good).values())
 
     assert found == {
         "missing_id": sum(not row["feedback_id"] for row in rows),
         "missing_text": sum(row["text"] is None for row in rows),
-        "blank_text": sum(row["text"] is not None and not row["text"].strip() for row in rows),
+        "blank_text": sum(row["text"] is not None and row["text"].strip() == "" for row in rows),
         "missing_created_at": sum(row["created_at"] is None for row in rows),
         "duplicate_id": again,
     }

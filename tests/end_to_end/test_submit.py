@@ -72,7 +72,7 @@ def test_the_nights_own_exit_code_and_message_pass_through(cache: Path, tmp_path
 
 def test_sigterm_ends_the_job(cache: Path, job: Path) -> None:
     known = environment() | {"EMOTION_UDF_CACHE": str(cache)}
-    command = [SUBMIT, "--master", "local[1]", job, "600"]
+    command: list[str | Path] = [SUBMIT, "--master", "local[1]", job, "600"]
     with subprocess.Popen(command, env=known, stdout=subprocess.PIPE, text=True, start_new_session=True) as started:
         assert started.stdout is not None
         while not started.stdout.readline().startswith("arguments"):

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,10 +14,11 @@ import pytest
 from emotion_udf.classifier.artifact import BUNDLED_FOLDER
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.jobs import evaluate_classifier, train_classifier
-from emotion_udf.settings.load import describe_settings
+from emotion_udf.settings.describe import describe_settings
 from emotion_udf.settings.training import TrainSettings
+from tests.helpers.facts import unstated
 from tests.helpers.jobs import environment
-from tests.helpers.paths import ROOT
+from tests.helpers.paths import ROOT, SENTENCES_FILE
 from tests.helpers.training import make_recipe
 
 FILES = ["confusion.png", "metrics.json", "reliability.png", "worst_errors.csv"]
@@ -30,6 +31,12 @@ class Ended:
     code: int
     out: str
     err: str
+
+    def assert_failed(self, code: int, facts: list[str]) -> None:
+        """Assert that there is one message, an error that states the facts, and nothing else."""
+        assert (self.code, self.out, "Traceback" in self.err) == (code, "", False)
+        assert self.err.startswith("error: ")
+        assert unstated(facts, self.err) == []
 
 
 def run(job: str, *arguments: str) -> Ended:
@@ -56,9 +63,9 @@ class Here:
     def evaluate(self, arguments: Sequence[str]) -> Ended:
         return self._run(evaluate_classifier.main, arguments)
 
-    def _run(self, main: object, arguments: Sequence[str]) -> Ended:
+    def _run(self, main: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> Ended:
         try:
-            code = main(arguments)  # type: ignore[operator]
+            code = main(arguments)
         except SystemExit as exit_:
             code = int(str(exit_.code))
         return Ended(code, *self.capsys.readouterr())
@@ -124,49 +131,32 @@ def test_an_existing_output_folder_is_refused_at_once(recipe: Recipe, here: Here
     (recipe.folder / "model").mkdir()
     before = recipe.everything()
     ended = here.train(recipe.arguments(data__source=str(recipe.folder / "nowhere")))
-    assert (ended.code, ended.out) == (2, "")
-    assert ended.err == (
-        f"error: expected no folder at {recipe.folder / 'model'}, found one; remove it or name another output folder\n"
-    )
+    ended.assert_failed(2, [str(recipe.folder / "model"), "remove"])
     assert recipe.everything() == before
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("changes", "facts"),
     [
-        (
-            {"data__source": "{}/nowhere"},
-            "expected labelled sentences in the folder {}/nowhere, found no such folder; set data.source",
-        ),
-        (
-            {"data__source": "{}/unknown"},
-            f"{{}}/unknown/train.txt, line 2: expected text;label with a label of {', '.join(EMOTIONS)}",
-        ),
-        ({"data__source": "{}/empty"}, "expected labelled sentences in {}/empty/train.txt, found an empty file"),
-        (
-            {"data__source": "{}/one"},
-            "expected training sentences of several emotions in {}/one, found only joy",
-        ),
+        ({"data__source": "{}/nowhere"}, ["{}/nowhere", "data.source"]),
+        ({"data__source": "{}/unknown"}, ["{}/unknown/train.txt, line 2", "text;label", *EMOTIONS]),
+        ({"data__source": "{}/empty"}, ["{}/empty/train.txt", "empty"]),
+        ({"data__source": "{}/one"}, ["several emotions", "{}/one", "only joy"]),
         (
             {"data__source": "{}/parquet", "data__label": "emotion"},
-            "expected the column emotion in {}/parquet/train.parquet, found text, label; "
-            "name them with data.text and data.label, or --text-column and --label-column",
+            ["column emotion", "{}/parquet/train.parquet", "text, label", "data.label", "--label-column"],
         ),
-        (
-            {"data__source": "{}/order"},
-            f"expected the labels of {{}}/order/train.parquet in the order {', '.join(EMOTIONS)}, found "
-            f"{', '.join(EMOTIONS[::-1])}; number them anew",
-        ),
+        ({"data__source": "{}/order"}, ["{}/order/train.parquet", ", ".join(EMOTIONS), ", ".join(EMOTIONS[::-1])]),
     ],
 )
 def test_sentences_that_cannot_be_trained_on_end_with_3(
-    recipe: Recipe, here: Here, changes: dict[str, str], message: str
+    recipe: Recipe, here: Here, changes: dict[str, str], facts: list[str]
 ) -> None:
     spoil(recipe.folder)
     before = recipe.everything()
     ended = here.train(recipe.arguments(**{path: value.format(recipe.folder) for path, value in changes.items()}))
-    assert (ended.code, ended.out) == (3, "")
-    assert ended.err == f"error: {message.format(recipe.folder)}\n"
+    ended.assert_failed(3, [fact.format(recipe.folder) for fact in facts])
+    assert "private words" not in ended.err
     assert recipe.everything() == before
 
 
@@ -189,34 +179,20 @@ def spoil(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("changes", "facts"),
     [
-        (
-            {"base__model": "/no/such/base"},
-            "expected an encoder in the folder /no/such/base, found no such folder; set base.model",
-        ),
-        (
-            {"optimiser__epochs": "0"},
-            "{}/train.toml does not hold valid settings:\n"
-            "  optimiser.epochs: input should be greater than or equal to 1, found 0",
-        ),
-        (
-            {"data__folder": "x"},
-            "{}/train.toml does not hold valid settings:\n  data.folder: unknown setting; did you mean output.folder?",
-        ),
-        (
-            {"optimiser__precision": "fp16"},
-            "precision = 'fp16' expects a GPU, found a CPU; choose bf16, fp32 or auto",
-        ),
+        ({"base__model": "/no/such/base"}, ["/no/such/base", "base.model"]),
+        ({"optimiser__epochs": "0"}, ["{}/train.toml", "optimiser.epochs", "1", "found 0"]),
+        ({"data__folder": "x"}, ["{}/train.toml", "data.folder", "output.folder"]),
+        ({"optimiser__precision": "fp16"}, ["precision = 'fp16'", "GPU", "bf16, fp32 or auto"]),
     ],
 )
 def test_wrong_settings_of_training_end_with_2(
-    recipe: Recipe, here: Here, changes: dict[str, str], message: str
+    recipe: Recipe, here: Here, changes: dict[str, str], facts: list[str]
 ) -> None:
     before = recipe.everything()
     ended = here.train(recipe.arguments(**changes))
-    assert (ended.code, ended.out) == (2, "")
-    assert ended.err == f"error: {message.format(recipe.folder)}\n"
+    ended.assert_failed(2, [fact.format(recipe.folder) for fact in facts])
     assert recipe.everything() == before
 
 
@@ -244,52 +220,32 @@ def test_what_was_trained_is_evaluated(trained: tuple[Recipe, Ended], here: Here
 
 
 @pytest.mark.parametrize(
-    ("model", "source", "options", "code", "message"),
+    ("model", "source", "options", "code", "facts"),
     [
+        ("bundled", "{}/nowhere", [], 3, ["{}/nowhere", "data.source"]),
+        ("bundled", "{}/unknown", [], 3, ["{}/unknown/train.txt, line 2", "text;label", *EMOTIONS]),
+        ("bundled", "{}/one", ["--part=train"], 3, ["several emotions", "train", "{}/one", "only joy"]),
         (
-            "bundled", "{}/nowhere", [], 3,
-            "expected labelled sentences in the folder {}/nowhere, found no such folder; set data.source",
+            "bundled",
+            "{}/parquet",
+            ["--label-column=emotion"],
+            3,
+            ["column emotion", "{}/parquet/train.parquet", "text, label", "--label-column"],
         ),
-        (
-            "bundled", "{}/unknown", [], 3,
-            f"{{}}/unknown/train.txt, line 2: expected text;label with a label of {', '.join(EMOTIONS)}",
-        ),
-        (
-            "bundled", "{}/one", ["--part=train"], 3,
-            "expected sentences of several emotions in the part train of {}/one, found only joy; "
-            "no figure would mean anything",
-        ),
-        (
-            "bundled", "{}/parquet", ["--label-column=emotion"], 3,
-            "expected the column emotion in {}/parquet/train.parquet, found text, label; "
-            "name them with data.text and data.label, or --text-column and --label-column",
-        ),
-        (
-            "{}/nothing", "{}/parquet", [], 2,
-            "expected a model folder at {}/nothing, found none; give 'bundled', an existing folder, or a Hub id "
-            "(owner/name) with classifier.revision set to the 40-digit commit to take it at",
-        ),
-        (
-            "bundled", "{}/parquet", ["--at-least=loss=0.2"], 2,
-            "expected --at-least NAME=VALUE with a name of accuracy, macro_f1, weighted_f1 and a value from 0 to 1, "
-            "found 'loss=0.2'",
-        ),
-        (
-            "bundled", "{}/parquet", ["--at-least=accuracy=93"], 2,
-            "expected --at-least NAME=VALUE with a name of accuracy, macro_f1, weighted_f1 and a value from 0 to 1, "
-            "found 'accuracy=93'",
-        ),
+        ("{}/nothing", "{}/parquet", [], 2, ["{}/nothing", "'bundled'", "classifier.revision"]),
+        ("bundled", "{}/parquet", ["--at-least=loss=0.2"], 2, ["--at-least", "accuracy, macro_f1", "'loss=0.2'"]),
+        ("bundled", "{}/parquet", ["--at-least=accuracy=93"], 2, ["--at-least", "from 0 to 1", "'accuracy=93'"]),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_evaluated_is_told_in_one_message(
-    here: Here, tmp_path: Path, model: str, source: str, options: list[str], code: int, message: str
+    here: Here, tmp_path: Path, model: str, source: str, options: list[str], code: int, facts: list[str]
 ) -> None:
     spoil(tmp_path)
-    model, source = model.format(tmp_path), source.format(tmp_path)
-    ended = here.evaluate([f"--model={model}", f"--data={source}", f"--out={tmp_path / 'out'}", *options])
-    assert (ended.code, ended.out) == (code, "")
-    assert ended.err == f"error: {message.format(tmp_path)}\n"
-    assert not (tmp_path / "out").exists()
+    out = tmp_path / "out"
+    arguments = [f"--model={model.format(tmp_path)}", f"--data={source.format(tmp_path)}", f"--out={out}"]
+    ended = here.evaluate([*arguments, *options])
+    ended.assert_failed(code, [fact.format(tmp_path) for fact in facts])
+    assert not out.exists()
 
 
 @pytest.mark.parametrize(
@@ -306,28 +262,26 @@ def test_a_wrong_command_line_ends_with_2(here: Here, arguments: list[str], mess
     assert message in ended.err
 
 
-def test_spark_gives_the_same_labels_and_a_floor_that_is_missed_ends_with_4(data: Path, tmp_path: Path) -> None:
-    lines = (data / "emotion" / "test.txt").read_text(encoding="utf-8").splitlines()[:60]
+@pytest.mark.usefixtures("in_session")
+def test_spark_gives_the_same_labels_and_a_floor_that_is_missed_ends_with_4(here: Here, tmp_path: Path) -> None:
     source, out = tmp_path / "labelled", tmp_path / "out"
     source.mkdir()
+    lines = SENTENCES_FILE.read_text(encoding="utf-8").splitlines()
     wrong = ["i feel so happy and joyful today;sadness"]  # so that no classifier can be right everywhere
     (source / "test.txt").write_text("\n".join(lines + wrong), encoding="utf-8")
 
-    ended = run(
-        "evaluate_classifier", f"--data={source}", f"--out={out}", "--through-spark", "--at-least=accuracy=0.999"
-    )
+    ended = here.evaluate([f"--data={source}", f"--out={out}", "--through-spark", "--at-least=accuracy=0.999"])
 
-    assert ended.code == 4, ended.err
     written = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
-    message = f"error: expected at least accuracy=0.999, found accuracy={written['accuracy']:.4f}"
-    assert ended.err.splitlines()[-1] == message
+    assert ended.code == 4, ended.err
     assert ended.out == ""
+    assert "accuracy=0.999" in ended.err.splitlines()[-1]
+    assert f"accuracy={written['accuracy']:.4f}" in ended.err.splitlines()[-1]
     assert written["sentences"] == 61
     assert written["through_spark"]["different_labels"] == 0
     assert written["through_spark"]["largest_difference"] <= 1e-4
     assert sorted(path.name for path in out.iterdir()) == FILES
-    for private in lines:
-        assert private.rpartition(";")[0] not in ended.err
+    assert [line for line in lines if line.rpartition(";")[0] in ended.err] == []
 
 
 # Help

@@ -1,8 +1,11 @@
 """The jobs as a scheduler starts them, and the tables as their readers open them."""
 
+import io
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,7 @@ import duckdb
 from deltalake import DeltaTable
 
 from tests.helpers.paths import ROOT
+from tests.helpers.spark import OPTIONS
 
 
 @dataclass(frozen=True)
@@ -21,9 +25,13 @@ class Ended:
     output: str
 
 
+Submit = Callable[..., Ended]
+"""Runs the nightly job with the arguments given."""
+
+
 def command(*arguments: str) -> list[str]:
     """The command line of a night."""
-    return ["spark-submit", "--master", "local[2,4]", "jobs/score_feedback.py", *arguments]
+    return ["spark-submit", *OPTIONS, "jobs/score_feedback.py", *arguments]
 
 
 def environment() -> dict[str, str]:
@@ -41,13 +49,15 @@ def submit(*arguments: str) -> Ended:
     return Ended(ended.returncode, ended.stdout + ended.stderr)
 
 
-def tweets_settings(data: Path, warehouse: Path) -> list[str]:
-    """Settings of a night over the real tweets."""
-    return [
-        "--config=conf/nightly.toml",
-        f"--set=input.path={data / 'tweets.parquet'}",
-        f"--set=warehouse.root={warehouse}",
-    ]
+def run_main(main: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> Ended:
+    """Run a job in this process; what argparse refuses ends with SystemExit."""
+    output = io.StringIO()
+    with redirect_stdout(output), redirect_stderr(output):
+        try:
+            code = main(arguments)
+        except SystemExit as exit_:
+            code = int(str(exit_.code))
+    return Ended(code, output.getvalue())
 
 
 def query(warehouse: Path, sql: str) -> list[tuple[Any, ...]]:

@@ -1,7 +1,9 @@
-"""Where the project and the real data are."""
+"""Where the project, the tests' own data and the large data are."""
 
 import os
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-DATA = ROOT / os.environ.get("EMOTION_UDF_DATA", "../shared/data")  # an absolute path stays as it is
+LARGE_DATA = ROOT / os.environ.get("EMOTION_UDF_DATA", "../shared/data")  # an absolute path stays as it is
+MESSAGES_FILE = ROOT / "tests" / "data" / "messages.jsonl"
+SENTENCES_FILE = ROOT / "tests" / "data" / "sentences.txt"

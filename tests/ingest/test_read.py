@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from emotion_udf.errors import InputError
 from emotion_udf.ingest.read import read_window
@@ -12,7 +12,7 @@ from emotion_udf.window import Window
 from tests.helpers.messages import DAY, MESSAGES, NOON, input_settings, message, write_messages
 
 
-def ids(rows) -> set[str]:
+def ids(rows: DataFrame) -> set[str]:
     return {row.feedback_id for row in rows.select("feedback_id").collect()}
 
 
@@ -144,5 +144,5 @@ def test_a_catalog_table_is_read(spark: SparkSession, tmp_path: Path, day: Windo
 
 
 def test_a_missing_table_is_an_input_error(spark: SparkSession, day: Window) -> None:
-    with pytest.raises(InputError, match=r"expected a table nowhere\.feedback in Spark's catalog"):
+    with pytest.raises(InputError, match=r"nowhere\.feedback"):
         read_window(spark, InputSettings(table="nowhere.feedback"), day)

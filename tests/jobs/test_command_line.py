@@ -19,6 +19,7 @@ from emotion_udf.jobs.command_line import JobParser, SettingsParser, exit_code_o
 from emotion_udf.settings.describe import describe_settings
 from emotion_udf.settings.nightly import NightSettings
 from emotion_udf.settings.training import TrainSettings
+from tests.helpers.facts import unstated
 from tests.helpers.paths import ROOT
 
 SECRET = "i hate my neighbour"  # noqa: S105
@@ -64,19 +65,22 @@ def test_our_errors_are_one_message_and_their_code(
 
 def test_of_a_foreign_error_only_the_name_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert exit_code_of(ending_with(ValueError(SECRET)), debug=False) == 1
-    assert capsys.readouterr().err == "error: unexpected ValueError; run again with --debug to see where\n"
+    (line,) = capsys.readouterr().err.splitlines()
+    assert unstated(["error: ", "ValueError", "--debug"], line) == []
+    assert SECRET not in line
 
 
 def test_of_an_error_of_spark_the_condition_is_shown_too(capsys: pytest.CaptureFixture[str]) -> None:
     assert exit_code_of(ending_with(SparkLikeError(SECRET)), debug=False) == 1
-    assert capsys.readouterr().err == (
-        "error: unexpected SparkLikeError (FAILED_READ_FILE); run again with --debug to see where\n"
-    )
+    (line,) = capsys.readouterr().err.splitlines()
+    assert unstated(["error: ", "SparkLikeError", "FAILED_READ_FILE", "--debug"], line) == []
+    assert SECRET not in line
 
 
 def test_an_interruption_is_a_message(capsys: pytest.CaptureFixture[str]) -> None:
     assert exit_code_of(ending_with(KeyboardInterrupt()), debug=False) == 1
-    assert capsys.readouterr().err == "error: interrupted; nothing more was written\n"
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: interrupted")
 
 
 @pytest.mark.parametrize("error", [ValueError(SECRET), InputError("expected this, found that")])

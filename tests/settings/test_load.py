@@ -10,6 +10,7 @@ from emotion_udf.settings.describe import describe_settings
 from emotion_udf.settings.load import load_settings
 from emotion_udf.settings.nightly import NightSettings
 from emotion_udf.settings.training import ObjectiveSettings, OptimiserSettings, TrainSettings
+from tests.helpers.facts import unstated
 
 ROOT = Path(__file__).parents[2]
 
@@ -72,48 +73,47 @@ def test_the_published_recipe_is_that_of_its_card() -> None:
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     missing = tmp_path / "none.toml"
-    assert problems(missing) == [f"expected a settings file at {missing}, found none; give its path with --config"]
+    (line,) = problems(missing)
+    assert unstated([str(missing), "--config"], line) == []
 
 
 @pytest.mark.parametrize("content", [b"[input\n", b"path = /lake", b"\xff\xfe"])
 def test_a_file_that_is_no_toml_is_named(file: Path, content: bytes) -> None:
     file.write_bytes(content)
     (line,) = problems(file)
-    assert line.startswith(f"expected TOML in {file}, found something else: ")
+    assert unstated(["TOML", str(file)], line) == []
 
 
 @pytest.mark.parametrize(
-    ("override", "problem"),
+    ("override", "facts"),
     [
-        ("input.pth=/lake", "input.pth: unknown setting; did you mean input.path?"),
-        ("gate.max_quarantine_share=0.1", "gate.max_quarantine_share: unknown setting; did you mean "
-         "gate.max_quarantined_share?"),
-        ("zzzzzz=1", "zzzzzz: unknown setting; --help lists all"),
-        ("classifier.token_budget=many", "classifier.token_budget: input should be a valid integer, found 'many'"),
-        ("classifier.token_budget='9'", "classifier.token_budget: input should be a valid integer, found '9'"),
-        ("classifier.device=gpu", "classifier.device: input should be 'auto', 'cpu' or 'cuda', found 'gpu'"),
-        ("labels.min_confidence=1.5", "labels.min_confidence: input should be less than or equal to 1, found 1.5"),
-        ("warehouse.keep_text=yes", "warehouse.keep_text: input should be a valid boolean, found 'yes'"),
-        ("warehouse.format=iceberg", "warehouse.format: input should be 'delta', found 'iceberg'"),
-        ("input.dimensions.source=3", "input.dimensions.source: input should be a valid string, found 3"),
-        ("window.timezone=Berlin", "window.timezone: expected an IANA time zone such as UTC or Europe/Berlin, "
-         "found 'Berlin'"),
-        ("input.table=lake.feedback", "input: expected exactly one of input.path and input.table"),
-        ("input.dimensions.emotion=mood", "expected other names for the dimensions emotion: the tables have them "
-         "already"),
-        ("input.dimensions.Source=s", "input.dimensions: expected lower-case words joined by _ for the dimension "
-         "'Source'"),
+        ("input.pth=/lake", ["input.pth: ", "did you mean input.path?"]),
+        ("gate.max_quarantine_share=0.1", ["gate.max_quarantine_share: ", "did you mean gate.max_quarantined_share?"]),
+        ("zzzzzz=1", ["zzzzzz: ", "--help"]),
+        ("classifier.token_budget=many", ["classifier.token_budget: ", "integer", "found 'many'"]),
+        ("classifier.token_budget='9'", ["classifier.token_budget: ", "integer", "found '9'"]),
+        ("classifier.device=gpu", ["classifier.device: ", "'auto', 'cpu' or 'cuda'", "found 'gpu'"]),
+        ("labels.min_confidence=1.5", ["labels.min_confidence: ", "less than or equal to 1", "found 1.5"]),
+        ("warehouse.keep_text=yes", ["warehouse.keep_text: ", "boolean", "found 'yes'"]),
+        ("warehouse.format=iceberg", ["warehouse.format: ", "'delta'", "found 'iceberg'"]),
+        ("input.dimensions.source=3", ["input.dimensions.source: ", "string", "found 3"]),
+        ("window.timezone=Berlin", ["window.timezone: ", "IANA", "found 'Berlin'"]),
+        ("input.table=lake.feedback", ["input: ", "one of input.path and input.table"]),
+        ("input.dimensions.emotion=mood", ["dimensions emotion"]),
+        ("input.dimensions.Source=s", ["input.dimensions: ", "lower-case words joined by _", "'Source'"]),
     ],
-)  # fmt: skip
-def test_a_wrong_setting_is_explained_in_one_line(file: Path, override: str, problem: str) -> None:
-    assert problems(file, override) == [f"{file} does not hold valid settings:", problem]
+)
+def test_a_wrong_setting_is_explained_in_one_line(file: Path, override: str, facts: list[str]) -> None:
+    heading, problem = problems(file, override)
+    assert str(file) in heading
+    assert unstated(facts, problem) == []
 
 
 def test_a_setting_without_a_default_must_be_there(file: Path) -> None:
     file.write_text('[input]\npath = "/lake"\n[warehouse]\n', encoding="utf-8")
-    assert problems(file)[1:] == ["warehouse.root: expected a value, found none"]
+    assert [line.partition(":")[0] for line in problems(file)[1:]] == ["warehouse.root"]
     file.write_text('[input]\npath = "/lake"\n', encoding="utf-8")
-    assert problems(file)[1:] == ["warehouse: expected a value, found none"]
+    assert [line.partition(":")[0] for line in problems(file)[1:]] == ["warehouse"]
 
 
 def test_every_problem_is_in_the_same_message(file: Path) -> None:
@@ -168,21 +168,19 @@ def test_the_last_set_wins(file: Path) -> None:
 
 
 def test_set_below_a_single_value_is_refused(file: Path) -> None:
-    assert problems(file, "warehouse.root.bucket=b") == [
-        "--set warehouse.root.bucket=b: expected a section at 'root', found a single value"
-    ]
+    (problem,) = problems(file, "warehouse.root.bucket=b")
+    assert unstated(["--set warehouse.root.bucket=b", "section", "'root'"], problem) == []
 
 
 def test_set_of_a_whole_section_is_refused(file: Path) -> None:
     (problem,) = problems(file, "warehouse=/w")[1:]
-    assert problem.startswith("warehouse: input should be a valid dictionary")
+    assert problem.startswith("warehouse: ")
 
 
 @pytest.mark.parametrize("override", ["warehouse.root", "=/lake", "", ".root=1", "warehouse.=1", "a..b=1", " =1"])
 def test_a_malformed_set_is_refused(file: Path, override: str) -> None:
-    assert problems(file, override) == [
-        f"expected --set key.path=value, found {override!r}; for example --set warehouse.root=/lake"
-    ]
+    (problem,) = problems(file, override)
+    assert unstated(["--set key.path=value", f"found {override!r}"], problem) == []
 
 
 def test_every_setting_is_listed_once_with_its_default() -> None:

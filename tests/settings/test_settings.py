@@ -37,8 +37,8 @@ def night(**dimensions: str) -> NightSettings:
 
 
 @pytest.mark.parametrize("places", [{}, {"path": "/lake", "table": "lake.feedback"}])
-def test_input_is_exactly_one_of_a_path_and_a_table(places: dict[str, str]) -> None:
-    with pytest.raises(ValidationError, match=r"expected exactly one of input\.path and input\.table"):
+def test_input_is_exactly_one_of_a_path_and_a_table(places: Any) -> None:
+    with pytest.raises(ValidationError, match=r"one of input\.path and input\.table"):
         InputSettings(**places)
 
 
@@ -47,20 +47,20 @@ def test_a_table_alone_is_an_input() -> None:
 
 
 def test_training_goes_on_from_a_mean_only_where_there_is_one() -> None:
-    with pytest.raises(ValidationError, match=r"expected folders in soup\.of to train on from, found none"):
+    with pytest.raises(ValidationError, match=r"soup\.of"):
         SoupSettings(train_on=True)
     assert SoupSettings(of=["a"], train_on=True).train_on
 
 
 @pytest.mark.parametrize("name", sorted(RESERVED_COLUMNS))
 def test_a_dimension_cannot_take_the_name_of_a_column_of_the_tables(name: str) -> None:
-    with pytest.raises(ValidationError, match=f"expected other names for the dimensions {name}: the tables have them"):
+    with pytest.raises(ValidationError, match=f"dimensions {name}"):
         night(**{name: "column"})
 
 
 @pytest.mark.parametrize("name", ["Source", "2nd", "a-b", "a b", "_a", "", "quelle_ä", "a\n"])
 def test_a_dimension_is_named_in_lower_case_words(name: str) -> None:
-    with pytest.raises(ValidationError, match="expected lower-case words joined by _ for the dimension"):
+    with pytest.raises(ValidationError, match="lower-case words joined by _"):
         night(**{name: "column"})
 
 
@@ -75,7 +75,7 @@ def test_a_time_zone_is_an_iana_name(zone: str) -> None:
 
 @pytest.mark.parametrize("zone", ["Berlin", "Europe", "", "../UTC", "/etc/localtime", "Mars/Olympus", "GMT+25"])
 def test_another_time_zone_is_refused(zone: str) -> None:
-    with pytest.raises(ValidationError, match="expected an IANA time zone such as UTC or Europe/Berlin"):
+    with pytest.raises(ValidationError, match="IANA time zone"):
         WindowSettings(timezone=zone)
 
 
@@ -119,7 +119,7 @@ def test_staging_is_below_the_warehouse_unless_it_has_a_place_of_its_own(
 def test_a_size_is_a_whole_number_from_1_on(name: str, value: Any) -> None:
     with pytest.raises(ValidationError):
         ClassifierSettings(**{name: value})
-    assert getattr(ClassifierSettings(**{name: 1}), name) == 1
+    assert getattr(ClassifierSettings.model_validate({name: 1}), name) == 1
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_the_optimiser_starts_from_the_published_models_card() -> None:
 def test_settings_do_not_change_after_loading() -> None:
     settings = night()
     with pytest.raises(ValidationError, match="frozen"):
-        settings.warehouse.root = "/elsewhere"  # type: ignore[misc]
+        settings.warehouse.root = "/elsewhere"
 
 
 def test_the_source_holds_what_names_the_model() -> None:

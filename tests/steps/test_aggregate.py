@@ -33,7 +33,7 @@ def labels(spark: SparkSession, rows: list[dict[str, Any]]) -> DataFrame:
 
 
 def test_all_six_emotions_are_there_and_sum_up(spark: SparkSession) -> None:
-    given = [{"emotion": "joy"}, {"emotion": "joy", "is_confident": False}, {"emotion": "fear"}]
+    given: list[dict[str, Any]] = [{"emotion": "joy"}, {"emotion": "joy", "is_confident": False}, {"emotion": "fear"}]
     rows = {row.emotion: row for row in aggregate(labels(spark, given), ["source"], "run").collect()}
 
     assert set(rows) == set(EMOTIONS)
@@ -47,7 +47,7 @@ def test_all_six_emotions_are_there_and_sum_up(spark: SparkSession) -> None:
 
 
 def test_dates_and_dimensions_are_counted_apart_and_null_is_a_value(spark: SparkSession) -> None:
-    given = [{}, {"source": None}, {"source": None}, {"event_date": date(2026, 10, 6)}]
+    given: list[dict[str, Any]] = [{}, {"source": None}, {"source": None}, {"event_date": date(2026, 10, 6)}]
     rows = aggregate(labels(spark, given), ["source"], "run").where("emotion = 'joy'").collect()
 
     assert {(row.event_date.day, row.source): row.total_count for row in rows} == {

@@ -128,6 +128,7 @@ def measured(data: Path) -> dict[str, Metrics]:
     return {part: metrics_of(predict(classifier, parts[part]), classifier.artifact.configuration) for part in HELD_OUT}
 
 
+@pytest.mark.slow
 def test_the_bundled_card_says_what_is_measured_now(measured: dict[str, Metrics]) -> None:
     expected = {
         (part, figure): pytest.approx(getattr(metrics, figure), abs=5e-4)
@@ -137,6 +138,7 @@ def test_the_bundled_card_says_what_is_measured_now(measured: dict[str, Metrics]
     assert header_figures(ModelCard.load(BUNDLED_FOLDER / CARD)) == expected
 
 
+@pytest.mark.slow
 def test_the_bundled_classifier_is_accurate(measured: dict[str, Metrics]) -> None:
     assert measured["validation"].accuracy >= 0.94
     assert measured["test"].accuracy >= 0.93
