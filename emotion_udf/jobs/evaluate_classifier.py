@@ -45,15 +45,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="NAME=VALUE",
         help="end with exit code 4 where accuracy, macro_f1 or weighted_f1 is below; may be given again",
     )
-    parser.add_argument("--noise", action="store_true", help="measure the sentences rewritten as people type, too")
+    parser.add_argument("--augmented", action="store_true", help="measure the sentences rewritten as people type, too")
     parser.add_argument("--through-spark", action="store_true", help="score through Spark as well, and compare")
     options = parse(parser, arguments)
 
     def job() -> None:
         # Loaded here: torch takes seconds, and wrong usage should be told at once.
-        from emotion_udf.training.assess import assess, parse_floors
+        from emotion_udf.training.run_evaluation import parse_thresholds, run_evaluation
 
-        metrics = assess(
+        metrics = run_evaluation(
             ClassifierSettings(
                 model=options.model,
                 revision=options.revision,
@@ -68,8 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             ),
             options.part,
             options.out,
-            floors=parse_floors(options.at_least),
-            noise=options.noise,
+            thresholds=parse_thresholds(options.at_least),
+            augmentation=options.augmented,
             through_spark=options.through_spark,
             debug=options.debug,
         )

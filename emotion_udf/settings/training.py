@@ -10,7 +10,7 @@ class BaseModelSettings(Section):
     """The encoder that training starts from."""
 
     name: str = Field(description="what it is called where it was published, for the card")
-    licence: str = Field(description="its licence, for the card")
+    license: str = Field(description="its licence, for the card")
     model: str = Field(description="a DistilBERT or BERT encoder: a folder, or a Hub id")
     revision: str | None = Field(default=None, description="the branch, tag or commit of a Hub id")
     message_rules: bool = Field(
@@ -30,7 +30,7 @@ class DataSettings(Section):
     label: str = Field(default="label", description="the column that holds the emotion, by name or by number")
 
 
-class OptimiserSettings(Section):
+class OptimizerSettings(Section):
     """AdamW with a linear schedule. The defaults are those of the published model's card."""
 
     learning_rate: float = Field(default=5e-5, gt=0, description="the highest of the schedule")
@@ -62,10 +62,10 @@ class ObjectiveSettings(Section):
     label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="probability spread evenly over all labels")
     teachers: list[str] = Field(default=[], description="classifier folders whose mean probabilities are learnt too")
     teacher_weight: float = Field(default=0.5, ge=0, le=1, description="of the teachers against the labels")
-    own_sentences: int = Field(
+    extra_sentences: int = Field(
         default=0, ge=0, description="how often an epoch shows the sentences that were written for this project"
     )
-    noise_share: float = Field(
+    augmentation_share: float = Field(
         default=0.0, ge=0, le=1, description="of the training sentences, rewritten as people type in each epoch"
     )
 
@@ -109,7 +109,7 @@ class TrainSettings(Section):
 
     base: BaseModelSettings
     data: DataSettings
-    optimiser: OptimiserSettings = OptimiserSettings()
+    optimizer: OptimizerSettings = OptimizerSettings()
     objective: ObjectiveSettings = ObjectiveSettings()
     soup: SoupSettings = SoupSettings()
     confidence: ConfidenceSettings = ConfidenceSettings()

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from emotion_udf.classifier.packing import Run, pack
 from emotion_udf.classifier.tokenizer import MessageTokenizer
+from emotion_udf.training.augmentation import rewrite
 from emotion_udf.training.data import LabelledTexts
-from emotion_udf.training.noise import rewrite
 
 # Batches are cut from windows of this many batches sorted by length: rows of equal length attend together.
 _WINDOW_BATCHES = 50
@@ -37,23 +37,23 @@ def encode(labelled: LabelledTexts, tokenizer: MessageTokenizer) -> Encoded:
     return Encoded(tokenizer.encode(labelled.texts).token_ids, labelled.labels)
 
 
-def with_noise(labelled: LabelledTexts, share: float, dice: random.Random) -> LabelledTexts:
-    """Rewrite a share of the sentences as people type (see `noise`)."""
+def augment(labelled: LabelledTexts, share: float, rng: random.Random) -> LabelledTexts:
+    """Rewrite a share of the sentences as people type (see `augmentation`)."""
     texts = [
-        rewrite(text, label, dice) if dice.random() < share else text
+        rewrite(text, label, rng) if rng.random() < share else text
         for text, label in zip(labelled.texts, labelled.labels, strict=True)
     ]
     return LabelledTexts(texts, labelled.labels)
 
 
-def shuffled_batches(encoded: Encoded, batch_size: int, dice: random.Random) -> Iterator[list[int]]:
+def shuffled_batches(encoded: Encoded, batch_size: int, rng: random.Random) -> Iterator[list[int]]:
     """Yield row indices: shuffled, sorted by length inside windows, and the batches of a window shuffled again."""
     rows = list(range(len(encoded)))
-    dice.shuffle(rows)
+    rng.shuffle(rows)
     window = batch_size * _WINDOW_BATCHES
     for start in range(0, len(rows), window):
         batches = batches_by_length(encoded, rows[start : start + window], batch_size)
-        dice.shuffle(batches)
+        rng.shuffle(batches)
         yield from batches
 
 

@@ -50,7 +50,7 @@ def log_of(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def expected_calibration_error(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
-    """Return how far confidence and accuracy lie apart, on average, over 15 bins of equal width."""
+    """Return the mean distance of confidence from accuracy over 15 bins of equal width (ECE)."""
     gaps = [count * abs(confidence - accuracy) for confidence, accuracy, count in reliability(probabilities, labels)]
     return sum(gaps) / len(labels)
 
@@ -58,10 +58,10 @@ def expected_calibration_error(probabilities: NDArray[np.floating], labels: NDAr
 def reliability(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> list[tuple[float, float, int]]:
     """Return mean confidence, accuracy and sentences of each bin of confidence that is not empty."""
     confidence = probabilities.max(axis=1).astype(np.float64)
-    right = probabilities.argmax(axis=1) == labels
+    correct = probabilities.argmax(axis=1) == labels
     bins = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
     return [
-        (float(confidence[bins == b].mean()), float(right[bins == b].mean()), int((bins == b).sum()))
+        (float(confidence[bins == b].mean()), float(correct[bins == b].mean()), int((bins == b).sum()))
         for b in np.unique(bins)
     ]
 
@@ -72,9 +72,9 @@ def lowest_confidence(probabilities: NDArray[np.floating], labels: NDArray[np.in
     Returns 1 where no confidence is enough.
     """
     confidence = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == labels
+    correct = probabilities.argmax(axis=1) == labels
     for threshold in np.arange(0.0, 1.0, 0.001).round(3):
         kept = confidence >= np.float32(threshold)  # as `is_confident` compares
-        if kept.any() and right[kept].mean() >= accuracy:
+        if kept.any() and correct[kept].mean() >= accuracy:
             return float(threshold)
     return 1.0

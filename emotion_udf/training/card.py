@@ -9,7 +9,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from emotion_udf.classifier.configuration import Configuration
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.settings.training import TrainSettings
-from emotion_udf.training.data import NEUTRAL, Splits, own_sentences
+from emotion_udf.training.data import NEUTRAL, Splits, extra_sentences
 from emotion_udf.training.evaluate import Metrics
 from emotion_udf.training.fine_tune import FineTuned
 from emotion_udf.training.probes import Probes
@@ -25,25 +25,25 @@ _IN_THE_HEADER = {"accuracy": "Accuracy", "loss": "Loss", "macro_f1": "F1 (macro
 
 @dataclass(frozen=True)
 class Measured:
-    """What was measured on the finished folder.
+    """Measurements of the finished folder.
 
-    Args:
-        parts: Figures by part of the data set, validation and test.
-        probes: What the canary and the neutral sentences say.
-        noise: What rewriting the validation sentences does, by kind of rewriting.
+    Attributes:
+        splits: Metrics by split of the data set, validation and test.
+        probes: Labels of the canary and the neutral sentences.
+        augmentation: How the validation sentences fare when rewritten, by way of rewriting.
     """
 
-    parts: dict[str, Metrics]
+    splits: dict[str, Metrics]
     probes: Probes
-    noise: dict[str, Robustness]
+    augmentation: dict[str, Robustness]
 
 
 def write_card(
     file: Path,
     settings: TrainSettings,
-    sizes: Configuration,
+    config: Configuration,
     splits: Splits,
-    made: FineTuned | Soup,
+    result: FineTuned | Soup,
     measured: Measured,
 ) -> None:
     """Write the card, in the Hub's format.
@@ -51,42 +51,42 @@ def write_card(
     Args:
         file: The card.
         settings: What the model was trained with.
-        sizes: The sizes of the network.
+        config: The sizes of the network.
         splits: What it was trained on.
-        made: The epochs of its training, or what it is the mean of.
+        result: The epochs of its training, or what it is the mean of.
         measured: What was measured on the finished folder.
     """
-    own = own_sentences()
+    own = extra_sentences()
     name = Path(settings.output.folder).name
     card = ModelCard.from_template(
-        _header(name, settings, measured.parts),
+        _header(name, settings, measured.splits),
         template_path=str(_TEMPLATE),
         name=name,
         emotions=EMOTIONS,
         settings=settings,
-        sizes=sizes,
+        config=config,
         splits=splits,
         own={"count": len(own), "neutral": own.labels.count(NEUTRAL)},
-        made=made,
+        result=result,
         measured=measured,
     )
     file.write_text(f"{str(card).rstrip()}\n", encoding="utf-8")
 
 
-def _header(name: str, settings: TrainSettings, parts: dict[str, Metrics]) -> ModelCardData:
+def _header(name: str, settings: TrainSettings, splits: dict[str, Metrics]) -> ModelCardData:
     """Return the metadata that the Hub shows and searches."""
     results = [
         EvalResult(
             task_type="text-classification",
             dataset_type=_DATASET,
             dataset_name=_DATASET,
-            dataset_split=part,
-            metric_type=figure,
+            dataset_split=split,
+            metric_type=metric,
             metric_name=title,
-            metric_value=round(getattr(metrics, figure), 4),
+            metric_value=round(getattr(metrics, metric), 4),
         )
-        for part, metrics in parts.items()
-        for figure, title in _IN_THE_HEADER.items()
+        for split, metrics in splits.items()
+        for metric, title in _IN_THE_HEADER.items()
     ]
     return ModelCardData(
         model_name=name,

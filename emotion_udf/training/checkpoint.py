@@ -17,9 +17,9 @@ _STATE = "epoch.pt"
 class Checkpoint:
     """A folder beside the model folder to be, which holds the state after the last whole epoch.
 
-    Args:
+    Attributes:
         folder: Made by the first `save`.
-        name: What the state belongs to: a digest of settings and data.
+        name: A digest of the settings and data that the state belongs to.
     """
 
     folder: Path
@@ -46,8 +46,9 @@ class Checkpoint:
             return None
         try:
             found = torch.load(file, map_location="cpu", weights_only=True)
-            name, state = found["name"], found["state"]
-        except Exception as error:  # torch raises many kinds
+            name = found["name"]
+            state = found["state"]
+        except Exception as error:  # torch raises errors of many types
             raise UsageError(f"expected a checkpoint at {file}, found a damaged file; remove {self.folder}") from error
         if name != self.name:
             raise UsageError(

@@ -24,7 +24,7 @@ PARTS: Final = {"train": ("train",), "validation": ("validation", "val"), "test"
 NEUTRAL: Final = len(EMOTIONS)
 """The label of an own sentence without a feeling; what it teaches is that all six emotions are equally probable."""
 
-_OWN_SENTENCES = Path(__file__).parent / "own_sentences.txt"
+_EXTRA_SENTENCES = Path(__file__).parent / "extra_sentences.txt"
 
 # dair-ai/emotion holds three-part Parquet files below `split/`; its `unsplit/` is another set.
 _HUB_FILES = [f"{folder}{name}*.parquet" for folder in ("split/", "data/", "") for name in sum(PARTS.values(), ())]
@@ -146,9 +146,9 @@ def _read_files(files: list[Path], settings: DataSettings) -> LabelledTexts:
     return reduce(add, (read_text_file(f) if f.suffix == ".txt" else read_parquet_file(f, settings) for f in files))
 
 
-def own_sentences() -> LabelledTexts:
+def extra_sentences() -> LabelledTexts:
     """Return sentences written for this project: plain ones of every emotion without "i feel", and neutral ones."""
-    return read_text_file(_OWN_SENTENCES, (*EMOTIONS, "neutral"))
+    return read_text_file(_EXTRA_SENTENCES, (*EMOTIONS, "neutral"))
 
 
 def read_text_file(file: Path, labels: Sequence[str] = EMOTIONS) -> LabelledTexts:

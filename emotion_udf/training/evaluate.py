@@ -41,7 +41,7 @@ class Predictions:
     seconds: float
 
     @property
-    def right(self) -> NDArray[np.bool_]:
+    def correct(self) -> NDArray[np.bool_]:
         """Whether each sentence's most probable emotion is the right one, (N,)."""
         hits: NDArray[np.bool_] = self.probabilities.argmax(axis=1) == self.labels
         return hits
@@ -168,7 +168,7 @@ def metrics_of(predictions: Predictions, configuration: Configuration, fitted: f
         ),
         min_confidence=min_confidence,
         confident_share=float(confident.mean()),
-        confident_accuracy=float(predictions.right[confident].mean()) if confident.any() else None,
+        confident_accuracy=float(predictions.correct[confident].mean()) if confident.any() else None,
         truncated_share=float(predictions.is_truncated.mean()),
         unknown_token_share=predictions.unknown_tokens / int(read.sum()),
         samples_per_s=len(labels) / predictions.seconds,

@@ -13,11 +13,11 @@ from emotion_udf.classifier.distilbert import DistilBert
 from emotion_udf.classifier.precision import choose_training_precision
 from emotion_udf.classifier.tokenizer import MessageTokenizer
 from emotion_udf.emotions import EMOTIONS
-from emotion_udf.settings.training import ObjectiveSettings, OptimiserSettings
-from emotion_udf.training.batches import Encoded, batches_by_length, encode, shuffled_batches, with_noise
+from emotion_udf.settings.training import ObjectiveSettings, OptimizerSettings
+from emotion_udf.training.batches import Encoded, augment, batches_by_length, encode, shuffled_batches
 from emotion_udf.training.checkpoint import Checkpoint
-from emotion_udf.training.data import LabelledTexts, Splits, own_sentences
-from emotion_udf.training.learner import Learner
+from emotion_udf.training.data import LabelledTexts, Splits, extra_sentences
+from emotion_udf.training.train_state import TrainState
 
 _EVALUATION_BATCH = 64
 
@@ -89,7 +89,7 @@ def fine_tune(
     network: DistilBert,
     splits: Splits,
     tokenizer: MessageTokenizer,
-    settings: OptimiserSettings,
+    settings: OptimizerSettings,
     objective: ObjectiveSettings,
     *,
     device: str = "cpu",
@@ -107,7 +107,7 @@ def fine_tune(
         network: A network with a head of six emotions, as `initialise` gives it.
         splits: Sentences to train on and to choose the epoch by; the test part is not looked at.
         tokenizer: The artifact's tokenizer.
-        settings: The optimiser's settings.
+        settings: The optimizer's settings.
         objective: What is made small.
         device: A torch device.
         teachers: The teachers' probabilities (N, 6) of the N training sentences.
@@ -118,39 +118,42 @@ def fine_tune(
     on = torch.device(device)
     network.to(on)
     precision = choose_training_precision(settings.precision, on)
-    own = own_sentences().without({*splits.validation.texts, *splits.test.texts})
-    sentences = splits.train + LabelledTexts(own.texts * objective.own_sentences, own.labels * objective.own_sentences)
+    own = extra_sentences().without({*splits.validation.texts, *splits.test.texts})
+    sentences = splits.train + LabelledTexts(
+        own.texts * objective.extra_sentences, own.labels * objective.extra_sentences
+    )
     steps = settings.epochs * -(-len(sentences) // settings.batch_size)
-    learner = Learner(network, settings, steps, precision)
+    state = TrainState(network, settings, steps, precision)
     targets = soft_targets(sentences.labels, objective, teachers).to(on)
     validation = encode(splits.validation, tokenizer)
     epochs: list[Epoch] = []
     best: dict[str, Tensor] = {}
-    if checkpoint and (state := checkpoint.load()):
-        learner.restore(state["learner"])
-        epochs, best = [Epoch(**epoch) for epoch in state["epochs"]], state["best"]
+    if checkpoint and (saved := checkpoint.load()):
+        state.restore(saved["state"])
+        epochs = [Epoch(**epoch) for epoch in saved["epochs"]]
+        best = saved["best"]
 
     while not _finished(epochs, settings):
         number = len(epochs) + 1
         torch.manual_seed(settings.seed * 1000 + number)
-        dice = random.Random(settings.seed * 1000 + number)  # noqa: S311 (a shuffle needs no secrecy)
-        train = encode(with_noise(sentences, objective.noise_share, dice), tokenizer)
+        rng = random.Random(settings.seed * 1000 + number)  # noqa: S311 (a shuffle needs no secrecy)
+        train = encode(augment(sentences, objective.augmentation_share, rng), tokenizer)
         started, total, seen = time.perf_counter(), 0.0, 0
         network.train()
-        for batch in shuffled_batches(train, settings.batch_size, dice):
+        for batch in shuffled_batches(train, settings.batch_size, rng):
             with torch.autocast(on.type, dtype=precision, enabled=precision is not torch.float32):
                 logits = network(*train.pack(batch, on))  # (B, 6)
             loss = F.cross_entropy(logits.float(), targets[batch])
-            learner.step(loss)
+            state.step(loss)
             total, seen = total + loss.item() * len(batch), seen + len(batch)
             pace = seen / (time.perf_counter() - started)
             done, to_do = (number - 1) * len(train) + seen, settings.epochs * len(train)
             on_step(Progress(number, done, to_do, total / seen, pace))
-        epochs.append(Epoch(number, total / seen, *measure(learner.candidate, validation), pace))
+        epochs.append(Epoch(number, total / seen, *measure(state.ema_model, validation), pace))
         if best_of(epochs).number == number:
-            best = {name: weight.detach().cpu().clone() for name, weight in learner.candidate.state_dict().items()}
+            best = {name: weight.detach().cpu().clone() for name, weight in state.ema_model.state_dict().items()}
         if checkpoint:
-            checkpoint.save({"learner": learner.state(), "epochs": [asdict(e) for e in epochs], "best": best})
+            checkpoint.save({"state": state.state(), "epochs": [asdict(e) for e in epochs], "best": best})
         on_epoch(epochs[-1])
 
     network.cpu().load_state_dict(best)
@@ -191,7 +194,7 @@ def measure(network: DistilBert, encoded: Encoded) -> tuple[float, float]:
     return F.cross_entropy(logits, labels).item(), (logits.argmax(dim=1) == labels).double().mean().item()
 
 
-def _finished(epochs: Sequence[Epoch], settings: OptimiserSettings) -> bool:
+def _finished(epochs: Sequence[Epoch], settings: OptimizerSettings) -> bool:
     """Tell whether all epochs are done, or the last ones brought nothing."""
     if not epochs or settings.patience is None:
         return len(epochs) == settings.epochs

@@ -12,7 +12,7 @@ from emotion_udf.training import fine_tune
 
 @contextmanager
 def training_progress() -> Iterator[Callable[[fine_tune.Progress], None]]:
-    """Yield what is to be called after each step; draws nothing where standard error is no terminal."""
+    """Yield the function to call after each step; draws nothing where standard error is no terminal."""
     bar = Progress(
         TextColumn("epoch {task.fields[epoch]}"),
         BarColumn(),

@@ -22,7 +22,7 @@ _sizes = attrgetter("dim", "hidden_dim", "n_heads", "n_layers", "vocab_size", "m
 class Ingredient:
     """One of the classifiers.
 
-    Args:
+    Attributes:
         name: Its folder's name.
         validation_loss: Mean cross-entropy with the labels, in nats, temperature included.
         validation_accuracy: The share of validation sentences whose most probable emotion is the right one.
@@ -37,10 +37,10 @@ class Ingredient:
 class Soup:
     """The mean.
 
-    Args:
+    Attributes:
         network: In fp32, on the CPU; it wants a temperature, for heads of several seeds point elsewhere, and the
             logits of their mean are small.
-        ingredients: What it is the mean of.
+        ingredients: The classifiers that it is the mean of.
     """
 
     network: DistilBert
@@ -68,12 +68,12 @@ def open_ingredients(folders: Sequence[str], sizes: Configuration, tokenizer_jso
     return artifacts
 
 
-def cook(artifacts: Sequence[Artifact], validation: Encoded) -> Soup:
+def average_classifiers(artifacts: Sequence[Artifact], validation: Encoded) -> Soup:
     """Average classifiers, and measure each of them.
 
     Args:
         artifacts: As `open_ingredients` gives them, at least one.
-        validation: What to measure on.
+        validation: Sentences to measure on.
     """
     networks = [_load(artifact) for artifact in artifacts]
     ingredients = [

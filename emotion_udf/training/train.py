@@ -18,7 +18,7 @@ from emotion_udf.classifier.device import choose_device
 from emotion_udf.classifier.distilbert import DistilBert
 from emotion_udf.classifier.tokenizer import MessageTokenizer
 from emotion_udf.settings.training import TrainSettings
-from emotion_udf.training.atomic_dir import refuse_existing, whole_folder
+from emotion_udf.training.atomic_dir import atomic_dir, refuse_existing
 from emotion_udf.training.batches import encode
 from emotion_udf.training.calibrate import fit_temperature, fold_in, lowest_confidence
 from emotion_udf.training.card import CARD, Measured, write_card
@@ -31,7 +31,7 @@ from emotion_udf.training.initialise import find_base, initialise
 from emotion_udf.training.message_tokenizer import RULES_VERSION, copy_words_to_emoji, make_message_tokenizer
 from emotion_udf.training.probes import measure_probes
 from emotion_udf.training.robustness import measure_robustness
-from emotion_udf.training.soup import Soup, average, cook, open_ingredients
+from emotion_udf.training.soup import Soup, average, average_classifiers, open_ingredients
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ def train(settings: TrainSettings, on_step: Callable[[Progress], None] = lambda 
     splits = read_splits(settings.data)
     counts = asdict(splits.overlaps)
     log.info("train=%d %s", len(splits.train), " ".join(f"{name}={count}" for name, count in counts.items()))
-    start = initialise(base, settings.optimiser.seed)
+    start = initialise(base, settings.optimizer.seed)
     rules = settings.base.message_rules
     tokenizer_json = make_message_tokenizer(base / TOKENIZER, rules)
     artifacts = open_ingredients(settings.soup.of, start.sizes, tokenizer_json)
@@ -67,7 +67,7 @@ def train(settings: TrainSettings, on_step: Callable[[Progress], None] = lambda 
     checkpoint = Checkpoint(folder.parent / f"{folder.name}.checkpoint", _name(settings, weights, splits))
     tokenizer = _tokenizer(tokenizer_json, start.sizes.max_position_embeddings)
     if artifacts and not settings.soup.train_on:
-        made: FineTuned | Soup = cook(artifacts, encode(splits.validation, tokenizer))
+        result: FineTuned | Soup = average_classifiers(artifacts, encode(splits.validation, tokenizer))
     else:
         if artifacts:
             start.network.load_state_dict(average(artifacts).state_dict())
@@ -75,22 +75,22 @@ def train(settings: TrainSettings, on_step: Callable[[Progress], None] = lambda 
             _calibrate(start.network, splits.validation, tokenizer, settings.confidence.accuracy)
         elif rules:
             copy_words_to_emoji(start.network, tokenizer_json)
-        made = fine_tune(
+        result = fine_tune(
             start.network,
             splits,
             tokenizer,
-            settings.optimiser,
+            settings.optimizer,
             settings.objective,
-            device=choose_device(settings.optimiser.device, torch.cuda.device_count()),
-            teachers=_opinions(settings.objective.teachers, splits.train.texts),
+            device=choose_device(settings.optimizer.device, torch.cuda.device_count()),
+            teachers=teacher_probabilities(settings.objective.teachers, splits.train.texts),
             checkpoint=checkpoint,
             on_step=on_step,
             on_epoch=_log_epoch,
         )
-    own = _calibrate(made.network, splits.validation, tokenizer, settings.confidence.accuracy)
-    with whole_folder(folder) as partial:
+    own = _calibrate(result.network, splits.validation, tokenizer, settings.confidence.accuracy)
+    with atomic_dir(folder) as partial:
         export(
-            made.network,
+            result.network,
             start.config,
             own | ({"message_rules": RULES_VERSION} if rules else {}),
             tokenizer_json,
@@ -101,8 +101,9 @@ def train(settings: TrainSettings, on_step: Callable[[Progress], None] = lambda 
             "validation": metrics_of(predict(classifier, splits.validation), classifier.artifact.configuration),
             "test": metrics_of(predict(classifier, splits.test), classifier.artifact.configuration),
         }
-        probes, noise = measure_probes(classifier), measure_robustness(classifier, splits.validation)
-        write_card(partial / CARD, settings, start.sizes, splits, made, Measured(parts, probes, noise))
+        probes = measure_probes(classifier)
+        augmentation = measure_robustness(classifier, splits.validation)
+        write_card(partial / CARD, settings, start.sizes, splits, result, Measured(parts, probes, augmentation))
     checkpoint.remove()
     return parts
 
@@ -123,7 +124,7 @@ def _name(settings: TrainSettings, weights: Sequence[Path], splits: Splits) -> s
     return about.hexdigest()
 
 
-def _opinions(teachers: Sequence[str], texts: list[str]) -> Tensor | None:
+def teacher_probabilities(teachers: Sequence[str], texts: list[str]) -> Tensor | None:
     """Return the mean probabilities (N, 6) that classifiers give to texts; None without classifiers."""
     if not teachers:
         return None

@@ -198,7 +198,7 @@ def spoil(folder: Path) -> None:
         (
             {"optimiser__epochs": "0"},
             "{}/train.toml does not hold valid settings:\n"
-            "  optimiser.epochs: input should be greater than or equal to 1, found 0",
+            "  optimizer.epochs: input should be greater than or equal to 1, found 0",
         ),
         (
             {"data__folder": "x"},
@@ -357,5 +357,5 @@ def test_help_of_evaluation_explains_what_is_written_and_exit_codes(here: Here) 
         "--out",
         "--at-least",
     )
-    for explained in (*options, "--noise", "--through-spark", "--debug", *FILES, "exit codes:", "4 a gate refused"):
+    for explained in (*options, "--augmented", "--through-spark", "--debug", *FILES, "exit codes:", "4 a gate refused"):
         assert explained in ended.out

@@ -10,7 +10,7 @@ from emotion_udf.emotions import EMOTIONS
 from emotion_udf.settings.training import (
     BaseModelSettings,
     DataSettings,
-    OptimiserSettings,
+    OptimizerSettings,
     OutputSettings,
     TrainSettings,
 )
@@ -54,9 +54,9 @@ def make_recipe(folder: Path, tokenizer_json: Path) -> TrainSettings:
     with (labelled / "train.txt").open("a", encoding="utf-8") as stream:
         stream.write(f"{SPLITS.test.texts[0]};joy\n")
     return TrainSettings(
-        base=BaseModelSettings(name="somebody/tiny-base", licence="MIT", model=str(base)),
+        base=BaseModelSettings(name="somebody/tiny-base", license="MIT", model=str(base)),
         data=DataSettings(source=str(labelled)),
-        optimiser=OptimiserSettings(learning_rate=5e-3, epochs=2, device="cpu", precision="fp32"),
+        optimizer=OptimizerSettings(learning_rate=5e-3, epochs=2, device="cpu", precision="fp32"),
         output=OutputSettings(folder=str(folder / "model")),
     )
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from emotion_udf.errors import UsageError
 from emotion_udf.settings.load import describe_settings, load_settings
 from emotion_udf.settings.nightly import NightSettings
-from emotion_udf.settings.training import ObjectiveSettings, OptimiserSettings, TrainSettings
+from emotion_udf.settings.training import ObjectiveSettings, OptimizerSettings, TrainSettings
 
 ROOT = Path(__file__).parents[2]
 
@@ -53,7 +53,7 @@ def test_the_demo_settings_load() -> None:
 def test_the_training_settings_load() -> None:
     settings = load_settings(TrainSettings, ROOT / "conf" / "train.toml")
     assert settings.base.model == "build/base/all-MiniLM-L6-v2"
-    assert settings.optimiser.learning_rate == 2e-4
+    assert settings.optimizer.learning_rate == 2e-4
 
 
 @pytest.mark.parametrize("name", ["train", "train_published", "teacher"])
@@ -65,7 +65,7 @@ def test_every_recipe_of_training_loads(name: str) -> None:
 
 def test_the_published_recipe_is_that_of_its_card() -> None:
     settings = load_settings(TrainSettings, ROOT / "conf" / "train_published.toml")
-    assert settings.optimiser == OptimiserSettings()
+    assert settings.optimizer == OptimizerSettings()
     assert settings.objective == ObjectiveSettings()
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from emotion_udf.classifier.packing import Run
 from emotion_udf.classifier.tokenizer import MessageTokenizer
-from emotion_udf.training.batches import Encoded, batches_by_length, encode, shuffled_batches, with_noise
+from emotion_udf.training.batches import Encoded, augment, batches_by_length, encode, shuffled_batches
 from emotion_udf.training.data import LabelledTexts
 from tests.helpers.training import seeded, sentences
 
@@ -62,8 +62,8 @@ def test_rows_of_similar_length_share_a_batch(lengths: list[int], seed: int) -> 
 
 
 def test_lengths_are_similar_within_each_window() -> None:
-    dice = seeded(0)
-    encoded = of_lengths([dice.randint(2, 60) for _ in range(2 * WINDOW * 3 + 5)])
+    rng = seeded(0)
+    encoded = of_lengths([rng.randint(2, 60) for _ in range(2 * WINDOW * 3 + 5)])
     batches = batches_of(encoded, 3, seed=1)
     windows = [batches[start : start + WINDOW] for start in range(0, len(batches), WINDOW)]
     assert list(map(len, windows)) == [WINDOW, WINDOW, 2]
@@ -90,8 +90,8 @@ def test_other_dice_give_other_batches() -> None:
 
 
 def test_one_generator_gives_another_order_each_pass() -> None:
-    encoded, dice = of_lengths([5] * 60), seeded(0)
-    assert list(shuffled_batches(encoded, 4, dice)) != list(shuffled_batches(encoded, 4, dice))
+    encoded, rng = of_lengths([5] * 60), seeded(0)
+    assert list(shuffled_batches(encoded, 4, rng)) != list(shuffled_batches(encoded, 4, rng))
 
 
 def test_no_rows_give_no_batches() -> None:
@@ -141,7 +141,7 @@ def test_a_pack_holds_every_token_of_its_rows(lengths: list[int], seed: int) -> 
 
 
 def noisy(labelled: LabelledTexts, share: float, seed: int = 0) -> LabelledTexts:
-    return with_noise(labelled, share, seeded(seed))
+    return augment(labelled, share, seeded(seed))
 
 
 def share_changed(labelled: LabelledTexts, share: float) -> float:

@@ -28,10 +28,10 @@ LOGITS = arrays.arrays(np.float64, st.tuples(st.integers(1, 8), st.just(6)), ele
 
 def calibrated(count: int, seed: int) -> tuple[Rows, Rows]:
     """Return logits, and labels that are as frequent as the logits say."""
-    dice = np.random.default_rng(seed)
-    logits = dice.normal(size=(count, 6)) * 2
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(size=(count, 6)) * 2
     steps = softmax(logits, axis=1).cumsum(axis=1)
-    return logits, np.minimum((dice.random((count, 1)) > steps).sum(axis=1), 5)
+    return logits, np.minimum((rng.random((count, 1)) > steps).sum(axis=1), 5)
 
 
 def sure_of(confidences: list[float], right: list[bool]) -> tuple[Rows, Rows]:

@@ -100,10 +100,10 @@ def test_no_placeholder_and_no_path_is_left(card: ModelCard, trained: Trained) -
 
 
 def test_the_card_tells_of_rules_smoothing_noise_and_average(recipe: TrainSettings) -> None:
-    objective = recipe.objective.model_copy(update={"label_smoothing": 0.1, "noise_share": 0.25})
-    optimiser = recipe.optimiser.model_copy(update={"average_decay": 0.9, "patience": 2, "epochs": 1})
+    objective = recipe.objective.model_copy(update={"label_smoothing": 0.1, "augmentation_share": 0.25})
+    optimizer = recipe.optimizer.model_copy(update={"average_decay": 0.9, "patience": 2, "epochs": 1})
     base = BaseModelSettings(**recipe.base.model_dump() | {"message_rules": True})
-    train(recipe.model_copy(update={"objective": objective, "optimiser": optimiser, "base": base}))
+    train(recipe.model_copy(update={"objective": objective, "optimizer": optimizer, "base": base}))
     text = ModelCard.load(Path(recipe.output.folder) / CARD).text
     for told in (
         "The tokenizer reads emoticons as words and common emoji as tokens of their own",

@@ -15,16 +15,16 @@ import torch
 
 from emotion_udf.classifier.tokenizer import MessageTokenizer
 from emotion_udf.errors import UsageError
-from emotion_udf.settings.training import ConfidenceSettings, ObjectiveSettings, OptimiserSettings, TrainSettings
+from emotion_udf.settings.training import ConfidenceSettings, ObjectiveSettings, OptimizerSettings, TrainSettings
 from emotion_udf.training.checkpoint import Checkpoint
 from emotion_udf.training.fine_tune import FineTuned, Progress, fine_tune
 from emotion_udf.training.train import train
 from tests.helpers.paths import ROOT
 from tests.helpers.training import SPLITS, Start, Trained
 
-FOUR = OptimiserSettings(learning_rate=5e-3, batch_size=40, epochs=4, warmup_share=0.1, weight_decay=0.01)
-NOISY = ObjectiveSettings(noise_share=0.5, label_smoothing=0.1)
-STATE = {"learner": {"step": torch.tensor(3.0)}, "epochs": [{"number": 1}], "best": {"weight": torch.arange(4.0)}}
+FOUR = OptimizerSettings(learning_rate=5e-3, batch_size=40, epochs=4, warmup_share=0.1, weight_decay=0.01)
+NOISY = ObjectiveSettings(augmentation_share=0.5, label_smoothing=0.1)
+STATE = {"state": {"step": torch.tensor(3.0)}, "epochs": [{"number": 1}], "best": {"weight": torch.arange(4.0)}}
 
 
 class KilledError(Exception):
@@ -62,7 +62,7 @@ def assert_same(first: FineTuned, second: FineTuned) -> None:
 def test_a_killed_run_ends_as_an_unbroken_one(
     start: Start, tokenizer: MessageTokenizer, tmp_path: Path, average_decay: float, killed_in: int
 ) -> None:
-    settings = OptimiserSettings(**FOUR.model_dump() | {"average_decay": average_decay, "precision": "fp32"})
+    settings = OptimizerSettings(**FOUR.model_dump() | {"average_decay": average_decay, "precision": "fp32"})
     unbroken = fine_tune(start(), SPLITS, tokenizer, settings, NOISY)
     checkpoint = Checkpoint(tmp_path / "state", "name")
     with pytest.raises(KilledError):
@@ -75,7 +75,7 @@ def test_a_killed_run_ends_as_an_unbroken_one(
 
 
 def test_a_run_may_be_killed_after_every_epoch(start: Start, tokenizer: MessageTokenizer, tmp_path: Path) -> None:
-    settings = OptimiserSettings(**FOUR.model_dump() | {"average_decay": 0.9, "precision": "bf16"})
+    settings = OptimizerSettings(**FOUR.model_dump() | {"average_decay": 0.9, "precision": "bf16"})
     checkpoint = Checkpoint(tmp_path / "state", "name")
     for killed_in in (2, 3, 4):
         with pytest.raises(KilledError):
@@ -143,7 +143,7 @@ def of_others(folder: Path) -> str:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"optimiser": OptimiserSettings(learning_rate=4e-3, epochs=2, device="cpu", precision="fp32")},
+        {"optimizer": OptimizerSettings(learning_rate=4e-3, epochs=2, device="cpu", precision="fp32")},
         {"objective": ObjectiveSettings(label_smoothing=0.1)},
     ],
 )

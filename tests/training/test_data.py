@@ -23,7 +23,7 @@ from emotion_udf.training.data import (
     LabelledTexts,
     Overlaps,
     Splits,
-    own_sentences,
+    extra_sentences,
     read_parquet_file,
     read_parts,
     read_splits,
@@ -168,7 +168,7 @@ def test_other_labels_may_be_asked_for(lines: Lines) -> None:
 
 
 def test_own_sentences_are_of_every_emotion_and_of_none() -> None:
-    own = own_sentences()
+    own = extra_sentences()
     assert set(own.labels) == {*range(6), NEUTRAL}
     assert len(set(own.texts)) == len(own)
     assert all(own.labels.count(label) >= 20 for label in range(7))
@@ -178,7 +178,7 @@ def test_own_sentences_are_measured_nowhere(data: Path) -> None:
     measured = {*canary().texts, *neutral_sentences()}
     for part in ("val", "test"):
         measured |= {*read_text_file(data / "emotion" / f"{part}.txt").texts}
-    assert not {text.lower() for text in own_sentences().texts} & {text.lower() for text in measured}
+    assert not {text.lower() for text in extra_sentences().texts} & {text.lower() for text in measured}
 
 
 def test_sentences_are_put_behind_each_other() -> None:

@@ -35,9 +35,9 @@ def predictions_of(probabilities: list[list[float]] | np.ndarray, labels: list[i
 
 def random_predictions(rows: int = 80, seed: int = 1, emotions: int = 6) -> Predictions:
     """Predictions that are often right, of the first so many emotions."""
-    dice = np.random.default_rng(seed)
-    labels = dice.integers(0, emotions, rows)
-    logits = dice.normal(size=(rows, 6)) + 2 * np.eye(6)[labels]
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, emotions, rows)
+    logits = rng.normal(size=(rows, 6)) + 2 * np.eye(6)[labels]
     return predictions_of(softmax(logits, axis=1), labels)
 
 
@@ -209,7 +209,7 @@ def test_predictions_are_the_classifiers_own_scores(tiny: Classifier) -> None:
     scores = tiny.score(SPLITS.test.texts)
     np.testing.assert_array_equal(found.probabilities, scores.probabilities)
     assert found.labels.tolist() == SPLITS.test.labels
-    assert found.right.tolist() == (scores.probabilities.argmax(axis=1) == SPLITS.test.labels).tolist()
+    assert found.correct.tolist() == (scores.probabilities.argmax(axis=1) == SPLITS.test.labels).tolist()
     of_the_right_one = scores.probabilities[np.arange(60), SPLITS.test.labels]
     np.testing.assert_allclose(found.losses, -np.log(of_the_right_one), rtol=1e-6)
     assert found.seconds > 0

@@ -16,7 +16,7 @@ from emotion_udf.classifier.weights import load_distilbert
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.errors import ModelError
 from emotion_udf.training.export import export
-from emotion_udf.training.initialise import Start, initialise
+from emotion_udf.training.initialise import PretrainedModel, initialise
 from tests.helpers.models import tiny_distilbert
 
 OWN = {"temperature": 1.25, "min_confidence": 0.815}
@@ -24,7 +24,7 @@ TEXTS = ["i feel fine", "", "a" * 300, "so " * 100, "I'm scared!!! 😱"]
 
 
 @pytest.fixture
-def begun(tmp_path_factory: pytest.TempPathFactory) -> Start:
+def begun(tmp_path_factory: pytest.TempPathFactory) -> PretrainedModel:
     """A network of random weights with what transformers says of it."""
     base = tmp_path_factory.mktemp("base")
     tiny_distilbert().save_pretrained(base)

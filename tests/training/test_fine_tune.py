@@ -1,4 +1,4 @@
-"""The training loop and its learner, on a network of a few thousand weights and sentences that show their label."""
+"""The training loop and its state, on a network of a few thousand weights and sentences that show their label."""
 
 import copy
 import math
@@ -17,9 +17,9 @@ from emotion_udf.classifier.packing import pack
 from emotion_udf.classifier.tokenizer import MessageTokenizer
 from emotion_udf.classifier.weights import from_transformers, to_transformers
 from emotion_udf.emotions import EMOTIONS
-from emotion_udf.settings.training import ObjectiveSettings, OptimiserSettings
+from emotion_udf.settings.training import ObjectiveSettings, OptimizerSettings
 from emotion_udf.training.batches import encode
-from emotion_udf.training.data import NEUTRAL, LabelledTexts, Splits, own_sentences
+from emotion_udf.training.data import NEUTRAL, LabelledTexts, Splits, extra_sentences
 from emotion_udf.training.fine_tune import (
     Epoch,
     FineTuned,
@@ -30,19 +30,19 @@ from emotion_udf.training.fine_tune import (
     measure,
     soft_targets,
 )
-from emotion_udf.training.learner import Learner
+from emotion_udf.training.train_state import TrainState
 from tests.helpers.models import tiny_distilbert
 from tests.helpers.training import SPLITS, Start, sentences
 
-TOY = OptimiserSettings(learning_rate=5e-3, batch_size=16, epochs=8, warmup_share=0.1, precision="fp32")
+TOY = OptimizerSettings(learning_rate=5e-3, batch_size=16, epochs=8, warmup_share=0.1, precision="fp32")
 PLAIN = ObjectiveSettings()
 SIZES = Configuration(dim=32, hidden_dim=64, n_heads=4, n_layers=2, vocab_size=30522, max_position_embeddings=64)
 
 Weights = dict[str, Tensor]
 
 
-def toy(**settings: object) -> OptimiserSettings:
-    return OptimiserSettings(**TOY.model_dump() | settings)
+def toy(**settings: object) -> OptimizerSettings:
+    return OptimizerSettings(**TOY.model_dump() | settings)
 
 
 def weights_of(network: DistilBert) -> Weights:
@@ -113,7 +113,7 @@ def test_another_seed_gives_other_weights(start: Start, tokenizer: MessageTokeni
     assert not torch.equal(first["classifier.weight"], second["classifier.weight"])
 
 
-@pytest.mark.parametrize("objective", [{"noise_share": 0.5}, {"label_smoothing": 0.1}])
+@pytest.mark.parametrize("objective", [{"augmentation_share": 0.5}, {"label_smoothing": 0.1}])
 def test_the_objective_changes_what_is_learnt(
     start: Start, tokenizer: MessageTokenizer, objective: dict[str, float]
 ) -> None:
@@ -227,19 +227,19 @@ def test_teachers_speak_of_the_first_sentences_only() -> None:
 def test_own_sentences_are_shown_as_often_as_asked(start: Start, tokenizer: MessageTokenizer) -> None:
     steps: list[Progress] = []
     teachers = F.one_hot(torch.tensor(SPLITS.train.labels), len(EMOTIONS)).float()
-    objective = ObjectiveSettings(own_sentences=2, noise_share=0.5)
+    objective = ObjectiveSettings(extra_sentences=2, augmentation_share=0.5)
     tuned = fine_tune(
         start(), SPLITS, tokenizer, toy(epochs=1), objective, teachers=teachers, on_step=steps.append
     )  # fmt: skip
-    assert steps[-1].sentences == steps[-1].total == 240 + 2 * len(own_sentences())
+    assert steps[-1].sentences == steps[-1].total == 240 + 2 * len(extra_sentences())
     assert math.isfinite(tuned.best.training_loss)
 
 
-# The learner
+# The state
 
 
-def learner_of(network: DistilBert, steps: int = 10, **settings: object) -> Learner:
-    return Learner(network, OptimiserSettings(**{"learning_rate": 0.1} | settings), steps, torch.float32)
+def state_of(network: DistilBert, steps: int = 10, **settings: object) -> TrainState:
+    return TrainState(network, OptimizerSettings(**{"learning_rate": 0.1} | settings), steps, torch.float32)
 
 
 def loss_of(network: DistilBert) -> Tensor:
@@ -253,19 +253,19 @@ def no_loss_of(network: DistilBert) -> Tensor:
 
 def test_the_learning_rate_rises_and_falls_to_nothing(start: Start) -> None:
     network = start()
-    learner = learner_of(network, steps=10, warmup_share=0.2)
+    state = state_of(network, steps=10, warmup_share=0.2)
     rates = []
     for _ in range(10):
-        rates.append(learner.state()["optimizer"]["param_groups"][0]["lr"])
-        learner.step(loss_of(network))
+        rates.append(state.state()["optimizer"]["param_groups"][0]["lr"])
+        state.step(loss_of(network))
     assert rates == pytest.approx([0.1 * share for share in (1 / 3, 2 / 3, 1, *(left / 8 for left in range(7, 0, -1)))])
-    assert learner.state()["optimizer"]["param_groups"][0]["lr"] == 0
+    assert state.state()["optimizer"]["param_groups"][0]["lr"] == 0
 
 
 def test_only_matrices_are_decayed(start: Start) -> None:
     network = start()
     before = weights_of(network)
-    learner_of(network, weight_decay=0.5).step(no_loss_of(network))
+    state_of(network, weight_decay=0.5).step(no_loss_of(network))
     for name, weight in network.named_parameters():
         expected = before[name] * (1 - 0.1 * 0.5) if weight.ndim > 1 else before[name]
         torch.testing.assert_close(weight.detach(), expected)
@@ -273,7 +273,7 @@ def test_only_matrices_are_decayed(start: Start) -> None:
 
 def test_without_an_average_the_candidate_is_the_network(start: Start) -> None:
     network = start()
-    assert learner_of(network).candidate is network
+    assert state_of(network).ema_model is network
 
 
 @pytest.mark.parametrize(("decay", "kept"), [(0.2, [2 / 11, 0.2, 0.2]), (0.9, [2 / 11, 3 / 12, 4 / 13])])
@@ -281,18 +281,18 @@ def test_the_candidate_is_a_moving_average_that_forgets_the_first_steps_sooner(
     start: Start, decay: float, kept: list[float]
 ) -> None:
     network = start()
-    learner = learner_of(network, average_decay=decay)
-    learner.step(loss_of(network))
+    state = state_of(network, average_decay=decay)
+    state.step(loss_of(network))
     expected = weights_of(network)
     for share in kept:
-        learner.step(loss_of(network))
+        state.step(loss_of(network))
         now = weights_of(network)
         expected = {name: share * expected[name] + (1 - share) * now[name] for name in now}
-    candidate = weights_of(learner.candidate)
-    assert candidate.keys() == expected.keys()
-    for name, weight in candidate.items():
+    ema_model = weights_of(state.ema_model)
+    assert ema_model.keys() == expected.keys()
+    for name, weight in ema_model.items():
         torch.testing.assert_close(weight, expected[name], msg=name)
-    assert not same(candidate, weights_of(network))
+    assert not same(ema_model, weights_of(network))
 
 
 def test_the_average_is_what_is_validated_and_kept(start: Start, tokenizer: MessageTokenizer) -> None:
@@ -326,16 +326,16 @@ def test_averaging_does_not_change_the_path_of_the_weights(start: Start, tokeniz
     assert same(*paths)
 
 
-def test_a_learner_goes_on_from_its_state(start: Start) -> None:
+def test_a_state_goes_on_from_its_state(start: Start) -> None:
     networks = [start().eval(), start().eval()]
-    first, second = (learner_of(network, average_decay=0.9, warmup_share=0.3) for network in networks)
+    first, second = (state_of(network, average_decay=0.9, warmup_share=0.3) for network in networks)
     for _ in range(2):
         first.step(loss_of(networks[0]))
     second.restore(copy.deepcopy(first.state()))
-    for learner, network in zip((first, second), networks, strict=True):
-        learner.step(loss_of(network))
+    for state, network in zip((first, second), networks, strict=True):
+        state.step(loss_of(network))
     assert same(weights_of(networks[0]), weights_of(networks[1]))
-    assert same(weights_of(first.candidate), weights_of(second.candidate))
+    assert same(weights_of(first.ema_model), weights_of(second.ema_model))
 
 
 # Measuring

@@ -317,7 +317,7 @@ def test_a_base_that_lacks_a_weight_is_refused(tmp_path: Path, save: Save) -> No
 
 
 def base(model: Path | str, revision: str | None = None) -> BaseModelSettings:
-    return BaseModelSettings(name="a base", licence="MIT", model=str(model), revision=revision)
+    return BaseModelSettings(name="a base", license="MIT", model=str(model), revision=revision)
 
 
 def refused_base(model: Path | str) -> str:

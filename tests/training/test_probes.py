@@ -11,7 +11,7 @@ from emotion_udf.classifier.classifier import Classifier, load_classifier
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.probes import neutral_sentences
 from emotion_udf.settings.training import DataSettings
-from emotion_udf.training.data import own_sentences, read_parts
+from emotion_udf.training.data import extra_sentences, read_parts
 from emotion_udf.training.evaluate import predict
 from emotion_udf.training.probes import canary, measure_probes
 
@@ -48,7 +48,7 @@ def test_no_probe_is_in_the_data_set(data: Path) -> None:
 
 
 def test_no_probe_is_among_the_sentences_that_training_may_see() -> None:
-    seen = set(plain(own_sentences().texts))
+    seen = set(plain(extra_sentences().texts))
     assert [text for text in plain(canary().texts + neutral_sentences()) if text in seen] == []
 
 

@@ -2,9 +2,9 @@ import pytest
 
 from emotion_udf.classifier.artifact import ArtifactSource, open_artifact
 from emotion_udf.classifier.classifier import Classifier, load_classifier
+from emotion_udf.training.augmentation import REWRITES
 from emotion_udf.training.data import LabelledTexts
 from emotion_udf.training.evaluate import predict
-from emotion_udf.training.noise import KINDS
 from emotion_udf.training.robustness import measure_robustness
 from tests.helpers.training import SPLITS, Trained
 
@@ -16,7 +16,7 @@ def tiny(trained: Trained) -> Classifier:
 
 def test_every_kind_is_measured_and_their_mixture(tiny: Classifier) -> None:
     found = measure_robustness(tiny, SPLITS.validation)
-    assert list(found) == [*KINDS, "mixed"]
+    assert list(found) == [*REWRITES, "mixed"]
     for name, measured in found.items():
         assert 0 <= measured.changed <= 1, name
         assert 0 <= measured.accuracy <= 1, name
@@ -34,7 +34,7 @@ def test_what_cannot_be_rewritten_stays_as_it_is(tiny: Classifier) -> None:
         [text for text, label in zip(SPLITS.test.texts, SPLITS.test.labels, strict=True) if label == 3], [3] * 10
     )
     found = measure_robustness(tiny, furious)["emoticons"]  # there is none for anger
-    before = float(predict(tiny, furious).right.mean())
+    before = float(predict(tiny, furious).correct.mean())
     assert (found.changed, found.kept, found.accuracy) == (0, 1, before)
 
 
@@ -42,4 +42,4 @@ def test_capitals_mean_nothing_to_a_tokenizer_without_case(tiny: Classifier) -> 
     found = measure_robustness(tiny, SPLITS.validation)["capitals"]
     assert found.changed == 1
     assert found.kept == 1
-    assert found.accuracy == float(predict(tiny, SPLITS.validation).right.mean())
+    assert found.accuracy == float(predict(tiny, SPLITS.validation).correct.mean())

@@ -18,9 +18,9 @@ from emotion_udf.settings.training import OutputSettings, SoupSettings, TrainSet
 from emotion_udf.training.batches import encode
 from emotion_udf.training.calibrate import fold_in
 from emotion_udf.training.export import export
-from emotion_udf.training.initialise import Start, initialise
+from emotion_udf.training.initialise import PretrainedModel, initialise
 from emotion_udf.training.message_tokenizer import make_message_tokenizer
-from emotion_udf.training.soup import Soup, cook, open_ingredients
+from emotion_udf.training.soup import Soup, average_classifiers, open_ingredients
 from emotion_udf.training.train import train
 from tests.helpers.training import SPLITS, Trained
 
@@ -52,7 +52,7 @@ def write(tmp_path: Path, base: Path, tokenizer_text: str) -> Write:
     return classifier
 
 
-def stored(start: Start) -> Start:
+def stored(start: PretrainedModel) -> PretrainedModel:
     """Round all weights to fp16, as folders hold them."""
     start.network.load_state_dict({name: w.half().float() for name, w in start.network.state_dict().items()})
     return start
@@ -62,7 +62,7 @@ def soup_of(folders: list[str], base: Path) -> Soup:
     sizes = initialise(base, 0).sizes
     tokenizer = base / "tokenizer.json"
     artifacts = open_ingredients(folders, sizes, make_message_tokenizer(tokenizer, message_rules=False))
-    return cook(artifacts, encode(SPLITS.validation, MessageTokenizer(tokenizer, 64)))
+    return average_classifiers(artifacts, encode(SPLITS.validation, MessageTokenizer(tokenizer, 64)))
 
 
 def test_the_mean_of_one_classifier_is_that_classifier(base: Path, write: Write) -> None:
@@ -149,10 +149,10 @@ def mean_probabilities(network: torch.nn.Module, ids: list[list[int]]) -> torch.
 
 
 def test_training_can_go_on_from_the_mean(trained: Trained, tmp_path: Path) -> None:
-    still = trained.settings.optimiser.model_copy(update={"learning_rate": 1e-9, "epochs": 1})
+    still = trained.settings.optimizer.model_copy(update={"learning_rate": 1e-9, "epochs": 1})
     soup = SoupSettings(of=[str(trained.folder)], train_on=True)
     output = OutputSettings(folder=str(tmp_path / "on"))
-    train(trained.settings.model_copy(update={"soup": soup, "optimiser": still, "output": output}))
+    train(trained.settings.model_copy(update={"soup": soup, "optimizer": still, "output": output}))
     before, after = (
         load_classifier(open_artifact(ArtifactSource(str(folder)))).score(SPLITS.validation.texts).probabilities
         for folder in (trained.folder, output.folder)

@@ -11,11 +11,11 @@ from emotion_udf.emotions import EMOTIONS
 from emotion_udf.errors import GateError, InputError, ModelError, UsageError
 from emotion_udf.settings.classifier import ClassifierSettings
 from emotion_udf.settings.training import DataSettings
-from emotion_udf.training.assess import FLOORS, assess, parse_floors
+from emotion_udf.training.augmentation import REWRITES
 from emotion_udf.training.data import LabelledTexts
 from emotion_udf.training.evaluate import Metrics
-from emotion_udf.training.noise import KINDS
 from emotion_udf.training.probes import Probes
+from emotion_udf.training.run_evaluation import THRESHOLD_METRICS, parse_thresholds, run_evaluation
 from tests.helpers.models import tiny_distilbert
 from tests.helpers.training import SPLITS, Trained, write_lines
 
@@ -27,7 +27,7 @@ def run(model: Path, source: Path, out: Path, part: str = "test", **options: Any
         ClassifierSettings(model=str(model), device="cpu", precision="fp32"),
         DataSettings(source=str(source)),
     )
-    return assess(classifier, data, part, out, **{"floors": {}} | options)
+    return run_evaluation(classifier, data, part, out, **{"thresholds": {}} | options)
 
 
 def names(folder: Path) -> list[str]:
@@ -81,9 +81,9 @@ def test_figures_are_those_of_training_and_stand_in_the_file(trained: Trained, o
 
 
 def test_noise_is_measured_when_it_is_asked_for(trained: Trained, labelled: Path, out: Path) -> None:
-    run(trained.folder, labelled, out, noise=True)
-    noise = json.loads((out / "metrics.json").read_text(encoding="utf-8"))["noise"]
-    assert list(noise) == [*KINDS, "mixed"]
+    run(trained.folder, labelled, out, augmentation=True)
+    noise = json.loads((out / "metrics.json").read_text(encoding="utf-8"))["augmentation"]
+    assert list(noise) == [*REWRITES, "mixed"]
     assert {frozenset(measured) for measured in noise.values()} == {frozenset({"changed", "accuracy", "kept"})}
 
 
@@ -137,7 +137,7 @@ def test_other_files_of_the_folder_stay(trained: Trained, labelled: Path, out: P
 
 def test_a_figure_below_its_floor_is_refused_with_files_written(trained: Trained, labelled: Path, out: Path) -> None:
     with pytest.raises(GateError) as caught:
-        run(trained.folder, labelled, out, floors={"accuracy": 0.0, "macro_f1": 0.9999})
+        run(trained.folder, labelled, out, thresholds={"accuracy": 0.0, "macro_f1": 0.9999})
     written = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
     assert str(caught.value) == (
         "expected at least accuracy=0.0, macro_f1=0.9999, found "
@@ -145,17 +145,17 @@ def test_a_figure_below_its_floor_is_refused_with_files_written(trained: Trained
     )
     assert names(out) == FILES
     # Exactly at the floor is enough.
-    run(trained.folder, labelled, out, floors={name: written[name] for name in FLOORS})
+    run(trained.folder, labelled, out, thresholds={name: written[name] for name in THRESHOLD_METRICS})
 
 
 def test_floors_are_read() -> None:
-    assert parse_floors([]) == {}
-    assert parse_floors(["accuracy=0.93", "macro_f1=1", "weighted_f1=0"]) == {
+    assert parse_thresholds([]) == {}
+    assert parse_thresholds(["accuracy=0.93", "macro_f1=1", "weighted_f1=0"]) == {
         "accuracy": 0.93,
         "macro_f1": 1.0,
         "weighted_f1": 0.0,
     }
-    assert parse_floors(["accuracy=0.5", "accuracy=0.9"]) == {"accuracy": 0.9}
+    assert parse_thresholds(["accuracy=0.5", "accuracy=0.9"]) == {"accuracy": 0.9}
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_floors_are_read() -> None:
 )
 def test_another_floor_is_refused(floor: str) -> None:
     with pytest.raises(UsageError) as caught:
-        parse_floors(["accuracy=0.5", floor])
+        parse_thresholds(["accuracy=0.5", floor])
     assert str(caught.value) == (
         "expected --at-least NAME=VALUE with a name of accuracy, macro_f1, weighted_f1 and a value from 0 to 1, "
         f"found {floor!r}"

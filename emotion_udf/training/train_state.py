@@ -8,24 +8,24 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from emotion_udf.classifier.distilbert import DistilBert
-from emotion_udf.settings.training import OptimiserSettings
+from emotion_udf.settings.training import OptimizerSettings
 
 _GRADIENT_NORM = 1.0
 
 _Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
-class Learner:
-    """A network with its optimiser, schedule, gradient scaler and moving average.
+class TrainState:
+    """A network with its optimizer, schedule, gradient scaler and moving average.
 
     Args:
         network: On the device to train on.
-        settings: The optimiser's settings.
+        settings: The optimizer's settings.
         steps: How many steps there will be in all, for the schedule.
         precision: What the matrix products are computed in; only fp16 needs its gradients scaled.
     """
 
-    def __init__(self, network: DistilBert, settings: OptimiserSettings, steps: int, precision: torch.dtype) -> None:
+    def __init__(self, network: DistilBert, settings: OptimizerSettings, steps: int, precision: torch.dtype) -> None:
         self.network = network
         self._optimizer = torch.optim.AdamW(
             _decayed_and_not(network, settings.weight_decay),
@@ -41,7 +41,7 @@ class Learner:
         self._average = AveragedModel(network, multi_avg_fn=average) if settings.average_decay else None
 
     @property
-    def candidate(self) -> DistilBert:
+    def ema_model(self) -> DistilBert:
         """What is validated and kept: the average where there is one, else the network itself."""
         if self._average is None:
             return self.network

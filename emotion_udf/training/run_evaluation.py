@@ -23,20 +23,20 @@ from emotion_udf.training.probes import measure_probes
 from emotion_udf.training.robustness import measure_robustness
 from emotion_udf.training.through_spark import compare, score_through_spark
 
-FLOORS = ("accuracy", "macro_f1", "weighted_f1")
+THRESHOLD_METRICS = ("accuracy", "macro_f1", "weighted_f1")
 """The figures that may be asked to be at least so much."""
 
 _WORST = 50
 
 
-def assess(
+def run_evaluation(
     classifier_settings: ClassifierSettings,
     data: DataSettings,
     part: str,
     out: Path,
     *,
-    floors: Mapping[str, float],
-    noise: bool = False,
+    thresholds: Mapping[str, float],
+    augmentation: bool = False,
     through_spark: bool = False,
     debug: bool = False,
 ) -> Metrics:
@@ -49,13 +49,13 @@ def assess(
         data: The labelled sentences.
         part: The part of them to measure on: train, validation or test.
         out: The folder to write to.
-        floors: The least that figures of `FLOORS` must reach.
-        noise: Whether to measure rewritten sentences too, which takes a dozen times as long.
+        thresholds: The least that figures of `THRESHOLD_METRICS` must reach.
+        augmentation: Whether to measure rewritten sentences too, which takes a dozen times as long.
         through_spark: Whether to score the sentences through Spark as well, and compare.
         debug: Whether Spark should show stack traces.
 
     Raises:
-        GateError: A figure is below its floor, or Spark's predictions are others; the files are written.
+        GateError: A figure is below its threshold, or Spark's predictions are others; the files are written.
         InputError: The sentences are missing or malformed.
         ModelError: The classifier cannot be used.
         UsageError: `out` cannot be written to.
@@ -81,8 +81,8 @@ def assess(
         **metrics.model_dump(),
         **measure_probes(classifier).model_dump(),
     }
-    if noise:
-        about["noise"] = {name: r.model_dump() for name, r in measure_robustness(classifier, labelled).items()}
+    if augmentation:
+        about["augmentation"] = {name: r.model_dump() for name, r in measure_robustness(classifier, labelled).items()}
     mismatch: GateError | None = None
     if through_spark:
         scored, seconds = score_through_spark(labelled.texts, classifier_settings, debug)
@@ -92,7 +92,7 @@ def assess(
     _write(out, about, metrics, predictions, labelled)
     if mismatch:
         raise mismatch
-    _hold(metrics, floors)
+    check_thresholds(metrics, thresholds)
     return metrics
 
 
@@ -113,34 +113,35 @@ def _fitted(classifier: Classifier, parts: Mapping[str, LabelledTexts]) -> float
     return fit_temperature(log_of(probabilities), np.asarray(parts["validation"].labels))
 
 
-def _hold(metrics: Metrics, floors: Mapping[str, float]) -> None:
-    found = {name: getattr(metrics, name) for name in floors}
-    if any(found[name] < least for name, least in floors.items()):
-        wanted = ", ".join(f"{name}={least}" for name, least in floors.items())
+def check_thresholds(metrics: Metrics, thresholds: Mapping[str, float]) -> None:
+    """Raise a GateError where a metric is below its threshold."""
+    found = {name: getattr(metrics, name) for name in thresholds}
+    if any(found[name] < least for name, least in thresholds.items()):
+        wanted = ", ".join(f"{name}={least}" for name, least in thresholds.items())
         raise GateError(
             f"expected at least {wanted}, found {', '.join(f'{name}={value:.4f}' for name, value in found.items())}"
         )
 
 
-def parse_floors(given: list[str]) -> dict[str, float]:
+def parse_thresholds(given: list[str]) -> dict[str, float]:
     """Read `--at-least name=value`.
 
     Raises:
-        UsageError: A name is not one of `FLOORS`, or a value is no number from 0 to 1.
+        UsageError: A name is not one of `THRESHOLD_METRICS`, or a value is no number from 0 to 1.
     """
-    floors = {}
-    for floor in given:
-        name, _, value = floor.partition("=")
+    thresholds = {}
+    for threshold in given:
+        name, _, value = threshold.partition("=")
         try:
-            floors[name] = float(value)
+            thresholds[name] = float(value)
         except ValueError:
-            floors[name] = -1.0
-        if name not in FLOORS or not 0 <= floors[name] <= 1:
+            thresholds[name] = -1.0
+        if name not in THRESHOLD_METRICS or not 0 <= thresholds[name] <= 1:
             raise UsageError(
-                f"expected --at-least NAME=VALUE with a name of {', '.join(FLOORS)} and a value from 0 to 1, "
-                f"found {floor!r}"
+                f"expected --at-least NAME=VALUE with a name of {', '.join(THRESHOLD_METRICS)} and a value "
+                f"from 0 to 1, found {threshold!r}"
             )
-    return floors
+    return thresholds
 
 
 def _write(
@@ -165,7 +166,7 @@ def _write(
 
 def _write_worst(predictions: Predictions, labelled: LabelledTexts, file: Path) -> None:
     """Write the wrong labels that cost the most, at most 50."""
-    losses = np.where(predictions.right, -1.0, predictions.losses)
+    losses = np.where(predictions.correct, -1.0, predictions.losses)
     worst = [row for row in np.argsort(-losses, kind="stable")[:_WORST] if losses[row] >= 0]
     with file.open("w", encoding="utf-8", newline="") as stream:
         table = csv.writer(stream)
