@@ -3,6 +3,7 @@
 from pydantic import Field, model_validator
 
 from emotion_udf.classifier.device import Device, TrainingPrecision
+from emotion_udf.settings.labelled import DataSettings
 from emotion_udf.settings.section import Section
 
 
@@ -16,18 +17,6 @@ class BaseModelSettings(Section):
     message_rules: bool = Field(
         default=False, description="teach the tokenizer to read links, @names, HTML entities, emoticons and emoji"
     )
-
-
-class DataSettings(Section):
-    """Labelled sentences in three parts: train, validation and test."""
-
-    source: str = Field(
-        description="a folder of train, validation (or val) and test files, .txt lines of text;label or .parquet; "
-        "or the Hub id of a data set that holds such Parquet files"
-    )
-    revision: str | None = Field(default=None, description="the branch, tag or commit of a Hub id")
-    text: str = Field(default="text", description="the column of Parquet files that holds the sentence")
-    label: str = Field(default="label", description="the column that holds the emotion, by name or by number")
 
 
 class OptimizerSettings(Section):
@@ -47,7 +36,7 @@ class OptimizerSettings(Section):
     average_decay: float = Field(
         default=0.0, ge=0, lt=1, description="keep a moving average of the weights with this decay a step; 0 keeps none"
     )
-    seed: int = Field(default=42, description="of the new head, dropout, noise and the order of sentences")
+    seed: int = Field(default=42, description="of the new head, dropout, augmentation and the order of sentences")
     device: Device = Field(default="auto", description="auto, cpu or cuda")
     precision: TrainingPrecision = Field(
         default="auto",
@@ -57,10 +46,10 @@ class OptimizerSettings(Section):
 
 
 class ObjectiveSettings(Section):
-    """What training makes small: the cross-entropy with the labels, softened and mixed with teachers' opinions."""
+    """The training objective: cross-entropy with label smoothing and distillation."""
 
     label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="probability spread evenly over all labels")
-    teachers: list[str] = Field(default=[], description="classifier folders whose mean probabilities are learnt too")
+    teachers: list[str] = Field(default=[], description="classifier folders whose mean probabilities are learnt, too")
     teacher_weight: float = Field(default=0.5, ge=0, le=1, description="of the teachers against the labels")
     extra_sentences: int = Field(
         default=0, ge=0, description="how often an epoch shows the sentences that were written for this project"
@@ -94,7 +83,11 @@ class ConfidenceSettings(Section):
         default=0.98,
         gt=0,
         le=1,
-        description="is_confident starts at the lowest confidence above which validation is so often right",
+        description="is_confident starts at the lowest confidence above which validation is so often right, in every "
+        "source",
+    )
+    max_neutral: float = Field(
+        default=1.0, ge=0, le=1, description="the largest share of a source's neutral sentences that may count as sure"
     )
 
 
@@ -102,6 +95,9 @@ class OutputSettings(Section):
     """Where training leaves the model."""
 
     folder: str = Field(description="the model folder to write; it must not exist yet")
+    license: str = Field(
+        default="educational-and-research-use", description="the licence of the weights, which follows from the data's"
+    )
 
 
 class TrainSettings(Section):
