@@ -49,14 +49,37 @@ class ObjectiveSettings(Section):
     """The training objective: cross-entropy with label smoothing and distillation."""
 
     label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="probability spread evenly over all labels")
-    teachers: list[str] = Field(default=[], description="classifier folders whose mean probabilities are learnt, too")
+    teachers: list[str] = Field(
+        default=[], description="folders of teachers or classifiers whose mean probabilities are learnt, too"
+    )
     teacher_weight: float = Field(default=0.5, ge=0, le=1, description="of the teachers against the labels")
+    teacher_temperature: float = Field(
+        default=1.0, gt=0, description="of the teachers' probabilities among the emotions; below 1 they are surer"
+    )
     extra_sentences: int = Field(
         default=0, ge=0, description="how often an epoch shows the sentences that were written for this project"
     )
     augmentation_share: float = Field(
         default=0.0, ge=0, le=1, description="of the training sentences, rewritten as people type in each epoch"
     )
+
+
+class TeacherSettings(Section):
+    """Training of a teacher instead of a classifier: it leaves soft labels for `objective.teachers`."""
+
+    folds: int = Field(
+        default=0,
+        ge=0,
+        description="with a number above 0, a teacher is trained, on all but one of so many parts of the sentences; it "
+        "labels that part, and unlabelled sentences; its base may be any encoder of transformers",
+    )
+    fold: int = Field(default=0, ge=0, description="the part that this teacher is not trained on, from 0")
+
+    @model_validator(mode="after")
+    def _an_existing_fold(self) -> "TeacherSettings":
+        if self.folds == 1 or (self.folds and self.fold >= self.folds):
+            raise ValueError("expected at least two folds, and teacher.fold below teacher.folds")
+        return self
 
 
 class SoupSettings(Section):
@@ -67,12 +90,15 @@ class SoupSettings(Section):
         description="folders of classifiers that were trained from this base; the model is the mean of their weights, "
         "and nothing more is trained",
     )
+    weights: list[float] = Field(default=[], description="of each classifier in the mean; by default all the same")
     train_on: bool = Field(default=False, description="train on from that mean, as the other sections say")
 
     @model_validator(mode="after")
     def _something_to_train_on(self) -> "SoupSettings":
         if self.train_on and not self.of:
             raise ValueError("expected folders in soup.of to train on from, found none")
+        if self.weights and (len(self.weights) != len(self.of) or sum(self.weights) <= 0):
+            raise ValueError("expected a weight for each of soup.of in soup.weights, with a sum above 0")
         return self
 
 
@@ -95,6 +121,9 @@ class OutputSettings(Section):
     """Where training leaves the model."""
 
     folder: str = Field(description="the model folder to write; it must not exist yet")
+    checkpoints: bool = Field(
+        default=True, description="keep the state of each epoch, so that an interrupted training can go on"
+    )
     license: str = Field(
         default="educational-and-research-use", description="the licence of the weights, which follows from the data's"
     )
@@ -107,6 +136,7 @@ class TrainSettings(Section):
     data: DataSettings
     optimizer: OptimizerSettings = OptimizerSettings()
     objective: ObjectiveSettings = ObjectiveSettings()
+    teacher: TeacherSettings = TeacherSettings()
     soup: SoupSettings = SoupSettings()
     confidence: ConfidenceSettings = ConfidenceSettings()
     output: OutputSettings

@@ -1,14 +1,19 @@
 """Training that was killed goes on from its last whole epoch."""
 
+import hashlib
+import json
 import os
 import shutil
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 
 from emotion_udf.errors import UsageError
+from emotion_udf.settings.training import TrainSettings
+from emotion_udf.training.data import Corpus
 
 _STATE = "epoch.pt"
 
@@ -60,3 +65,14 @@ class Checkpoint:
     def remove(self) -> None:
         """Remove the folder; the finished model has taken its place."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def checkpoint_name(settings: TrainSettings, files: Sequence[Path], corpus: Corpus) -> str:
+    """Digest what a checkpoint belongs to: settings, data, and files such as weights, but not where the result goes."""
+    about = hashlib.sha256(settings.model_dump_json(exclude={"output", "confidence"}).encode())
+    for source in corpus.sources:
+        about.update(source.settings.model_dump_json().encode())
+        about.update(json.dumps({split: asdict(labelled) for split, labelled in source.splits.items()}).encode())
+    for file in files:
+        about.update(file.read_bytes())
+    return about.hexdigest()

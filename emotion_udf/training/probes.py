@@ -6,8 +6,8 @@ from pydantic import BaseModel
 from emotion_udf.classifier.classifier import Classifier
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.probes import canary_sentences, neutral_sentences
-from emotion_udf.training.data import LabelledTexts
 from emotion_udf.training.evaluate import predict
+from emotion_udf.training.labels import LabelledTexts
 
 
 def canary() -> LabelledTexts:

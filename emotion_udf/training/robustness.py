@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from emotion_udf.classifier.classifier import Classifier
 from emotion_udf.training.augmentation import REWRITES, Rewrite, rewrite
-from emotion_udf.training.data import LabelledTexts
+from emotion_udf.training.labels import LabelledTexts
 
 _SEED = 42
 

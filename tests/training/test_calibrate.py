@@ -19,7 +19,7 @@ from emotion_udf.training.calibrate import (
     with_temperature,
 )
 from emotion_udf.training.fine_tune import logits_of
-from tests.helpers.training import SPLITS, Start
+from tests.helpers.training import Start
 
 Rows = np.ndarray
 
@@ -108,7 +108,7 @@ def test_folding_in_divides_the_logits_and_keeps_the_labels(
 ) -> None:
     network = start()
     torch.nn.init.normal_(network.classifier.bias)
-    encoded = encode(SPLITS.validation, tokenizer)
+    encoded = encode(VALIDATION, tokenizer)
     before = logits_of(network, encoded)
     fold_in(network, temperature)
     after = logits_of(network, encoded)
@@ -119,7 +119,7 @@ def test_folding_in_divides_the_logits_and_keeps_the_labels(
 
 def test_the_folded_probabilities_are_those_of_with_temperature(start: Start, tokenizer: MessageTokenizer) -> None:
     network = start()
-    encoded = encode(SPLITS.validation, tokenizer)
+    encoded = encode(VALIDATION, tokenizer)
     before = logits_of(network, encoded).softmax(dim=1).numpy()
     fold_in(network, 1.8)
     after = logits_of(network, encoded).softmax(dim=1).numpy()

@@ -20,7 +20,7 @@ from emotion_udf.training.checkpoint import Checkpoint
 from emotion_udf.training.fine_tune import FineTuned, Progress, fine_tune
 from emotion_udf.training.train import train
 from tests.helpers.paths import ROOT
-from tests.helpers.training import SPLITS, Start, Trained
+from tests.helpers.training import Start, Trained
 
 FOUR = OptimizerSettings(learning_rate=5e-3, batch_size=40, epochs=4, warmup_share=0.1, weight_decay=0.01)
 NOISY = ObjectiveSettings(augmentation_share=0.5, label_smoothing=0.1)
@@ -63,12 +63,12 @@ def test_a_killed_run_ends_as_an_unbroken_one(
     start: Start, tokenizer: MessageTokenizer, tmp_path: Path, average_decay: float, killed_in: int
 ) -> None:
     settings = OptimizerSettings(**FOUR.model_dump() | {"average_decay": average_decay, "precision": "fp32"})
-    unbroken = fine_tune(start(), SPLITS, tokenizer, settings, NOISY)
+    unbroken = fine_tune(start(), corpus(), tokenizer, settings, NOISY)
     checkpoint = Checkpoint(tmp_path / "state", "name")
     with pytest.raises(KilledError):
-        fine_tune(start(), SPLITS, tokenizer, settings, NOISY, checkpoint=checkpoint, on_step=killer(killed_in))
+        fine_tune(start(), corpus(), tokenizer, settings, NOISY, checkpoint=checkpoint, on_progress=killer(killed_in))
     steps: list[Progress] = []
-    again = fine_tune(start(), SPLITS, tokenizer, settings, NOISY, checkpoint=checkpoint, on_step=steps.append)
+    again = fine_tune(start(), corpus(), tokenizer, settings, NOISY, checkpoint=checkpoint, on_progress=steps.append)
     assert_same(again, unbroken)
     assert {step.epoch for step in steps} == set(range(killed_in, 5))
     assert steps[-1].sentences == steps[-1].total
@@ -79,16 +79,18 @@ def test_a_run_may_be_killed_after_every_epoch(start: Start, tokenizer: MessageT
     checkpoint = Checkpoint(tmp_path / "state", "name")
     for killed_in in (2, 3, 4):
         with pytest.raises(KilledError):
-            fine_tune(start(), SPLITS, tokenizer, settings, NOISY, checkpoint=checkpoint, on_step=killer(killed_in))
-    again = fine_tune(start(), SPLITS, tokenizer, settings, NOISY, checkpoint=checkpoint)
-    assert_same(again, fine_tune(start(), SPLITS, tokenizer, settings, NOISY))
+            fine_tune(
+                start(), corpus(), tokenizer, settings, NOISY, checkpoint=checkpoint, on_progress=killer(killed_in)
+            )
+    again = fine_tune(start(), corpus(), tokenizer, settings, NOISY, checkpoint=checkpoint)
+    assert_same(again, fine_tune(start(), corpus(), tokenizer, settings, NOISY))
 
 
 def test_a_finished_run_trains_no_further(start: Start, tokenizer: MessageTokenizer, tmp_path: Path) -> None:
     checkpoint = Checkpoint(tmp_path / "state", "name")
-    first = fine_tune(start(), SPLITS, tokenizer, FOUR, NOISY, checkpoint=checkpoint)
+    first = fine_tune(start(), corpus(), tokenizer, FOUR, NOISY, checkpoint=checkpoint)
     steps: list[Progress] = []
-    second = fine_tune(start(), SPLITS, tokenizer, FOUR, NOISY, checkpoint=checkpoint, on_step=steps.append)
+    second = fine_tune(start(), corpus(), tokenizer, FOUR, NOISY, checkpoint=checkpoint, on_progress=steps.append)
     assert steps == []
     assert second.epochs == first.epochs
     assert_same(second, first)
@@ -97,7 +99,7 @@ def test_a_finished_run_trains_no_further(start: Start, tokenizer: MessageTokeni
 def test_a_run_killed_in_its_first_epoch_begins_anew(start: Start, tokenizer: MessageTokenizer, tmp_path: Path) -> None:
     checkpoint = Checkpoint(tmp_path / "state", "name")
     with pytest.raises(KilledError):
-        fine_tune(start(), SPLITS, tokenizer, FOUR, NOISY, checkpoint=checkpoint, on_step=killer(1))
+        fine_tune(start(), corpus(), tokenizer, FOUR, NOISY, checkpoint=checkpoint, on_progress=killer(1))
     assert not checkpoint.folder.exists()
     assert checkpoint.load() is None
 

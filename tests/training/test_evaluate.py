@@ -15,7 +15,7 @@ from emotion_udf.emotions import EMOTIONS
 from emotion_udf.training.calibrate import expected_calibration_error, with_temperature
 from emotion_udf.training.data import LabelledTexts
 from emotion_udf.training.evaluate import Metrics, Predictions, metrics_of, predict
-from tests.helpers.training import SPLITS, Trained
+from tests.helpers.training import Trained
 
 PLAIN = Configuration(dim=32, hidden_dim=64, n_heads=4, n_layers=2, vocab_size=30522, max_position_embeddings=64)
 ALL = list(range(6))
@@ -205,12 +205,12 @@ def tiny(trained: Trained) -> Classifier:
 
 
 def test_predictions_are_the_classifiers_own_scores(tiny: Classifier) -> None:
-    found = predict(tiny, SPLITS.test)
-    scores = tiny.score(SPLITS.test.texts)
+    found = predict(tiny, TEST)
+    scores = tiny.score(TEST.texts)
     np.testing.assert_array_equal(found.probabilities, scores.probabilities)
-    assert found.labels.tolist() == SPLITS.test.labels
-    assert found.correct.tolist() == (scores.probabilities.argmax(axis=1) == SPLITS.test.labels).tolist()
-    of_the_right_one = scores.probabilities[np.arange(60), SPLITS.test.labels]
+    assert found.labels.tolist() == TEST.labels
+    assert found.correct.tolist() == (scores.probabilities.argmax(axis=1) == TEST.labels).tolist()
+    of_the_right_one = scores.probabilities[np.arange(60), TEST.labels]
     np.testing.assert_allclose(found.losses, -np.log(of_the_right_one), rtol=1e-6)
     assert found.seconds > 0
 
@@ -235,6 +235,6 @@ def test_unknown_tokens_of_truncated_sentences_are_a_share_of_what_was_looked_at
 
 
 def test_figures_of_a_trained_model_are_those_that_training_returned(tiny: Classifier, trained: Trained) -> None:
-    found = metrics_of(predict(tiny, SPLITS.test), tiny.artifact.configuration)
+    found = metrics_of(predict(tiny, TEST), tiny.artifact.configuration)
     speed = {"samples_per_s": 0.0}
     assert found.model_copy(update=speed) == trained.results["test"].model_copy(update=speed)

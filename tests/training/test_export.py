@@ -101,7 +101,9 @@ def test_what_is_exported_twice_is_the_same(begun: PretrainedModel, tmp_path: Pa
     assert prints[0] == prints[1]
 
 
-def test_every_file_may_be_read_by_whoever_may_read_the_rest(begun: PretrainedModel, folder: Path, tokenizer_json: Path) -> None:
+def test_every_file_may_be_read_by_whoever_may_read_the_rest(
+    begun: PretrainedModel, folder: Path, tokenizer_json: Path
+) -> None:
     exported(begun, folder, tokenizer_json)
     other = folder / "other.txt"
     other.write_text("as any file")
@@ -162,7 +164,9 @@ def test_a_threshold_may_be_nothing_or_everything(
         ([0.5], "temperature from 0.001 to 1000.0 in {}, found [0.5]"),
     ],
 )
-def test_odd_values_are_refused(begun: PretrainedModel, folder: Path, tokenizer_json: Path, own: Any, message: str) -> None:
+def test_odd_values_are_refused(
+    begun: PretrainedModel, folder: Path, tokenizer_json: Path, own: Any, message: str
+) -> None:
     with pytest.raises(ModelError) as caught:
         exported(begun, folder, tokenizer_json, own)
     assert str(caught.value) == "expected emotion_udf." + message.format(folder / "config.json")

@@ -56,7 +56,7 @@ def same(first: Weights, second: Weights) -> bool:
 def tuned_weights(
     start: Start, tokenizer: MessageTokenizer, objective: ObjectiveSettings = PLAIN, **settings: object
 ) -> Weights:
-    return weights_of(fine_tune(start(), SPLITS, tokenizer, toy(epochs=1, **settings), objective).network)
+    return weights_of(fine_tune(start(), corpus(), tokenizer, toy(epochs=1, **settings), objective).network)
 
 
 # The loop
@@ -65,7 +65,7 @@ def tuned_weights(
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_a_toy_problem_is_learnt(start: Start, tokenizer: MessageTokenizer, precision: str) -> None:
     seen: list[Epoch] = []
-    tuned = fine_tune(start(), SPLITS, tokenizer, toy(precision=precision), PLAIN, on_epoch=seen.append)
+    tuned = fine_tune(start(), corpus(), tokenizer, toy(precision=precision), PLAIN, on_epoch=seen.append)
     assert tuned.best.validation_accuracy >= 0.95
     assert tuned.epochs == seen
     assert [epoch.number for epoch in seen] == [1, 2, 3, 4, 5, 6, 7, 8]
@@ -83,14 +83,14 @@ def test_the_weights_of_the_best_epoch_come_back(start: Start, tokenizer: Messag
         after[epoch.number] = weights_of(network)
 
     # Enough epochs that several are all right: the first of them is not the last.
-    tuned = fine_tune(network, SPLITS, tokenizer, TOY, PLAIN, on_epoch=keep)
+    tuned = fine_tune(network, corpus(), tokenizer, TOY, PLAIN, on_epoch=keep)
     accuracies = [epoch.validation_accuracy for epoch in tuned.epochs]
     best = accuracies.index(max(accuracies)) + 1
     assert accuracies.count(max(accuracies)) > 1
     assert tuned.best == best_of(tuned.epochs) == tuned.epochs[best - 1]
     assert same(weights_of(tuned.network), after[best])
     assert not same(weights_of(tuned.network), after[len(accuracies)])
-    assert measure(tuned.network, encode(SPLITS.validation, tokenizer)) == (
+    assert measure(tuned.network, encode(VALIDATION, tokenizer)) == (
         tuned.best.validation_loss,
         tuned.best.validation_accuracy,
     )
@@ -122,24 +122,24 @@ def test_the_objective_changes_what_is_learnt(
 
 
 def test_the_test_part_is_not_looked_at(start: Start, tokenizer: MessageTokenizer) -> None:
-    unseen = Splits(SPLITS.train, SPLITS.validation, LabelledTexts([], []), SPLITS.overlaps)
+    unseen = Splits(TRAIN, VALIDATION, LabelledTexts([], []), SPLITS.overlaps)
     first, second = (fine_tune(start(), splits, tokenizer, toy(epochs=1), PLAIN).network for splits in (SPLITS, unseen))
     assert same(weights_of(first), weights_of(second))
 
 
 def test_a_student_with_nothing_but_teachers_learns_what_they_say(start: Start, tokenizer: MessageTokenizer) -> None:
-    shifted = (torch.tensor(SPLITS.train.labels) + 1) % len(EMOTIONS)
+    shifted = (torch.tensor(TRAIN.labels) + 1) % len(EMOTIONS)
     teachers = F.one_hot(shifted, len(EMOTIONS)).float()
-    taught = LabelledTexts(SPLITS.train.texts, shifted.tolist())
-    splits = Splits(SPLITS.train, taught, SPLITS.test, SPLITS.overlaps)  # validated on what the teachers say
+    taught = LabelledTexts(TRAIN.texts, shifted.tolist())
+    splits = Splits(TRAIN, taught, TEST, SPLITS.overlaps)  # validated on what the teachers say
     objective = ObjectiveSettings(teachers=["taught before"], teacher_weight=1.0)
     network = fine_tune(start(), splits, tokenizer, TOY, objective, teachers=teachers).network
     assert measure(network, encode(taught, tokenizer))[1] >= 0.95
 
 
 def test_patience_stops_after_so_many_epochs_without_a_better_one(start: Start, tokenizer: MessageTokenizer) -> None:
-    all_of_them = fine_tune(start(), SPLITS, tokenizer, TOY, PLAIN)
-    stopped = fine_tune(start(), SPLITS, tokenizer, toy(patience=2), PLAIN)
+    all_of_them = fine_tune(start(), corpus(), tokenizer, TOY, PLAIN)
+    stopped = fine_tune(start(), corpus(), tokenizer, toy(patience=2), PLAIN)
     assert len(stopped.epochs) == stopped.best.number + 2 < TOY.epochs
     figures = [(e.number, e.training_loss, e.validation_loss, e.validation_accuracy) for e in stopped.epochs]
     assert figures == [
@@ -151,7 +151,7 @@ def test_patience_stops_after_so_many_epochs_without_a_better_one(start: Start, 
 def test_progress_counts_up_to_the_total(start: Start, tokenizer: MessageTokenizer) -> None:
     steps: list[Progress] = []
     settings = toy(epochs=2, batch_size=100)
-    tuned = fine_tune(start(), SPLITS, tokenizer, settings, PLAIN, on_step=steps.append)
+    tuned = fine_tune(start(), corpus(), tokenizer, settings, PLAIN, on_progress=steps.append)
     assert [step.epoch for step in steps] == [1, 1, 1, 2, 2, 2]
     assert [step.sentences for step in steps if step.sentences % 240 == 0] == [240, 480]
     assert sorted({step.sentences for step in steps}) == [step.sentences for step in steps]
@@ -162,7 +162,7 @@ def test_progress_counts_up_to_the_total(start: Start, tokenizer: MessageTokeniz
 
 def test_a_batch_may_be_larger_than_the_data(start: Start, tokenizer: MessageTokenizer) -> None:
     steps: list[Progress] = []
-    tuned = fine_tune(start(), SPLITS, tokenizer, toy(epochs=1, batch_size=1000), PLAIN, on_step=steps.append)
+    tuned = fine_tune(start(), corpus(), tokenizer, toy(epochs=1, batch_size=1000), PLAIN, on_progress=steps.append)
     assert [step.sentences for step in steps] == [240]
     assert len(tuned.epochs) == 1
 
@@ -226,10 +226,10 @@ def test_teachers_speak_of_the_first_sentences_only() -> None:
 
 def test_own_sentences_are_shown_as_often_as_asked(start: Start, tokenizer: MessageTokenizer) -> None:
     steps: list[Progress] = []
-    teachers = F.one_hot(torch.tensor(SPLITS.train.labels), len(EMOTIONS)).float()
+    teachers = F.one_hot(torch.tensor(TRAIN.labels), len(EMOTIONS)).float()
     objective = ObjectiveSettings(extra_sentences=2, augmentation_share=0.5)
     tuned = fine_tune(
-        start(), SPLITS, tokenizer, toy(epochs=1), objective, teachers=teachers, on_step=steps.append
+        start(), corpus(), tokenizer, toy(epochs=1), objective, teachers=teachers, on_progress=steps.append
     )  # fmt: skip
     assert steps[-1].sentences == steps[-1].total == 240 + 2 * len(extra_sentences())
     assert math.isfinite(tuned.best.training_loss)
@@ -301,8 +301,8 @@ def test_the_average_is_what_is_validated_and_kept(start: Start, tokenizer: Mess
     def keep(_: Epoch) -> None:
         last.update(weights_of(network))
 
-    tuned: FineTuned = fine_tune(network, SPLITS, tokenizer, toy(epochs=1, average_decay=0.9), PLAIN, on_epoch=keep)
-    validation = encode(SPLITS.validation, tokenizer)
+    tuned: FineTuned = fine_tune(network, corpus(), tokenizer, toy(epochs=1, average_decay=0.9), PLAIN, on_epoch=keep)
+    validation = encode(VALIDATION, tokenizer)
     assert measure(tuned.network, validation) == (tuned.best.validation_loss, tuned.best.validation_accuracy)
     assert not same(weights_of(tuned.network), last)
     unaveraged = start()
@@ -316,7 +316,7 @@ def test_averaging_does_not_change_the_path_of_the_weights(start: Start, tokeniz
         network, last = start(), {}
         fine_tune(
             network,
-            SPLITS,
+            corpus(),
             tokenizer,
             toy(epochs=1, average_decay=decay),
             PLAIN,
@@ -353,7 +353,7 @@ def test_logits_are_in_the_order_of_the_sentences(start: Start, tokenizer: Messa
 
 def test_the_measure_is_loss_and_accuracy(start: Start, tokenizer: MessageTokenizer) -> None:
     network = start().train()
-    encoded = encode(SPLITS.validation, tokenizer)
+    encoded = encode(VALIDATION, tokenizer)
     logits, labels = logits_of(network, encoded), torch.tensor(encoded.labels)
     loss, accuracy = measure(network.train(), encoded)
     assert loss == pytest.approx(F.cross_entropy(logits, labels).item(), abs=1e-6)

@@ -17,7 +17,7 @@ from emotion_udf.training.evaluate import Metrics
 from emotion_udf.training.probes import Probes
 from emotion_udf.training.run_evaluation import THRESHOLD_METRICS, parse_thresholds, run_evaluation
 from tests.helpers.models import tiny_distilbert
-from tests.helpers.training import SPLITS, Trained, write_lines
+from tests.helpers.training import Trained, write_lines
 
 FILES = ["confusion.png", "metrics.json", "reliability.png", "worst_errors.csv"]
 
@@ -39,7 +39,7 @@ def labelled(tmp_path: Path) -> Path:
     """A folder with a few test sentences and nothing else."""
     folder = tmp_path / "labelled"
     folder.mkdir()
-    write_lines(folder / "test.txt", LabelledTexts(SPLITS.test.texts[:12], SPLITS.test.labels[:12]))
+    write_lines(folder / "test.txt", LabelledTexts(TEST.texts[:12], TEST.labels[:12]))
     return folder
 
 
@@ -102,7 +102,7 @@ def test_the_worst_errors_are_at_most_50_wrong_labels_the_worst_first(
     assert len(rows) == 50
     losses = [float(row["loss"]) for row in rows]
     assert losses == sorted(losses, reverse=True)
-    right = dict(zip(SPLITS.train.texts, SPLITS.train.labels, strict=True))
+    right = dict(zip(TRAIN.texts, TRAIN.labels, strict=True))
     for row in rows:
         assert row["emotion"] != row["label"]
         assert {row["emotion"], row["label"]} <= set(EMOTIONS)

@@ -22,7 +22,7 @@ from emotion_udf.training.initialise import PretrainedModel, initialise
 from emotion_udf.training.message_tokenizer import make_message_tokenizer
 from emotion_udf.training.soup import Soup, average_classifiers, open_ingredients
 from emotion_udf.training.train import train
-from tests.helpers.training import SPLITS, Trained
+from tests.helpers.training import Trained
 
 Write = Callable[..., str]
 
@@ -62,7 +62,7 @@ def soup_of(folders: list[str], base: Path) -> Soup:
     sizes = initialise(base, 0).sizes
     tokenizer = base / "tokenizer.json"
     artifacts = open_ingredients(folders, sizes, make_message_tokenizer(tokenizer, message_rules=False))
-    return average_classifiers(artifacts, encode(SPLITS.validation, MessageTokenizer(tokenizer, 64)))
+    return average_classifiers(artifacts, encode(VALIDATION, MessageTokenizer(tokenizer, 64)))
 
 
 def test_the_mean_of_one_classifier_is_that_classifier(base: Path, write: Write) -> None:
@@ -91,8 +91,8 @@ def test_every_classifier_is_measured_by_itself(base: Path, write: Write) -> Non
     assert [one.name for one in soup.ingredients] == ["seed-1", "seed-2"]
     for seed, one in zip((1, 2), soup.ingredients, strict=True):
         classifier = load_classifier(open_artifact(ArtifactSource(str(base.parent / f"seed-{seed}"))))
-        found = classifier.score(SPLITS.validation.texts).probabilities.argmax(axis=1)
-        assert one.validation_accuracy == pytest.approx((found == SPLITS.validation.labels).mean())
+        found = classifier.score(VALIDATION.texts).probabilities.argmax(axis=1)
+        assert one.validation_accuracy == pytest.approx((found == VALIDATION.labels).mean())
 
 
 def test_classifiers_of_other_sizes_are_refused(base: Path) -> None:
@@ -124,7 +124,7 @@ def test_the_job_writes_a_calibrated_mean_and_says_of_what(recipe: TrainSettings
     train(recipe.model_copy(update={"soup": SoupSettings(of=[write(1), write(2)]), "output": output}))
     made = open_artifact(ArtifactSource(output.folder))
     assert made.configuration.temperature is not None
-    texts = SPLITS.validation.texts
+    texts = VALIDATION.texts
     mean = soup_of([str(tmp_path / "seed-1"), str(tmp_path / "seed-2")], Path(recipe.base.model)).network
     fold_in(mean, made.configuration.temperature)
     classifier = load_classifier(made)
@@ -154,7 +154,7 @@ def test_training_can_go_on_from_the_mean(trained: Trained, tmp_path: Path) -> N
     output = OutputSettings(folder=str(tmp_path / "on"))
     train(trained.settings.model_copy(update={"soup": soup, "optimizer": still, "output": output}))
     before, after = (
-        load_classifier(open_artifact(ArtifactSource(str(folder)))).score(SPLITS.validation.texts).probabilities
+        load_classifier(open_artifact(ArtifactSource(str(folder)))).score(VALIDATION.texts).probabilities
         for folder in (trained.folder, output.folder)
     )
     np.testing.assert_allclose(after, before, atol=0.01, rtol=0)
