@@ -142,8 +142,12 @@ def read_corpus(settings: DataSettings, extra_sentences: int = 0) -> Corpus:
 
 def read_extra_sentences() -> LabelledTexts:
     """Return sentences written for this project: plain ones of every emotion without "i feel", and neutral ones."""
-    settings = SourceSettings(name="extra sentences", path=".")
-    return translate(read_semicolon(_EXTRA_SENTENCES), settings, _EXTRA_SENTENCES)
+    return read_text_file(_EXTRA_SENTENCES)
+
+
+def read_text_file(file: Path) -> LabelledTexts:
+    """Read `text;label` lines whose labels are emotions or neutral."""
+    return translate(read_semicolon(file), SourceSettings(name=file.stem, path=str(file.parent)), file)
 
 
 def bare(text: str) -> str:

@@ -1,7 +1,6 @@
 """Metrics of a classifier on sentences that each have one emotion."""
 
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -196,9 +195,12 @@ def metrics_of(predictions: Predictions, configuration: Configuration, fitted: f
     )
 
 
-def confusion_of(labels: Iterable[int], predicted: Iterable[int]) -> list[list[int]]:
+def confusion_of(labels: NDArray[np.int64], predicted: NDArray[np.intp]) -> list[list[int]]:
     """Return counts (6, 6): rows are right labels, columns given ones."""
-    counts: list[list[int]] = confusion_matrix(list(labels), list(predicted), labels=range(len(EMOTIONS))).tolist()
+    size = len(EMOTIONS)
+    if not len(labels):  # scikit-learn has none of nothing
+        return [[0] * size for _ in range(size)]
+    counts: list[list[int]] = confusion_matrix(labels, predicted, labels=range(size)).tolist()
     return counts
 
 

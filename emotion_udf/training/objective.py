@@ -77,13 +77,13 @@ def make_targets(
     soft = torch.lerp(certain, uniform, smoothing)
     said = torch.zeros(len(numbers), dtype=torch.bool)
     if teachers is not None:
-        share = torch.as_tensor(np.broadcast_to(np.asarray(teacher_weights, dtype=np.float32), len(numbers)).copy())
-        said = teachers.isfinite().all(dim=1) & (share > 0)
-        share = torch.where(is_set, 1.0, share) * said
         allowed = torch.where(is_set[:, None], fits, True)
         allowed[:, NEUTRAL] &= torch.as_tensor(np.broadcast_to(may_be_neutral, len(numbers)).copy())
         opinion = _over(outputs, _sharpened(teachers * allowed, teacher_temperature))
-        soft = torch.where(said[:, None], torch.lerp(soft, opinion.nan_to_num(), share[:, None]), soft)
+        share = torch.as_tensor(np.broadcast_to(np.asarray(teacher_weights, dtype=np.float32), len(numbers)).copy())
+        said = opinion.isfinite().all(dim=1) & (share > 0)
+        share = torch.where(is_set, 1.0, share)[:, None]
+        soft = torch.where(said[:, None], torch.lerp(soft, opinion.nan_to_num(), share), soft)
     is_partial = is_set & ~said
     excluded = is_partial[:, None] & ~fits[:, :outputs]
     log_fits = torch.zeros(excluded.shape).masked_fill(excluded, -torch.inf)
@@ -107,7 +107,8 @@ def teachable(labels: Sequence[int], outputs: int, teachers: Tensor | None = Non
     if outputs == len(EMOTIONS):
         open_labels = (numbers > NEUTRAL) & FITS[numbers, NEUTRAL]
     decided = False if teachers is None else teachers.isfinite().all(dim=1).numpy()
-    return ~open_labels | decided
+    taught: NDArray[np.bool_] = ~open_labels | decided
+    return taught
 
 
 def fold_neutral(probabilities: Tensor) -> Tensor:
@@ -125,11 +126,10 @@ def emotion_log_probabilities(logits: Tensor) -> Tensor:
 
 def _sharpened(opinion: Tensor, temperature: float) -> Tensor:
     """Normalise what teachers say, (N, 7), and apply a temperature among the emotions; neutral keeps its share."""
-    opinion = opinion / opinion.sum(dim=1, keepdim=True).clamp(min=1e-9)
+    opinion = opinion / opinion.sum(dim=1, keepdim=True)
     neutral = opinion[:, NEUTRAL:]
-    emotions = opinion[:, :NEUTRAL] ** (1 / temperature)
-    emotions = emotions / emotions.sum(dim=1, keepdim=True).clamp(min=1e-9) * (1 - neutral)
-    return torch.cat([emotions, neutral], dim=1)
+    emotions = (opinion[:, :NEUTRAL].log() / temperature).softmax(dim=1) * (1 - neutral)
+    return torch.cat([torch.where(neutral == 1, 0.0, emotions), neutral], dim=1)
 
 
 def _over(outputs: int, probabilities: Tensor) -> Tensor:

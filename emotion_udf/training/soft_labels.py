@@ -1,6 +1,7 @@
 """Soft labels: teachers' probabilities of the six emotions and neutral, to be learnt along with the labels."""
 
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 from zlib import crc32
@@ -19,7 +20,7 @@ from emotion_udf.settings.labelled import CLASSES
 from emotion_udf.training.data import bare
 
 SOFT_LABELS: Final = "soft_labels.parquet"
-"""The file that a teacher leaves: a text and seven probabilities a row."""
+"""The file that a teacher leaves: a text's digest and seven probabilities a row."""
 
 
 def in_fold(text: str, fold: int, folds: int) -> bool:
@@ -30,7 +31,7 @@ def in_fold(text: str, fold: int, folds: int) -> bool:
 def write_soft_labels(file: Path, texts: Sequence[str], probabilities: NDArray[np.floating]) -> None:
     """Write the probabilities (N, 7) of N texts."""
     columns = {name: probabilities[:, place] for place, name in enumerate(CLASSES)}
-    pq.write_table(pa.table({"text": list(texts)} | columns), file)
+    pq.write_table(pa.table({"digest": [_digest(text) for text in texts]} | columns), file, compression="zstd")
 
 
 def teacher_probabilities(folders: Sequence[str], texts: Sequence[str], device: Device = "auto") -> Tensor | None:
@@ -62,5 +63,10 @@ def _said_by(folder: Path, texts: Sequence[str], device: Device) -> NDArray[np.f
     table = pq.read_table(folder / SOFT_LABELS)
     # The last row stands for texts that this teacher was trained on.
     probabilities = np.vstack([*[np.column_stack([table[name] for name in CLASSES])], np.full(len(CLASSES), np.nan)])
-    rows = {text: row for row, text in enumerate(table["text"].to_pylist())}
-    return probabilities[[rows.get(text, -1) for text in texts]].astype(np.float32)
+    rows = {digest: row for row, digest in enumerate(table["digest"].to_pylist())}
+    return probabilities[[rows.get(_digest(text), -1) for text in texts]].astype(np.float32)
+
+
+def _digest(text: str) -> int:
+    """Return a number that stands for a text, which itself need not be stored."""
+    return int.from_bytes(sha256(text.encode()).digest()[:8], "big", signed=True)

@@ -56,11 +56,11 @@ def test_the_training_settings_load() -> None:
     assert settings.optimizer.learning_rate == 2e-4
 
 
-@pytest.mark.parametrize("name", ["train", "train_published", "teacher"])
+@pytest.mark.parametrize("name", ["train", "train_open", "train_published", "teacher"])
 def test_every_recipe_of_training_loads(name: str) -> None:
     settings = load_settings(TrainSettings, ROOT / "conf" / f"{name}.toml")
     assert settings.output.folder.startswith("build/")
-    assert settings.data.source
+    assert settings.data.all_sources()
 
 
 def test_the_published_recipe_is_that_of_its_card() -> None:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from emotion_udf.classifier.artifact import ArtifactSource
 from emotion_udf.schemas import RESERVED_COLUMNS
 from emotion_udf.settings.classifier import ClassifierSettings
+from emotion_udf.settings.labelled import DataSettings
 from emotion_udf.settings.load import load_settings
 from emotion_udf.settings.nightly import (
     GateSettings,
@@ -20,7 +21,6 @@ from emotion_udf.settings.nightly import (
 )
 from emotion_udf.settings.training import (
     ConfidenceSettings,
-    DataSettings,
     ObjectiveSettings,
     OptimizerSettings,
     SoupSettings,
@@ -154,7 +154,7 @@ def test_labels_have_the_models_threshold_by_default() -> None:
 
 def test_labelled_sentences_need_a_source() -> None:
     with pytest.raises(ValidationError):
-        DataSettings()  # type: ignore[call-arg]
+        DataSettings()
     settings = DataSettings(source="dair-ai/emotion")
     assert (settings.revision, settings.text, settings.label) == (None, "text", "label")
 

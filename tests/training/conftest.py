@@ -57,7 +57,7 @@ def start(tmp_path: Path) -> Start:
     torch.manual_seed(0)
     base = tiny_bert()
     for module in base.modules():
-        base._init_weights(module)
+        base._init_weights(module)  # type: ignore[no-untyped-call]
     base.save_pretrained(folder)
     network = initialise(folder, seed=0).network
     return lambda: copy.deepcopy(network)

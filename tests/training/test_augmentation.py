@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from emotion_udf.classifier.tokenizer import MessageTokenizer
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.training.augmentation import REWRITES, Rewrite, rewrite
-from emotion_udf.training.data import NEUTRAL
+from emotion_udf.training.labels import NEUTRAL
 from emotion_udf.training.message_tokenizer import EMOJI, make_message_tokenizer
 from tests.helpers.training import seeded
 

@@ -53,7 +53,7 @@ def test_stock_transformers_and_we_read_the_same_probabilities(
     begun: PretrainedModel, folder: Path, tokenizer_json: Path
 ) -> None:
     exported(begun, folder, tokenizer_json)
-    stock = DistilBertForSequenceClassification.from_pretrained(folder).eval()
+    stock = DistilBertForSequenceClassification.from_pretrained(folder).train(False)
     assert {weight.dtype for weight in stock.parameters()} == {torch.float32}
     tokenizer = AutoTokenizer.from_pretrained(folder)
     ours = load_classifier(open_artifact(ArtifactSource(str(folder))), "cpu")

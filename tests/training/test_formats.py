@@ -150,7 +150,7 @@ def test_labels_that_do_not_go_with_the_texts_are_refused(tmp_path: Path, labels
     (tmp_path / "val_text.txt").write_text("a\nb\n")
     if labels is not None:
         (tmp_path / "val_labels.txt").write_text(labels)
-    with pytest.raises(InputError, match="expected (one known label|labels beside)"):
+    with pytest.raises(InputError, match=r"expected (one known label|labels beside)"):
         read_two_files(tmp_path / "val_text.txt", ["x", "y"])
 
 
@@ -223,7 +223,7 @@ def test_numbers_that_name_another_order_are_refused(table: Table, names: list[s
 
 @pytest.mark.parametrize("column", ["text", "label"])
 def test_a_missing_column_is_named(table: Table, column: str) -> None:
-    with pytest.raises(InputError, match="expected the column other in .*, found text, label; name them"):
+    with pytest.raises(InputError, match=r"expected the column other in .*, found text, label; name them"):
         read_parquet(table(["a"], [1]), ANY.model_copy(update={column: "other"}))
 
 

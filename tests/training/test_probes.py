@@ -10,10 +10,11 @@ from emotion_udf.classifier.artifact import ArtifactSource, open_artifact
 from emotion_udf.classifier.classifier import Classifier, load_classifier
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.probes import neutral_sentences
-from emotion_udf.settings.training import DataSettings
-from emotion_udf.training.data import extra_sentences, read_parts
+from emotion_udf.settings.labelled import SourceSettings
+from emotion_udf.training.data import read_extra_sentences
 from emotion_udf.training.evaluate import predict
 from emotion_udf.training.probes import canary, measure_probes
+from emotion_udf.training.sources import read_source
 
 
 @pytest.fixture(scope="module")
@@ -41,14 +42,14 @@ def test_no_two_probes_are_the_same() -> None:
 
 
 def test_no_probe_is_in_the_data_set(data: Path) -> None:
-    parts = read_parts(DataSettings(source=str(data / "emotion")))
-    known = {text for part in parts.values() for text in plain(part.texts)}
+    splits = read_source(SourceSettings(name="emotion", path=str(data / "emotion")))
+    known = {text for split in splits.values() for text in plain(split.texts)}
     assert len(known) > 19_000
     assert [text for text in plain(canary().texts + neutral_sentences()) if text in known] == []
 
 
 def test_no_probe_is_among_the_sentences_that_training_may_see() -> None:
-    seen = set(plain(extra_sentences().texts))
+    seen = set(plain(read_extra_sentences().texts))
     assert [text for text in plain(canary().texts + neutral_sentences()) if text in seen] == []
 
 

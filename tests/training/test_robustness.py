@@ -3,10 +3,10 @@ import pytest
 from emotion_udf.classifier.artifact import ArtifactSource, open_artifact
 from emotion_udf.classifier.classifier import Classifier, load_classifier
 from emotion_udf.training.augmentation import REWRITES
-from emotion_udf.training.data import LabelledTexts
 from emotion_udf.training.evaluate import predict
+from emotion_udf.training.labels import LabelledTexts
 from emotion_udf.training.robustness import measure_robustness
-from tests.helpers.training import Trained
+from tests.helpers.training import TEST, VALIDATION, Trained
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +15,14 @@ from emotion_udf.classifier.packing import pack
 from emotion_udf.classifier.tokenizer import MessageTokenizer
 from emotion_udf.errors import ModelError, UsageError
 from emotion_udf.settings.training import OutputSettings, SoupSettings, TrainSettings
-from emotion_udf.training.batches import encode
 from emotion_udf.training.calibrate import fold_in
 from emotion_udf.training.export import export
 from emotion_udf.training.initialise import PretrainedModel, initialise
 from emotion_udf.training.message_tokenizer import make_message_tokenizer
 from emotion_udf.training.soup import Soup, average_classifiers, open_ingredients
 from emotion_udf.training.train import train
-from tests.helpers.training import Trained
+from emotion_udf.training.validation import prepare_validation
+from tests.helpers.training import VALIDATION, Trained, corpus
 
 Write = Callable[..., str]
 
@@ -58,11 +58,12 @@ def stored(start: PretrainedModel) -> PretrainedModel:
     return start
 
 
-def soup_of(folders: list[str], base: Path) -> Soup:
+def soup_of(folders: list[str], base: Path, weights: Sequence[float] = ()) -> Soup:
     sizes = initialise(base, 0).sizes
     tokenizer = base / "tokenizer.json"
     artifacts = open_ingredients(folders, sizes, make_message_tokenizer(tokenizer, message_rules=False))
-    return average_classifiers(artifacts, encode(VALIDATION, MessageTokenizer(tokenizer, 64)))
+    validation = prepare_validation(corpus(), MessageTokenizer(tokenizer, 64))
+    return average_classifiers(artifacts, validation, weights)
 
 
 def test_the_mean_of_one_classifier_is_that_classifier(base: Path, write: Write) -> None:
@@ -80,6 +81,13 @@ def test_every_weight_is_the_mean_of_the_classifiers(base: Path, write: Write) -
     assert not torch.equal(found["classifier.weight"], wanted[0]["classifier.weight"])
 
 
+def test_classifiers_may_have_weights_in_the_mean(base: Path, write: Write) -> None:
+    first, second = (stored(initialise(base, seed)).network.state_dict() for seed in (1, 2))
+    found = soup_of([write(1), write(2)], base, [3.0, 1.0]).network.state_dict()
+    for name, weight in found.items():
+        torch.testing.assert_close(weight, (3 * first[name] + second[name]) / 4)
+
+
 def test_heads_are_averaged_with_their_temperatures(base: Path, write: Write) -> None:
     first, second = (stored(initialise(base, seed)).network.state_dict()["classifier.weight"] for seed in (1, 2))
     found = soup_of([write(1, temperature=0.5), write(2, temperature=4.0)], base).network.classifier.weight
@@ -92,7 +100,7 @@ def test_every_classifier_is_measured_by_itself(base: Path, write: Write) -> Non
     for seed, one in zip((1, 2), soup.ingredients, strict=True):
         classifier = load_classifier(open_artifact(ArtifactSource(str(base.parent / f"seed-{seed}"))))
         found = classifier.score(VALIDATION.texts).probabilities.argmax(axis=1)
-        assert one.validation_accuracy == pytest.approx((found == VALIDATION.labels).mean())
+        assert one.measured.accuracy == pytest.approx((found == VALIDATION.labels).mean())
 
 
 def test_classifiers_of_other_sizes_are_refused(base: Path) -> None:

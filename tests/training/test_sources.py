@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from huggingface_hub.errors import LocalEntryNotFoundError
-from huggingface_hub.utils import filter_repo_objects
+from huggingface_hub.utils._paths import filter_repo_objects
 
 from emotion_udf.errors import InputError, UsageError
 from emotion_udf.settings.labelled import SourceSettings
@@ -91,7 +91,7 @@ def test_paths_start_from_the_root(tmp_path: Path) -> None:
 def test_what_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=rf"labelled sentences in the folder {tmp_path}/none, found no such folder"):
         read_source(source(tmp_path / "none"))
-    with pytest.raises(InputError, match="files named train, validation, test in .*, found none"):
+    with pytest.raises(InputError, match=r"files named train, validation, test in .*, found none"):
         read_source(source(tmp_path))
 
 
@@ -126,7 +126,7 @@ def test_several_labels_mean_what_fits_all_of_them(labels: list[str], several: s
 def test_without_a_mapping_labels_are_emotions_or_neutral() -> None:
     found = translate(Rows(["a", "b"], [["fear"], ["neutral"]]), source(), Path("file"))
     assert found == LabelledTexts(["a", "b"], [4, NEUTRAL])
-    with pytest.raises(InputError, match="row 2: expected a label of sadness, joy, .*neutral"):
+    with pytest.raises(InputError, match=r"row 2: expected a label of sadness, joy, .*neutral"):
         translate(Rows(["a", "secret words"], [["fear"], ["happy"]]), source(), Path("file"))
 
 
