@@ -29,7 +29,7 @@ from emotion_udf.classifier.weights import to_transformers
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.errors import ModelError, UsageError
 from emotion_udf.settings.training import BaseModelSettings
-from emotion_udf.training.initialise import find_base, initialise
+from emotion_udf.training.initialise import PretrainedModel, find_base, initialise
 from tests.helpers.models import random_weights, tiny_bert, tiny_distilbert
 
 FILES = ("config.json", "tokenizer.json", "model.safetensors")
