@@ -1,11 +1,12 @@
 import pandas as pd
 import pytest
+from pyspark.errors import PythonException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
 
 from emotion_udf import EMOTIONS, ClassifierSettings, make_emotion_udf, register_emotion_udf
-from emotion_udf.errors import ModelError
+from emotion_udf.errors import ModelError, from_worker
 from emotion_udf.udf import SCORE_TYPE
 
 TEXTS = [
@@ -113,17 +114,6 @@ def test_a_limit_ends_early_without_an_error(spark: SparkSession) -> None:
     assert len(texts.select(make_emotion_udf(ClassifierSettings(chunk_rows=5))("text")).limit(3).collect()) == 3
 
 
-<<<<<<< HEAD
-def test_a_gpu_asked_for_and_absent_is_an_error_by_its_name(spark: SparkSession) -> None:
-    udf = make_emotion_udf(ClassifierSettings(device="cuda"))
-    with pytest.raises(PythonException) as failure:
-        numbered(spark, ["i feel fine"]).select(udf("text")).collect()
-
-    error = from_worker(str(failure.value))
-    assert isinstance(error, DeviceError)
-    assert "expects a GPU in every Python worker, found none" in str(error)
-
-
 def test_an_error_of_several_lines_comes_from_a_worker_whole(spark: SparkSession) -> None:
     def fail(texts: pd.Series) -> pd.Series:
         raise ModelError(f"expected a model, found {len(texts)} texts:\n  the second line\n\nthe last")
@@ -137,8 +127,6 @@ def test_an_error_of_several_lines_comes_from_a_worker_whole(spark: SparkSession
     assert str(error) == "expected a model, found 1 texts:\n  the second line\n\nthe last"
 
 
-=======
->>>>>>> tests
 def test_a_missing_model_is_told_before_spark_does_anything() -> None:
     with pytest.raises(ModelError, match="model folder at nowhere"):
         make_emotion_udf(ClassifierSettings(model="nowhere"))
@@ -152,11 +140,6 @@ def test_a_worker_loads_its_classifier_once_and_refuses_another_model() -> None:
 
     spec = WorkerSpec(ArtifactSource(), open_artifact(ArtifactSource()).fingerprint, "cpu", "fp32", 4096, 10_000)
 
-<<<<<<< HEAD
     assert _classifier_for(spec) is _classifier_for(replace(spec, chunk_rows=1))
-    with pytest.raises(ModelError, match="give every node the same model folder"):
-=======
-    assert _classifier_for(spec) is _classifier_for(replace(spec, window_rows=1))
     with pytest.raises(ModelError, match="every node"):
->>>>>>> tests
         _classifier_for(replace(spec, fingerprint="0" * 32))

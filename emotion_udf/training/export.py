@@ -22,8 +22,8 @@ def export(
 
     Args:
         network: The trained network.
-        config: What transformers says of it.
-        own: What transformers has no name for: temperature, threshold, version of the tokenizer's rules.
+        config: Its `config.json` in transformers' terms.
+        own: Values that transformers has no name for: temperature, threshold, version of the tokenizer's rules.
         tokenizer_json: Its tokenizer.
         folder: An empty folder.
 

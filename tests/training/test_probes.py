@@ -10,10 +10,11 @@ from emotion_udf.classifier.artifact import ArtifactSource, open_artifact
 from emotion_udf.classifier.classifier import Classifier, load_classifier
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.probes import NEUTRAL, neutral_sentences, probe_texts, review_messages, support_messages
-from emotion_udf.settings.training import DataSettings
-from emotion_udf.training.data import own_sentences, read_parts
+from emotion_udf.settings.labelled import SourceSettings
+from emotion_udf.training.data import read_extra_sentences
 from emotion_udf.training.evaluate import predict
 from emotion_udf.training.probes import canary, measure_probes
+from emotion_udf.training.sources import read_source
 
 
 @pytest.fixture(scope="module")
@@ -68,14 +69,14 @@ def test_no_two_probes_are_the_same() -> None:
 
 
 def test_no_probe_is_in_the_data_set(data: Path) -> None:
-    parts = read_parts(DataSettings(source=str(data / "emotion")))
-    known = {text for part in parts.values() for text in plain(part.texts)}
+    splits = read_source(SourceSettings(name="emotion", path=str(data / "emotion")))
+    known = {text for split in splits.values() for text in plain(split.texts)}
     assert len(known) > 19_000
     assert [text for text in plain(ALL_TEXTS) if text in known] == []
 
 
 def test_no_probe_is_among_the_sentences_that_training_may_see() -> None:
-    seen = set(plain(own_sentences().texts))
+    seen = set(plain(read_extra_sentences().texts))
     assert [text for text in plain(ALL_TEXTS) if text in seen] == []
 
 
@@ -88,7 +89,7 @@ def word_groups(texts: list[str], words: int = 6) -> set[tuple[str, ...]]:
 def test_messages_share_no_phrase_with_the_sentences_that_training_may_see() -> None:
     messages = word_groups([text for several in MESSAGES.values() for text, _ in several])
     assert len(messages) > 5_000
-    assert messages & word_groups(own_sentences().texts) == set()
+    assert messages & word_groups(read_extra_sentences().texts) == set()
     assert messages & word_groups(probe_texts()) == set()
 
 

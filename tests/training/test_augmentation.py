@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from emotion_udf.classifier.tokenizer import MessageTokenizer
 from emotion_udf.emotions import EMOTIONS
-from emotion_udf.training.data import NEUTRAL
+from emotion_udf.training.augmentation import REWRITES, Rewrite, rewrite
+from emotion_udf.training.labels import NEUTRAL
 from emotion_udf.training.message_tokenizer import EMOJI, make_message_tokenizer
-from emotion_udf.training.noise import KINDS, Rewrite, rewrite
 from tests.helpers.training import seeded
 
 LABELS = range(len(EMOTIONS) + 1)  # the last is NEUTRAL
@@ -28,12 +28,12 @@ SEEDS = range(60)
 READ_AS = [(0, "sad"), (1, "happy"), (2, "love"), (3, "angry"), (4, "scared"), (5, "surprised")]
 PLAIN = "im so glad that you didnt leave and my dog feels wonderful again today"
 
-every_kind = pytest.mark.parametrize("kind", [*KINDS.values(), rewrite], ids=[*KINDS, "rewrite"])
+every_kind = pytest.mark.parametrize("kind", [*REWRITES.values(), rewrite], ids=[*REWRITES, "rewrite"])
 
 
 def rewritten(name: str, text: str = PLAIN, label: int = 1) -> list[str]:
     """What a kind makes of a text with many seeds."""
-    return [KINDS[name](text, label, seeded(seed)) for seed in SEEDS]
+    return [REWRITES[name](text, label, seeded(seed)) for seed in SEEDS]
 
 
 # Every kind
@@ -62,8 +62,8 @@ def test_chance_has_a_say(kind: Rewrite) -> None:
 @every_kind
 def test_short_and_odd_texts_are_rewritten_too(kind: Rewrite) -> None:
     odd = ["a", "ok", "joy", "i i i i", "dont", "-", "...", "&", "'", "word\u2003word"]
-    dice = seeded(0)
-    assert all(kind(text, label, dice).strip() for text in odd for label in LABELS for _ in range(20))
+    rng = seeded(0)
+    assert all(kind(text, label, rng).strip() for text in odd for label in LABELS for _ in range(20))
 
 
 # Each kind
@@ -76,7 +76,7 @@ def test_capitals_are_of_three_kinds() -> None:
 @settings(max_examples=40)
 @given(text=SENTENCE, seed=SEED)
 def test_punctuation_leaves_the_words(text: str, seed: int) -> None:
-    typed = KINDS["punctuation"](text, 1, seeded(seed))
+    typed = REWRITES["punctuation"](text, 1, seeded(seed))
     assert re.findall("[a-z]+", typed) == text.split()
     assert typed[-1] in ".!?"
 
@@ -85,14 +85,14 @@ def test_punctuation_leaves_the_words(text: str, seed: int) -> None:
 @given(text=SENTENCE, seed=SEED)
 @pytest.mark.parametrize(("kind", "mark"), [("names", r"@\w+"), ("links", r"(http|www)\S+")])
 def test_a_name_or_link_stands_before_or_after(kind: str, mark: str, text: str, seed: int) -> None:
-    typed = KINDS[kind](text, 1, seeded(seed))
+    typed = REWRITES[kind](text, 1, seeded(seed))
     assert re.fullmatch(f"{mark} {text}|{text} {mark}", typed)
 
 
 @settings(max_examples=40)
 @given(text=SENTENCE, seed=SEED)
 def test_hashtags_mark_a_word_and_follow_the_text(text: str, seed: int) -> None:
-    words = KINDS["hashtags"](text, 1, seeded(seed)).split()
+    words = REWRITES["hashtags"](text, 1, seeded(seed)).split()
     count = len(text.split())
     assert [word.lstrip("#") for word in words[:count]] == text.split()
     assert sum(word.startswith("#") for word in words[:count]) == 1
@@ -142,7 +142,7 @@ def test_apostrophes_are_typed_in_three_ways() -> None:
 @settings(max_examples=40)
 @given(text=SENTENCE, seed=SEED)
 def test_an_elongation_draws_out_one_vowel(text: str, seed: int) -> None:
-    typed = KINDS["elongations"](text, 1, seeded(seed))
+    typed = REWRITES["elongations"](text, 1, seeded(seed))
     changed = [(old, new) for old, new in zip(text.split(), typed.split(), strict=True) if old != new]
     assert len(changed) <= 1
     for old, new in changed:
@@ -158,7 +158,7 @@ def test_a_long_word_is_drawn_out_rather_than_a_short_one() -> None:
 @settings(max_examples=40)
 @given(text=SENTENCE, seed=SEED)
 def test_a_typo_changes_few_words_and_only_longer_ones(text: str, seed: int) -> None:
-    typed = KINDS["typos"](text, 1, seeded(seed))
+    typed = REWRITES["typos"](text, 1, seeded(seed))
     changed = [(old, new) for old, new in zip(text.split(), typed.split(), strict=True) if old != new]
     assert len(changed) <= max(1, len(text.split()) // 8)
     for old, new in changed:
@@ -174,20 +174,20 @@ def test_one_to_three_kinds_are_applied(monkeypatch: pytest.MonkeyPatch) -> None
     def trace(name: str) -> Rewrite:
         return lambda text, _label, _dice: f"{text} {name}"
 
-    for name in KINDS:
-        monkeypatch.setitem(KINDS, name, trace(name))
+    for name in REWRITES:
+        monkeypatch.setitem(REWRITES, name, trace(name))
     traces = [rewrite("text", 1, seeded(seed)).split()[1:] for seed in range(500)]
     assert {len(names) for names in traces} == {1, 2, 3}
     assert all(len({*names}) == len(names) for names in traces)
-    assert {name for names in traces for name in names} == {*KINDS}
+    assert {name for names in traces for name in names} == {*REWRITES}
 
 
 def test_the_label_and_the_dice_reach_every_kind(monkeypatch: pytest.MonkeyPatch) -> None:
-    def roll(text: str, label: int, dice: random.Random) -> str:
-        return f"{text} {label}:{dice.random()}"
+    def roll(text: str, label: int, rng: random.Random) -> str:
+        return f"{text} {label}:{rng.random()}"
 
-    for name in KINDS:
-        monkeypatch.setitem(KINDS, name, roll)
+    for name in REWRITES:
+        monkeypatch.setitem(REWRITES, name, roll)
     rolls = [rewrite("text", 4, seeded(seed)).split()[1:] for seed in range(50)]
     assert all(roll.startswith("4:") for several in rolls for roll in several)
     assert len({roll for several in rolls for roll in several}) == sum(map(len, rolls))
@@ -213,7 +213,7 @@ def read(tokenizer_json: Path, tmp_path_factory: pytest.TempPathFactory) -> Call
 def test_what_the_rules_mend_is_read_as_the_plain_sentence(
     read: Callable[[str], list[int]], kind: str, text: str, seed: int
 ) -> None:
-    assert read(KINDS[kind](text, 1, seeded(seed))) == read(text)
+    assert read(REWRITES[kind](text, 1, seeded(seed))) == read(text)
 
 
 @pytest.mark.parametrize("kind", ["emoji", "emoticons"])
