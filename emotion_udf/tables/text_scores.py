@@ -12,8 +12,7 @@ from deltalake import CommitProperties, Schema
 from deltalake.exceptions import CommitFailedError
 
 from emotion_udf.schemas import TEXT_SCORES, text_scores_schema
-from emotion_udf.storage import list_parquet
-from emotion_udf.tables.delta import DeltaTables, add_action, missing_fields
+from emotion_udf.tables.delta import COMMIT_ONLY, DeltaTables, add_action, missing_fields
 
 MODEL: Final = "model_fingerprint"
 # An append conflicts with no other append, so each retry succeeds but for another commit in the same moment.
@@ -41,17 +40,18 @@ def append_scores(tables: DeltaTables, run_id: str, fingerprint: str) -> None:
     """
     schema = Schema.from_json(text_scores_schema().json())
     tables.check_types(TEXT_SCORES, schema)
-    files = list_parquet(tables.data_folder(TEXT_SCORES, run_id))
+    files = tables.run_files(TEXT_SCORES, run_id)
     table = tables.open_or_create(TEXT_SCORES, schema, MODEL)
     missing = missing_fields(table, schema)
     if missing:
         table.alter.add_columns(missing)
     table.create_write_transaction(
-        [add_action(file, run_id, {MODEL: fingerprint}) for file in files],
+        [add_action(file, {MODEL: fingerprint}) for file in files],
         mode="append",
         schema=table.schema(),
         partition_by=[MODEL],
         commit_properties=CommitProperties(max_commit_retries=_RETRIES),
+        post_commithook_properties=COMMIT_ONLY,
     )
 
 
