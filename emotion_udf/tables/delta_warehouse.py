@@ -18,10 +18,14 @@ from emotion_udf.tables.publish import publish_tables, settle
 from emotion_udf.tables.releases import read_release
 from emotion_udf.tables.runs import append_run
 from emotion_udf.tables.text_scores import append_scores, compact_scores, list_scores
+from emotion_udf.tables.upkeep import keep_up
 from emotion_udf.tables.warehouse import Commit, Release
 
 RELEASED = (LABELS, DAILY, QUARANTINE)
 """The tables of a release; the first decides who holds a date."""
+
+UNRELEASED = (RELEASES, TEXT_SCORES, RUNS)
+"""The tables that are read at their newest version."""
 
 # More nights than can be between a run's commit and the moment at which somebody asks for it.
 _RECENT = 1_000
@@ -36,7 +40,7 @@ class DeltaWarehouse(DeltaTables):
 
     def repair(self) -> Release | None:
         """Let the tables of a night follow the deciding one, and move the release."""
-        set_damaged_logs_aside(self, (RELEASES, *RELEASED, TEXT_SCORES, RUNS))
+        set_damaged_logs_aside(self, (*RELEASED, *UNRELEASED))
         return settle(self, RELEASED) if self.open(LABELS) else None
 
     def publish(self, tables: Mapping[str, StructType], commit: Commit, since: int) -> Release:
@@ -65,6 +69,10 @@ class DeltaWarehouse(DeltaTables):
             return False
         compact_scores(self, fingerprint)
         return True
+
+    def upkeep(self) -> None:
+        """Make checkpoints, join small files and end old logs, where it is due."""
+        keep_up(self, RELEASED, UNRELEASED)
 
     def append_run(self, row: Mapping[str, Any]) -> None:
         """Append a row to `runs`."""

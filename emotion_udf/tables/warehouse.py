@@ -92,6 +92,9 @@ class Warehouse(Protocol):
     def append_run(self, row: Mapping[str, Any]) -> None:
         """Add a row of `runs_schema()` to `runs`."""
 
+    def upkeep(self) -> None:
+        """Do what is due so that the next nights are as fast as this one; a failure is a warning."""
+
     def daily_rows(self, dates: Sequence[date]) -> list[dict[str, Any]]:
         """Return the rows of `emotion_daily` of some dates, as the newest release has them."""
 

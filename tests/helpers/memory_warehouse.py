@@ -67,6 +67,9 @@ class MemoryWarehouse:
     def append_run(self, row: Mapping[str, Any]) -> None:
         self.tables.setdefault(RUNS, []).append(dict(row))
 
+    def upkeep(self) -> None:
+        """Nothing is ever due."""
+
     def daily_rows(self, dates: Sequence[date]) -> list[dict[str, Any]]:
         days = {day.isoformat() for day in dates}
         return [row for row in self.tables.get(DAILY, []) if str(row[PARTITION]) in days]
