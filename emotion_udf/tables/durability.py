@@ -43,7 +43,8 @@ def sync_pointer(tables: DeltaTables) -> None:
     folder = tables.folder(RELEASES)
     if _is_local(folder):
         place = Path(folder.path)
-        _sync(max(place.glob("*.parquet"), key=lambda file: file.stat().st_mtime_ns))
+        # This one file of all releases': the newest.
+        _sync(max(os.scandir(place), key=lambda entry: entry.is_file() and entry.stat().st_mtime_ns))
         _sync(place)
         _sync_newest(place / _LOG, 1)
 
@@ -66,7 +67,7 @@ def sync_checkpoint(folder: Folder) -> None:
     """Force a table's newest checkpoint onto the disk."""
     if _is_local(folder):
         place = Path(folder.path) / _LOG
-        _sync(max(place.glob("*.checkpoint.parquet")))
+        _sync(place / _newest(place, ".checkpoint.parquet")[0])
         _sync(place / "_last_checkpoint")
         _sync(place)
 
@@ -95,19 +96,17 @@ def set_damaged_logs_aside(tables: DeltaTables, names: Sequence[str]) -> list[st
 
 def _damaged_logs(folder: Path) -> Iterator[Path]:
     """Yield the newest log files, from the last one on, until one is whole."""
-    for file in sorted(folder.glob("*.json"), reverse=True):
-        if _is_whole(file):
+    for name in _newest(folder, ".json"):
+        if _is_whole(folder / name):
             return
-        yield file
+        yield folder / name
 
 
 def _damaged_checkpoints(folder: Path) -> Iterator[Path]:
     """Yield the newest checkpoint, and the file that points to it, where they are damaged; the log can do without."""
-    newest = max(folder.glob("*.checkpoint.parquet"), default=None)
+    damaged = [folder / name for name in _newest(folder, ".checkpoint.parquet")[:1] if not _has_footer(folder / name)]
+    yield from damaged
     hint = folder / "_last_checkpoint"
-    damaged = newest is not None and not _has_footer(newest)
-    if damaged and newest is not None:
-        yield newest
     if hint.exists() and (damaged or not _is_whole(hint)):
         yield hint
 
@@ -132,9 +131,15 @@ def _is_local(folder: Folder) -> bool:
 
 
 def _sync_newest(folder: Path, count: int) -> None:
-    for file in sorted(folder.glob("*.json"))[-count:]:
-        _sync(file)
+    for name in _newest(folder, ".json")[:count]:
+        _sync(folder / name)
     _sync(folder)
+
+
+def _newest(folder: Path, suffix: str) -> list[str]:
+    """Return the names of the files of a log with a suffix, the newest first; there can be thousands."""
+    names = os.listdir(folder) if folder.is_dir() else []
+    return sorted((name for name in names if name.endswith(suffix)), reverse=True)
 
 
 def _sync_tree(folder: Path) -> None:
@@ -144,7 +149,7 @@ def _sync_tree(folder: Path) -> None:
         _sync(Path(place))
 
 
-def _sync(path: Path) -> None:
+def _sync(path: str | os.PathLike[str]) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
