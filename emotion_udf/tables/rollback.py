@@ -65,13 +65,10 @@ def plan_rollback(tables: DeltaTables, names: Sequence[str], number: int) -> Rol
 
     Raises:
         UsageError: There is no such release, or its files have been deleted.
-        WindowHeldError: A killed run cannot be finished; roll back to the newest release first.
     """
     target = find_release(tables, number)
     current = read_release(tables.open(RELEASES))
     to_newest = current is not None and current.number == number
-    if not to_newest:
-        settle(tables, names)
     labels = tables.open(names[0])
     since = labels.version() if labels else -1
     earlier, later = _split_claims(labels, target.versions[names[0]])
@@ -104,8 +101,12 @@ def roll_back(tables: DeltaTables, names: Sequence[str], plan: Rollback, run_id:
         The new release.
 
     Raises:
-        WindowHeldError: A night has published one of the dates since the plan was made.
+        WindowHeldError: A night has published one of the dates since the plan was made, or a killed one cannot be
+            finished: roll back to the newest release first.
     """
+    current = read_release(tables.open(RELEASES))
+    if current is not None and current.number != plan.target.number:
+        settle(tables, names)
     if not plan.days:
         return plan.target
     schemas = {name: table.schema() for name in names if (table := tables.open(name))}

@@ -4,7 +4,7 @@ One rule decides: a file stays if a version that is kept lists it, if a run may 
 than the horizon. delta-rs's own vacuum cannot be told of the runs that write, nor of those that others must finish.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -77,13 +77,11 @@ def find_unneeded(
     return unneeded
 
 
-def delete_unneeded(tables: DeltaTables, files: Iterable[UnneededFile]) -> Iterator[UnneededFile]:
-    """Delete files, and the folders of runs that are empty then; yield each file once it is gone."""
-    for file in files:
-        folder = tables.folder(file.table)
-        delete_file(folder, file.path)
-        _remove_empty_parents(folder, file.path)
-        yield file
+def delete_unneeded(tables: DeltaTables, file: UnneededFile) -> None:
+    """Delete a file, and the folders of its run that are empty then."""
+    folder = tables.folder(file.table)
+    delete_file(folder, file.path)
+    _remove_empty_parents(folder, file.path)
 
 
 def _unfinished(tables: DeltaTables, deciding: str) -> list[Claim]:

@@ -199,11 +199,12 @@ def test_a_commit_that_comes_in_between_is_searched_as_well(
     found = find(warehouse, ID)
     publish(warehouse, "r2", D6, {ID: TEXT}, refused=[])
     commit = forgetting._commit
-    raced = []
+    raced: list[str] = []
 
     def commit_late(target: DeltaTable, *rest: Any) -> None:
         if not raced:
-            raced.append(publish(warehouse, "r3", D6, {ID: TEXT, OTHER_ID: OTHER_TEXT}, refused=[]))
+            raced.append("r3")
+            publish(warehouse, "r3", D6, {ID: TEXT, OTHER_ID: OTHER_TEXT}, refused=[])
         commit(target, *rest)
 
     monkeypatch.setattr(forgetting, "_commit", commit_late)

@@ -175,6 +175,7 @@ def test_a_night_that_publishes_in_between_stands(warehouse: DeltaWarehouse) -> 
 def test_a_night_that_nobody_can_finish_is_taken_back(
     warehouse: DeltaWarehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    publish_night(warehouse, "r0", [D5])
     publish_night(warehouse, "r1", [D5])
     with monkeypatch.context() as patch:
         kill_at(patch, 1)
@@ -183,8 +184,10 @@ def test_a_night_that_nobody_can_finish_is_taken_back(
     warehouse.data_folder(DAILY, "r2").remove()
     with pytest.raises(WindowHeldError, match="rollback to the newest release"):
         warehouse.repair()
+    with pytest.raises(WindowHeldError, match="rollback to the newest release"):
+        back_to(warehouse, 1)
 
-    plan = back_to(warehouse, 1)
+    plan = back_to(warehouse, 2)
     assert plan.days == ["2026-10-05", "2026-10-06"]
     assert shown_rows(warehouse) == same_in_all([(D5, "r1")])
     publish_night(warehouse, "r3", [D6])
@@ -214,8 +217,8 @@ def test_a_rollback_shows_the_dates_of_then_also_when_killed(
     for number, days in enumerate(nights):
         run_id = f"r{number}"
         releases.append(publish_night(warehouse, run_id, sorted(days), [day for day, rows in days.items() if rows]))
-        shown = {day: run_id if rows else None for day, rows in days.items()}
-        history.append((history[-1] if history else {}) | shown)
+        of_night = {day: run_id if rows else None for day, rows in days.items()}
+        history.append((history[-1] if history else {}) | of_night)
     to = data.draw(st.integers(0, len(nights) - 2))
     before = shown_rows(warehouse)
     with pytest.MonkeyPatch.context() as patch:
