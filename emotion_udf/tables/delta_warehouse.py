@@ -13,10 +13,10 @@ from pyspark.sql.types import StructType
 from emotion_udf.schemas import DAILY, LABELS, PARTITION, QUARANTINE, RELEASES, RUNS, TEXT_SCORES, scores_schema
 from emotion_udf.tables.delta import DATA, DeltaTables
 from emotion_udf.tables.durability import set_damaged_logs_aside
-from emotion_udf.tables.ownership import claims_since
+from emotion_udf.tables.ownership import claims_since, claims_until, holders
 from emotion_udf.tables.publish import publish_tables, settle
 from emotion_udf.tables.releases import read_release
-from emotion_udf.tables.runs import append_run
+from emotion_udf.tables.runs import append_run, list_runs
 from emotion_udf.tables.text_scores import append_scores, compact_scores, list_scores
 from emotion_udf.tables.upkeep import keep_up
 from emotion_udf.tables.warehouse import Commit, Release
@@ -69,6 +69,16 @@ class DeltaWarehouse(DeltaTables):
             return False
         compact_scores(self, fingerprint)
         return True
+
+    def released_runs(self) -> dict[date, dict[str, Any]]:
+        """Return the rows of `runs` by the dates that they hold in the newest release."""
+        release = self.release()
+        labels = self.open(LABELS)
+        if release is None or labels is None:
+            return {}
+        runs = {row["run_id"]: row for row in list_runs(self)}
+        held = holders(claims_until(labels, release.versions[LABELS]))
+        return {date.fromisoformat(day): runs[claim.run_id] for day, claim in held.items() if claim.run_id in runs}
 
     def upkeep(self) -> None:
         """Make checkpoints, join small files and end old logs, where it is due."""

@@ -47,6 +47,12 @@ def claims_since(table: DeltaTable, version: int) -> list[Claim]:
     return [claim for claim in map(_claim_of, reversed(entries)) if claim is not None]
 
 
+def claims_until(table: DeltaTable, version: int) -> list[Claim]:
+    """Return the claims of a table's commits up to `version`, oldest first, as far back as its log goes."""
+    claims = claims_since(table, -1)
+    return claims[: len(claims) - len(claims_since(table, version))]
+
+
 def holders(claims: Sequence[Claim]) -> dict[str, Claim]:
     """Return the claim that holds each date: the last one."""
     return {day: claim for claim in claims for day in claim.days}

@@ -7,13 +7,11 @@ table; `settle` does the rest, also after a kill.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from deltalake import DeltaTable
-
 from emotion_udf.errors import UsageError
 from emotion_udf.schemas import RELEASES
 from emotion_udf.tables.delta import DeltaTables
 from emotion_udf.tables.files import ListedFile, files_at, missing_paths
-from emotion_udf.tables.ownership import Claim, claims_since
+from emotion_udf.tables.ownership import Claim, claims_since, claims_until
 from emotion_udf.tables.publish import settle, take_dates
 from emotion_udf.tables.releases import list_releases, read_release
 from emotion_udf.tables.warehouse import Release
@@ -71,11 +69,12 @@ def plan_rollback(tables: DeltaTables, names: Sequence[str], number: int) -> Rol
     to_newest = current is not None and current.number == number
     labels = tables.open(names[0])
     since = labels.version() if labels else -1
-    earlier, later = _split_claims(labels, target.versions[names[0]])
-    changed = _claimed(later)
+    version = target.versions[names[0]]
+    changed = _claimed(claims_since(labels, version)) if labels else set()
+    earlier = _claimed(claims_until(labels, version)) if labels else set()
     then = {name: files_at(tables, name, target.versions.get(name)) for name in names}
     with_rows = {listed.day for files in then.values() for listed in files}
-    existed = changed if to_newest else changed & (with_rows | _claimed(earlier))
+    existed = changed if to_newest else changed & (with_rows | earlier)
     now = {name: files_at(tables, name, tables.version(name)) for name in names}
     days = existed if to_newest else {day for day in existed if _paths(then, day) != _paths(now, day)}
     _require_files(tables, then, days, number)
@@ -115,15 +114,6 @@ def roll_back(tables: DeltaTables, names: Sequence[str], plan: Rollback, run_id:
         listed.file for listed in files_at(tables, names[0], plan.target.versions[names[0]]) if listed.day in plan.days
     ]
     return take_dates(tables, schemas, claim, files, plan.since)
-
-
-def _split_claims(labels: DeltaTable | None, version: int) -> tuple[list[Claim], list[Claim]]:
-    """Return the claims up to a version, as far back as the log goes, and those after it."""
-    if labels is None:
-        return [], []
-    claims = claims_since(labels, -1)
-    later = claims_since(labels, version)
-    return claims[: len(claims) - len(later)], later
 
 
 def _claimed(claims: Iterable[Claim]) -> set[str]:

@@ -92,6 +92,9 @@ class Warehouse(Protocol):
     def append_run(self, row: Mapping[str, Any]) -> None:
         """Add a row of `runs_schema()` to `runs`."""
 
+    def released_runs(self) -> Mapping[date, Mapping[str, Any]]:
+        """Return, for the dates of the newest release, the rows of `runs` of the runs that they show."""
+
     def upkeep(self) -> None:
         """Do what is due so that the next nights are as fast as this one; a failure is a warning."""
 

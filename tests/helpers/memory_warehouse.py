@@ -67,6 +67,9 @@ class MemoryWarehouse:
     def append_run(self, row: Mapping[str, Any]) -> None:
         self.tables.setdefault(RUNS, []).append(dict(row))
 
+    def released_runs(self) -> dict[date, dict[str, Any]]:
+        return {row["to_date"]: row for row in self.tables.get(RUNS, []) if row["outcome"] == "published"}
+
     def upkeep(self) -> None:
         """Nothing is ever due."""
 
