@@ -35,8 +35,8 @@ demo: .venv/.ready ## run the nightly job on a sample of feedback
 test: .venv/.ready ## run the tests, but for the slow ones
 	@python -m pytest --numprocesses 2 --dist loadfile -m 'not slow'
 
-test-slow: .venv/.ready ## run the slow tests: the launcher, which prepares itself first
-	@python -m pytest -m slow tests/end_to_end
+test-slow: .venv/.ready ## run the slow tests: the launcher, and 300 nights in a row
+	@python -m pytest -m slow tests/end_to_end tests/tables
 
 check: .venv/.ready ## style, types, docstrings, the direction of imports, and docs/settings.md
 	@ruff check .

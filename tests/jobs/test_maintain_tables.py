@@ -194,6 +194,9 @@ def test_forget_erases_from_the_tables(
     shown = capsys.readouterr()
     assert "id-of-nobody" not in shown.out + shown.err
     assert not list(Path(warehouse.data_folder(LABELS, "r1").path).rglob("*.parquet"))
+    written = {folder.name for folder in (Path(warehouse.address(LABELS)) / "data").iterdir()} - {"r1", "r2"}
+    assert [name for name in written if name.endswith("-forget")] == [], "what has a mark's name goes after a kill"
+    assert len(written) == 1
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\n \n", b"\xff\xfe"])
