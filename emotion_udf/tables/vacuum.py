@@ -7,10 +7,11 @@ than the horizon. delta-rs's own vacuum cannot be told of the runs that write, n
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from emotion_udf.errors import UsageError
 from emotion_udf.schemas import RELEASES
-from emotion_udf.storage import Folder
+from emotion_udf.storage import Folder, in_threads
 from emotion_udf.tables.delta import DATA, DeltaTables
 from emotion_udf.tables.files import delete_file, list_files, open_version, stored_files
 from emotion_udf.tables.ownership import Claim, claims_since
@@ -106,16 +107,15 @@ def _paths_since(tables: DeltaTables, table: str, horizon: datetime) -> set[str]
 
 def _paths_of(tables: DeltaTables, table: str, versions: Iterable[int | None]) -> set[str]:
     """Return what some versions of a table list."""
-    paths: set[str] = set()
-    for version in {version for version in versions if version is not None}:
-        target = open_version(tables, table, version)
+    wanted = sorted({version for version in versions if version is not None})
+    opened = in_threads(partial(open_version, tables, table), wanted)
+    for version, target in zip(wanted, opened, strict=True):
         if target is None:
             raise UsageError(
                 f"expected to read version {version} of {table}, which has to be kept, found that its log no longer "
                 "reaches back to it; nothing is deleted, choose a later horizon"
             )
-        paths |= {listed.file.path for listed in list_files(target)}
-    return paths
+    return {listed.file.path for target in opened if target for listed in list_files(target)}
 
 
 def _committed_at(milliseconds: int) -> datetime:
