@@ -41,7 +41,7 @@ test: .venv/.ready ## run the tests, but for the slow ones; some need EMOTION_UD
 test-unit: .venv/.ready ## run the tests that need neither Spark nor Java, in less than a minute
 	@$(PYTEST) -m 'not slow and not spark'
 
-test-slow: .venv/.ready ## run the slow tests: the wheel, the launcher, the bundled model's figures
+test-slow: .venv/.ready ## run the slow tests: the wheel, the launcher, 300 nights in a row, the model's figures
 	@python -m pytest -m slow
 
 check: .venv/.ready ## style, types, docstrings, the direction of imports, and docs/settings.md

@@ -6,14 +6,16 @@ spark-submit jobs/score_feedback.py --config conf/nightly.toml --date 2026-10-05
 import sys
 from collections.abc import Sequence
 
+from emotion_udf.errors import UsageError
 from emotion_udf.jobs.command_line import SettingsParser, exit_code_of, parse
+from emotion_udf.nightly.backfill import backfill, published_days
 from emotion_udf.nightly.pipeline import run_night
 from emotion_udf.nightly.report import print_report
 from emotion_udf.session import start_session
 from emotion_udf.settings.load import load_settings
 from emotion_udf.settings.nightly import NightSettings
 from emotion_udf.tables.opening import open_warehouse
-from emotion_udf.window import make_window
+from emotion_udf.window import Window, make_window
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,15 +35,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="GATE",
         help="publish although this gate fails; recorded in runs; may be given again",
     )
+    parser.add_argument("--each-day", action="store_true", help="run each day of the range on its own, one by one")
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="with --each-day: leave out the days that these settings and this model have published already",
+    )
     options = parse(parser, arguments)
 
     def job() -> None:
         settings = load_settings(NightSettings, options.config, options.overrides)
         window = make_window(options.date, options.first, options.last, settings.window.timezone)
+        if options.resume and not options.each_day:
+            raise UsageError("expected --resume together with --each-day, found it alone")
         spark = start_session(f"emotions of {window}", options.debug)
         try:
             warehouse = open_warehouse(settings.warehouse)
-            print_report(run_night(spark, settings, window, warehouse, options.force), warehouse)
+
+            def run(days: Window) -> None:
+                print_report(run_night(spark, settings, days, warehouse, options.force), warehouse)
+
+            if options.each_day:
+                backfill(window, run, published_days(warehouse, settings) if options.resume else ())
+            else:
+                run(window)
         finally:
             spark.stop()
 

@@ -92,6 +92,7 @@ def run_night(
         raise
     record = recorder.mark_published()
     _append(warehouse, record)
+    warehouse.upkeep()
     return record
 
 

@@ -1,5 +1,6 @@
 """Messages -> the scores of their texts, each text once."""
 
+import hashlib
 from datetime import date
 
 from pyspark.sql import DataFrame
@@ -22,6 +23,11 @@ def with_text_key(messages: DataFrame, shared: bool) -> DataFrame:
     """
     hashed = F.col("text") if shared else F.concat_ws("\n", "event_date", "feedback_id")
     return messages.withColumn("text_key", F.substring(F.sha2(hashed, 256), 1, _KEY_DIGITS))
+
+
+def text_key(text: str) -> str:
+    """Return the key that messages of a text share."""
+    return hashlib.sha256(text.encode()).hexdigest()[:_KEY_DIGITS]
 
 
 def distinct_texts(messages: DataFrame) -> DataFrame:

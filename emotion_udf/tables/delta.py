@@ -1,17 +1,32 @@
 """Delta tables below one root folder: their places, their columns, and files described to them."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
-from deltalake import DeltaTable, Field, Schema
+from deltalake import DeltaTable, Field, PostCommitHookProperties, Schema
 from deltalake.exceptions import TableNotFoundError
 from deltalake.transaction import AddAction
 
 from emotion_udf.errors import UsageError
 from emotion_udf.schemas import PARTITION
-from emotion_udf.storage import Folder, ParquetFile
+from emotion_udf.storage import Folder, ParquetFile, list_parquet
 
 DATA: Final = "data"
 """The folder of a table that holds a folder a run, `data/<run_id>`."""
+
+LOG_DAYS: Final = 365
+"""Days for which a table's log is kept, and with it the versions that earlier releases name."""
+
+PROPERTIES: Final = {
+    "delta.logRetentionDuration": f"interval {LOG_DAYS} days",
+    # Statistics of columns would put ids and texts into the log, where `forget` cannot erase them.
+    "delta.dataSkippingNumIndexedCols": "0",
+}
+"""The properties of every table."""
+
+COMMIT_ONLY: Final = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
+"""Checkpoints are made after the release (see `upkeep`): publishing does not wait for them, nor fail with them."""
 
 
 class DeltaTables:
@@ -51,7 +66,19 @@ class DeltaTables:
     def open_or_create(self, table: str, schema: Schema, partition: str | None = PARTITION) -> DeltaTable:
         """Return the table as it is now, made with these columns when there is none."""
         partitions = [partition] if partition else None
-        return DeltaTable.create(self.address(table), schema, mode="ignore", name=table, partition_by=partitions)
+        return DeltaTable.create(
+            self.address(table),
+            schema,
+            mode="ignore",
+            name=table,
+            partition_by=partitions,
+            configuration=PROPERTIES,
+        )
+
+    def run_files(self, table: str, run_id: str) -> list[ParquetFile]:
+        """List what a run has written for a table, by paths relative to the table."""
+        files = list_parquet(self.data_folder(table, run_id))
+        return [replace(file, path=f"{DATA}/{run_id}/{file.path}") for file in files]
 
     def check_types(self, table: str, schema: Schema) -> None:
         """Check that the table, if it is there, can take these columns.
@@ -75,18 +102,17 @@ def missing_fields(target: DeltaTable, schema: Schema) -> list[Field]:
     return [Field(field.name, field.type, nullable=True) for field in schema.fields if field.name not in present]
 
 
-def add_action(file: ParquetFile, run_id: str, partition: dict[str, str | None]) -> AddAction:
+def add_action(file: ParquetFile, partition: Mapping[str, str | None]) -> AddAction:
     """Describe a file to Delta.
 
     Args:
-        file: The file, its path relative to the run's data folder.
-        run_id: The run that wrote it.
+        file: The file, its path relative to the table.
         partition: The values of the table's partition columns, which the file itself does not hold.
     """
     return AddAction(
-        path=f"{DATA}/{run_id}/{file.path}",
+        path=file.path,
         size=file.size,
-        partition_values=partition,
+        partition_values=dict(partition),
         modification_time=file.modified_ms,
         data_change=True,
         stats=file.delta_stats,

@@ -13,15 +13,19 @@ from pyspark.sql.types import StructType
 from emotion_udf.schemas import DAILY, LABELS, PARTITION, QUARANTINE, RELEASES, RUNS, TEXT_SCORES, scores_schema
 from emotion_udf.tables.delta import DATA, DeltaTables
 from emotion_udf.tables.durability import set_damaged_logs_aside
-from emotion_udf.tables.ownership import claims_since, holders
+from emotion_udf.tables.ownership import claims_since, claims_until, holders
 from emotion_udf.tables.publish import publish_tables, settle
 from emotion_udf.tables.releases import read_release
-from emotion_udf.tables.runs import append_run
+from emotion_udf.tables.runs import append_run, list_runs
 from emotion_udf.tables.text_scores import append_scores, compact_scores, list_scores
+from emotion_udf.tables.upkeep import keep_up
 from emotion_udf.tables.warehouse import Commit, Release
 
 RELEASED = (LABELS, DAILY, QUARANTINE)
 """The tables of a release; the first decides who holds a date."""
+
+UNRELEASED = (RELEASES, TEXT_SCORES, RUNS)
+"""The tables that are read at their newest version."""
 
 # More nights than can be between a run's commit and the moment at which somebody asks for it.
 _RECENT = 1_000
@@ -36,7 +40,7 @@ class DeltaWarehouse(DeltaTables):
 
     def repair(self) -> Release | None:
         """Let the tables of a night follow the deciding one, and move the release."""
-        set_damaged_logs_aside(self, (RELEASES, *RELEASED, TEXT_SCORES, RUNS))
+        set_damaged_logs_aside(self, (*RELEASED, *UNRELEASED))
         return settle(self, RELEASED) if self.open(LABELS) else None
 
     def publish(self, tables: Mapping[str, StructType], commit: Commit, since: int) -> Release:
@@ -66,6 +70,20 @@ class DeltaWarehouse(DeltaTables):
         compact_scores(self, fingerprint)
         return True
 
+    def released_runs(self) -> dict[date, dict[str, Any]]:
+        """Return the rows of `runs` by the dates that they hold in the newest release."""
+        release = self.release()
+        labels = self.open(LABELS)
+        if release is None or labels is None:
+            return {}
+        runs = {row["run_id"]: row for row in list_runs(self)}
+        held = holders(claims_until(labels, release.versions[LABELS]))
+        return {date.fromisoformat(day): runs[claim.run_id] for day, claim in held.items() if claim.run_id in runs}
+
+    def upkeep(self) -> None:
+        """Make checkpoints, join small files and end old logs, where it is due."""
+        keep_up(self, RELEASED, UNRELEASED)
+
     def append_run(self, row: Mapping[str, Any]) -> None:
         """Append a row to `runs`."""
         append_run(self, row)
@@ -89,8 +107,8 @@ class DeltaWarehouse(DeltaTables):
         release = self.release()
         if release is None:
             return []
-        labels = DeltaTable(self.address(LABELS), version=release.versions[LABELS])
-        held = holders(claims_since(labels, labels.version() - _RECENT))
+        labels = self.open(LABELS)
+        held = holders(claims_until(labels, release.versions[LABELS])) if labels else {}
         return [day for day in dates if day.isoformat() in held]
 
     def _holds_dates(self, run_id: str) -> bool:

@@ -12,7 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+import pyarrow as pa
 import pyarrow.fs as pafs
+import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
 from emotion_udf.schemas import RELEASES
@@ -37,10 +39,37 @@ def sync_tables(opened: Mapping[str, DeltaTable], claims: Sequence[Claim]) -> No
 
 
 def sync_pointer(tables: DeltaTables) -> None:
-    """Force the newest commit of `releases` onto the disk."""
+    """Force the newest commit of `releases`, and the file of its row, onto the disk."""
     folder = tables.folder(RELEASES)
     if _is_local(folder):
+        place = Path(folder.path)
+        # This one file of all releases': the newest.
+        _sync(max(os.scandir(place), key=lambda entry: entry.is_file() and entry.stat().st_mtime_ns))
+        _sync(place)
+        _sync_newest(place / _LOG, 1)
+
+
+def sync_folder(folder: Folder) -> None:
+    """Force all that lies in a folder onto the disk."""
+    if _is_local(folder):
         _sync_tree(Path(folder.path))
+
+
+def sync_files(folder: Folder, paths: Sequence[str]) -> None:
+    """Force some files below a table's folder onto the disk, and the table's newest commit."""
+    if _is_local(folder):
+        for path in paths:
+            _sync(Path(folder.path) / path)
+        _sync_newest(Path(folder.path) / _LOG, 1)
+
+
+def sync_checkpoint(folder: Folder) -> None:
+    """Force a table's newest checkpoint onto the disk."""
+    if _is_local(folder):
+        place = Path(folder.path) / _LOG
+        _sync(place / _newest(place, ".checkpoint.parquet")[0])
+        _sync(place / "_last_checkpoint")
+        _sync(place)
 
 
 def set_damaged_logs_aside(tables: DeltaTables, names: Sequence[str]) -> list[str]:
@@ -56,20 +85,37 @@ def set_damaged_logs_aside(tables: DeltaTables, names: Sequence[str]) -> list[st
         folder = tables.folder(name)
         if not _is_local(folder):
             continue
-        for file in _damaged_logs(Path(folder.path) / _LOG):
+        place = Path(folder.path) / _LOG
+        for file in (*_damaged_logs(place), *_damaged_checkpoints(place)):
             file.rename(file.with_suffix(".damaged"))
             found.append(name)
     for name in dict.fromkeys(found):
-        log.warning("table=%s its newest commit was cut short, by a power cut say; it is set aside", name)
+        log.warning("table=%s its newest log file was cut short, by a power cut say; it is set aside", name)
     return list(dict.fromkeys(found))
 
 
 def _damaged_logs(folder: Path) -> Iterator[Path]:
     """Yield the newest log files, from the last one on, until one is whole."""
-    for file in sorted(folder.glob("*.json"), reverse=True):
-        if _is_whole(file):
+    for name in _newest(folder, ".json"):
+        if _is_whole(folder / name):
             return
-        yield file
+        yield folder / name
+
+
+def _damaged_checkpoints(folder: Path) -> Iterator[Path]:
+    """Yield the newest checkpoint, and the file that points to it, where they are damaged; the log can do without."""
+    damaged = [folder / name for name in _newest(folder, ".checkpoint.parquet")[:1] if not _has_footer(folder / name)]
+    yield from damaged
+    hint = folder / "_last_checkpoint"
+    if hint.exists() and (damaged or not _is_whole(hint)):
+        yield hint
+
+
+def _has_footer(file: Path) -> bool:
+    try:
+        return bool(pq.read_metadata(file).num_rows)
+    except (pa.ArrowInvalid, OSError):
+        return False
 
 
 def _is_whole(file: Path) -> bool:
@@ -85,9 +131,15 @@ def _is_local(folder: Folder) -> bool:
 
 
 def _sync_newest(folder: Path, count: int) -> None:
-    for file in sorted(folder.glob("*.json"))[-count:]:
-        _sync(file)
+    for name in _newest(folder, ".json")[:count]:
+        _sync(folder / name)
     _sync(folder)
+
+
+def _newest(folder: Path, suffix: str) -> list[str]:
+    """Return the names of the files of a log with a suffix, the newest first; there can be thousands."""
+    names = os.listdir(folder) if folder.is_dir() else []
+    return sorted((name for name in names if name.endswith(suffix)), reverse=True)
 
 
 def _sync_tree(folder: Path) -> None:
@@ -97,7 +149,7 @@ def _sync_tree(folder: Path) -> None:
         _sync(Path(place))
 
 
-def _sync(path: Path) -> None:
+def _sync(path: str | os.PathLike[str]) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -6,6 +6,7 @@ commit and stops (`WindowHeldError`). From then on everything that is left to do
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from deltalake import CommitProperties, DeltaTable, Schema
@@ -15,9 +16,10 @@ from pyspark.sql.types import StructType
 
 from emotion_udf.errors import GateError, WindowHeldError
 from emotion_udf.schemas import PARTITION
-from emotion_udf.storage import ParquetFile, list_parquet
-from emotion_udf.tables.delta import DeltaTables, add_action, missing_fields
+from emotion_udf.storage import ParquetFile
+from emotion_udf.tables.delta import COMMIT_ONLY, DeltaTables, add_action, missing_fields
 from emotion_udf.tables.durability import sync_pointer, sync_tables
+from emotion_udf.tables.files import restored_files
 from emotion_udf.tables.ownership import Claim, claims_since, holders
 from emotion_udf.tables.releases import move_pointer, next_release, open_pointer, read_release
 from emotion_udf.tables.warehouse import Commit, Release
@@ -28,20 +30,38 @@ _ATTEMPTS: Final = 40
 
 def publish_tables(tables: DeltaTables, schemas: Mapping[str, StructType], commit: Commit, since: int) -> Release:
     """Replace the commit's dates by the files in the run's data folders (see `Warehouse.publish`)."""
-    files = {table: list_parquet(tables.data_folder(table, commit.run_id)) for table in schemas}
+    files = {table: tables.run_files(table, commit.run_id) for table in schemas}
     for written in files.values():
         _require_own_dates(written, commit)
     delta_schemas = {table: Schema.from_json(schema.json()) for table, schema in schemas.items()}
     for table, schema in delta_schemas.items():
         tables.check_types(table, schema)
-    names = list(schemas)
     rows = {table: sum(file.rows for file in written) for table, written in files.items()}
     claim = Claim(commit.run_id, commit.days, rows)
-    _claim_dates(tables, delta_schemas, claim, files[names[0]], since)
+    return take_dates(tables, delta_schemas, claim, files[next(iter(schemas))], since)
+
+
+def take_dates(
+    tables: DeltaTables, schemas: Mapping[str, Schema], claim: Claim, files: Sequence[ParquetFile], since: int
+) -> Release:
+    """Let a claim hold its dates in all tables, and release them.
+
+    Args:
+        tables: The warehouse.
+        schemas: The tables of a night, the deciding one first, with the columns that they need.
+        claim: The run and its dates.
+        files: The claim's files of the deciding table; those of the others follow from the claim.
+        since: The version of the deciding table from which on another run's claim counts.
+
+    Raises:
+        WindowHeldError: Another run has claimed one of the dates after `since`.
+    """
+    names = list(schemas)
+    _claim_dates(tables, schemas, claim, files, since)
     release = settle(tables, names)
     target = tables.open(names[0])
     held = holders(claims_since(target, since)) if target else {}
-    _refuse_held({day: other for day, other in held.items() if day in commit.days}, names[0], commit.run_id)
+    _refuse_held({day: other for day, other in held.items() if day in claim.days}, names[0], claim.run_id)
     if release is None:
         raise WindowHeldError(f"expected a release of {', '.join(names)}, found a table missing; run again")
     return release
@@ -115,11 +135,18 @@ def _follow(
                 behind.setdefault(claim.run_id, []).append(day)
         for run_id, days in behind.items():
             claim = next(claim for claim in reversed(claims[names[0]]) if claim.run_id == run_id)
-            files = list_parquet(tables.data_folder(name, run_id))
+            files = _files_of(tables, name, claim)
             _require_whole(files, claim, name)
-            _commit(opened[name], Claim(run_id, days, claim.rows), files)
+            _commit(opened[name], replace(claim, days=days), files)
             moved = True
     return moved
+
+
+def _files_of(tables: DeltaTables, table: str, claim: Claim) -> list[ParquetFile]:
+    """List the files that a claim has for a table."""
+    if claim.versions is None:
+        return tables.run_files(table, claim.run_id)
+    return restored_files(tables, table, claim.versions, claim.days)
 
 
 def _claim_dates(
@@ -164,7 +191,7 @@ def _commit(target: DeltaTable, claim: Claim, files: Sequence[ParquetFile]) -> N
         CommitFailedError: The table has a newer version than `target`.
     """
     actions: list[AddAction | RemoveAction] = [
-        add_action(file, claim.run_id, {PARTITION: day}) for file in files if (day := _day_of(file)) in claim.days
+        add_action(file, {PARTITION: day}) for file in files if (day := _day_of(file)) in claim.days
     ]
     target.create_write_transaction(
         actions,
@@ -173,6 +200,7 @@ def _commit(target: DeltaTable, claim: Claim, files: Sequence[ParquetFile]) -> N
         partition_by=[PARTITION],
         partition_filters=[(PARTITION, "in", list(claim.days))],
         commit_properties=CommitProperties(custom_metadata=claim.metadata, max_commit_retries=0),
+        post_commithook_properties=COMMIT_ONLY,
     )
 
 
@@ -204,7 +232,8 @@ def _require_whole(files: Sequence[ParquetFile], claim: Claim, table: str) -> No
     if found != expected:
         raise WindowHeldError(
             f"expected {expected} rows of run {claim.run_id} for {table}, found {found}; its files are gone: take its "
-            f"dates back with the maintenance job, or run {', '.join(claim.days)} again"
+            "dates back by the maintenance job's rollback to the newest release, then run "
+            f"{', '.join(claim.days)} again"
         )
 
 

@@ -4,19 +4,21 @@ Delta commits one table at a time. Readers that open each table at the version w
 or not at all; the one commit to `releases` is the moment of publishing. Its history is the list of nights.
 """
 
+import json
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Schema, write_deltalake
 from pyspark.sql.pandas.types import to_arrow_schema
 
 from emotion_udf.schemas import RELEASES, releases_schema
-from emotion_udf.tables.delta import DeltaTables
+from emotion_udf.tables.delta import COMMIT_ONLY, DeltaTables
 from emotion_udf.tables.ownership import Claim
 from emotion_udf.tables.warehouse import Release
 
 _TIMEZONE: Final = "UTC"
+_RELEASE: Final = "emotion_udf.release"
 
 
 def open_pointer(tables: DeltaTables) -> DeltaTable:
@@ -30,7 +32,14 @@ def read_release(pointer: DeltaTable | None) -> Release | None:
     if not rows:
         return None
     (row,) = rows
-    return Release(row["release"], row["run_id"], row["released_at"], row["versions"])
+    return _release_of(row)
+
+
+def list_releases(pointer: DeltaTable | None) -> list[Release]:
+    """Return the releases that the table's log still has, oldest first."""
+    entries = pointer.history() if pointer else []
+    rows = [json.loads(entry[_RELEASE]) for entry in reversed(entries) if _RELEASE in entry]
+    return [_release_of(row | {"released_at": datetime.fromisoformat(row["released_at"])}) for row in rows]
 
 
 def move_pointer(pointer: DeltaTable, release: Release) -> None:
@@ -50,12 +59,18 @@ def move_pointer(pointer: DeltaTable, release: Release) -> None:
         pa.Table.from_pylist([row], schema=to_arrow_schema(releases_schema(), timezone=_TIMEZONE)),
         mode="overwrite",
         commit_properties=CommitProperties(
-            custom_metadata=Claim(release.run_id, []).metadata,
+            # The row as it stands in the log, so that the list of releases needs no file of an earlier version.
+            custom_metadata=Claim(release.run_id, []).metadata | {_RELEASE: json.dumps(row, default=str)},
             max_commit_retries=0,
         ),
+        post_commithook_properties=COMMIT_ONLY,
     )
 
 
 def next_release(current: Release | None, run_id: str, versions: dict[str, int]) -> Release:
     """Return the release that follows `current`."""
     return Release(current.number + 1 if current else 1, run_id, datetime.now(UTC), versions)
+
+
+def _release_of(row: dict[str, Any]) -> Release:
+    return Release(row["release"], row["run_id"], row["released_at"], row["versions"])

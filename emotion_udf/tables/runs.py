@@ -8,7 +8,7 @@ from deltalake import write_deltalake
 from pyspark.sql.pandas.types import to_arrow_schema
 
 from emotion_udf.schemas import PARTITION, RUNS, runs_schema
-from emotion_udf.tables.delta import DeltaTables
+from emotion_udf.tables.delta import COMMIT_ONLY, PROPERTIES, DeltaTables
 
 
 def append_run(tables: DeltaTables, row: Mapping[str, Any]) -> None:
@@ -22,4 +22,13 @@ def append_run(tables: DeltaTables, row: Mapping[str, Any]) -> None:
         schema_mode="merge",
         partition_by=[PARTITION],
         name=RUNS,
+        configuration=PROPERTIES,
+        post_commithook_properties=COMMIT_ONLY,
     )
+
+
+def list_runs(tables: DeltaTables) -> list[dict[str, Any]]:
+    """Return the rows of `runs`, oldest first."""
+    table = tables.open(RUNS)
+    rows: list[dict[str, Any]] = table.to_pyarrow_table().to_pylist(maps_as_pydicts="strict") if table else []
+    return sorted(rows, key=lambda row: row["started_at"])

@@ -37,17 +37,21 @@ def staging_folder(root: Folder, run_id: str) -> Iterator[Folder]:
 
 def dead_runs(root: Folder) -> list[str]:
     """Return the runs below `root` whose driver is no longer there."""
-    return [
-        entry.base_name
-        for entry in root.children()
-        if entry.type == FileType.Directory and _is_dead(root / entry.base_name, entry.base_name)
-    ]
+    return [run_id for run_id, started_at in _staged_runs(root).items() if _is_dead(root / run_id, started_at)]
 
 
-def _is_dead(folder: Folder, run_id: str) -> bool:
-    started_at = _started_at(run_id)
-    if started_at is None:
-        return False  # a foreign folder
+def running_runs(root: Folder) -> list[str]:
+    """Return the runs below `root` whose driver is there, or may be."""
+    return [run_id for run_id, started_at in _staged_runs(root).items() if not _is_dead(root / run_id, started_at)]
+
+
+def _staged_runs(root: Folder) -> dict[str, datetime]:
+    """Return the runs that have a folder below `root`, and when they started; foreign folders are left out."""
+    names = [entry.base_name for entry in root.children() if entry.type == FileType.Directory]
+    return {name: started_at for name in names if (started_at := _started_at(name))}
+
+
+def _is_dead(folder: Folder, started_at: datetime) -> bool:
     try:
         with folder.system.open_input_stream((folder / _MARK).path) as stream:
             mark = json.loads(stream.read())

@@ -8,12 +8,13 @@ from contextlib import suppress
 from typing import Final
 
 import pyarrow as pa
-from deltalake import CommitProperties, Schema
+from deltalake import CommitProperties, DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError
 
+from emotion_udf.errors import UsageError
 from emotion_udf.schemas import TEXT_SCORES, text_scores_schema
-from emotion_udf.storage import list_parquet
-from emotion_udf.tables.delta import DeltaTables, add_action, missing_fields
+from emotion_udf.tables.delta import COMMIT_ONLY, DeltaTables, add_action, missing_fields
+from emotion_udf.tables.files import list_files
 
 MODEL: Final = "model_fingerprint"
 # An append conflicts with no other append, so each retry succeeds but for another commit in the same moment.
@@ -32,6 +33,39 @@ def list_scores(tables: DeltaTables, fingerprint: str) -> list[str]:
     return [(folder / file["path"]).uri for file in files if file[f"partition.{MODEL}"] == fingerprint]
 
 
+def list_models(tables: DeltaTables) -> dict[str, tuple[int, int]]:
+    """Return the files and the rows that there are of each model, by its fingerprint."""
+    table = tables.open(TEXT_SCORES)
+    models: dict[str, tuple[int, int]] = {}
+    for listed in list_files(table) if table else []:
+        model = listed.partition[MODEL] or ""
+        files, rows = models.get(model, (0, 0))
+        models[model] = (files + 1, rows + listed.file.rows)
+    return models
+
+
+def drop_scores(tables: DeltaTables, fingerprint: str) -> None:
+    """Take the scores of a model out of the table; vacuum deletes their files later.
+
+    Raises:
+        UsageError: There are none of this model.
+    """
+    models = list_models(tables)
+    if fingerprint not in models:
+        known = ", ".join(sorted(models)) or "none"
+        raise UsageError(f"expected the fingerprint of a model that {TEXT_SCORES} has ({known}), found {fingerprint!r}")
+    table = DeltaTable(tables.address(TEXT_SCORES))
+    table.create_write_transaction(
+        [],
+        mode="overwrite",
+        schema=table.schema(),
+        partition_by=[MODEL],
+        partition_filters=[(MODEL, "=", fingerprint)],
+        commit_properties=CommitProperties(max_commit_retries=_RETRIES),
+        post_commithook_properties=COMMIT_ONLY,
+    )
+
+
 def append_scores(tables: DeltaTables, run_id: str, fingerprint: str) -> None:
     """Add the files that a run has written into its data folder of the table.
 
@@ -41,17 +75,18 @@ def append_scores(tables: DeltaTables, run_id: str, fingerprint: str) -> None:
     """
     schema = Schema.from_json(text_scores_schema().json())
     tables.check_types(TEXT_SCORES, schema)
-    files = list_parquet(tables.data_folder(TEXT_SCORES, run_id))
+    files = tables.run_files(TEXT_SCORES, run_id)
     table = tables.open_or_create(TEXT_SCORES, schema, MODEL)
     missing = missing_fields(table, schema)
     if missing:
         table.alter.add_columns(missing)
     table.create_write_transaction(
-        [add_action(file, run_id, {MODEL: fingerprint}) for file in files],
+        [add_action(file, {MODEL: fingerprint}) for file in files],
         mode="append",
         schema=table.schema(),
         partition_by=[MODEL],
         commit_properties=CommitProperties(max_commit_retries=_RETRIES),
+        post_commithook_properties=COMMIT_ONLY,
     )
 
 

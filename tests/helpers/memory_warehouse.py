@@ -79,5 +79,11 @@ class MemoryWarehouse:
     def published_dates(self, dates: Sequence[date]) -> list[date]:
         return [day for day in dates if day in self.days]
 
+    def released_runs(self) -> dict[date, dict[str, Any]]:
+        return {row["to_date"]: row for row in self.tables.get(RUNS, []) if row["outcome"] == "published"}
+
+    def upkeep(self) -> None:
+        """Nothing is ever due."""
+
     def address(self, table: str) -> str:
         return f"memory:{table}"

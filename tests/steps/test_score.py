@@ -5,7 +5,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from emotion_udf.schemas import scores_schema
-from emotion_udf.steps.score import known_scores, new_texts, with_text_key
+from emotion_udf.steps.score import known_scores, new_texts, text_key, with_text_key
 from tests.helpers.messages import DAY
 
 
@@ -51,6 +51,6 @@ def test_messages_of_one_text_share_a_key_or_each_have_their_own(spark: SparkSes
     shared = {row.feedback_id: row.text_key for row in with_text_key(accepted, shared=True).collect()}
     own = {row.feedback_id: row.text_key for row in with_text_key(accepted, shared=False).collect()}
 
-    assert shared["a"] == shared["b"] == hashlib.sha256(b"hello").hexdigest()[:32]
+    assert shared["a"] == shared["b"] == text_key("hello") == hashlib.sha256(b"hello").hexdigest()[:32]
     assert shared["c"] != shared["a"]
     assert len(set(own.values())) == 3

@@ -16,7 +16,7 @@ from emotion_udf.schemas import TEXT_SCORES, text_scores_schema
 from emotion_udf.storage import open_folder
 from emotion_udf.tables import text_scores
 from emotion_udf.tables.delta_warehouse import DeltaWarehouse
-from emotion_udf.tables.text_scores import append_scores, compact_scores, list_scores
+from emotion_udf.tables.text_scores import append_scores, compact_scores, drop_scores, list_models, list_scores
 
 MODEL, OTHER = "a" * 32, "b" * 32
 
@@ -113,3 +113,23 @@ def test_a_table_of_other_types_is_refused(warehouse: DeltaWarehouse) -> None:
     write_deltalake(warehouse.folder(TEXT_SCORES).delta_uri, pa.table({"text_key": [1]}))
     with pytest.raises(UsageError, match="found others for text_key"):
         remember(warehouse, "r1", MODEL, "t1")
+
+
+def test_the_scores_of_a_model_can_be_dropped(warehouse: DeltaWarehouse) -> None:
+    remember(warehouse, "r1", MODEL, "t1", "t2")
+    remember(warehouse, "r2", OTHER, "t1")
+    assert list_models(warehouse) == {MODEL: (2, 2), OTHER: (1, 1)}
+    drop_scores(warehouse, MODEL)
+    assert list_models(warehouse) == {OTHER: (1, 1)}
+    assert list_scores(warehouse, MODEL) == []
+    remember(warehouse, "r3", MODEL, "t3")
+    assert hashes_in(list_scores(warehouse, MODEL)) == ["t3"]
+
+
+def test_a_model_without_scores_cannot_be_dropped(warehouse: DeltaWarehouse) -> None:
+    with pytest.raises(UsageError, match="none"):
+        drop_scores(warehouse, MODEL)
+    remember(warehouse, "r1", OTHER, "t1")
+    with pytest.raises(UsageError, match=OTHER):
+        drop_scores(warehouse, f"{OTHER}' OR 1=1 --")
+    assert list_models(warehouse) == {OTHER: (1, 1)}

@@ -1,0 +1,105 @@
+"""The files of a table: those that a version lists, and those that lie in its folder."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.fs as pafs
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
+
+from emotion_udf.schemas import PARTITION
+from emotion_udf.storage import Folder, ParquetFile, in_threads
+from emotion_udf.tables.delta import DeltaTables
+
+_LOG: Final = "_delta_log/"
+
+
+@dataclass(frozen=True)
+class ListedFile:
+    """A file that a version of a table lists.
+
+    Attributes:
+        file: The file, its path relative to the table.
+        partition: The values of the table's partition columns.
+    """
+
+    file: ParquetFile
+    partition: Mapping[str, str | None]
+
+    @property
+    def day(self) -> str:
+        """The date of its rows, `YYYY-MM-DD`, in a table of nights."""
+        return self.partition[PARTITION] or ""
+
+
+def list_files(table: DeltaTable) -> list[ListedFile]:
+    """Return the files of the version at which the table is open."""
+    rows = pa.table(table.get_add_actions(flatten=True)).to_pylist()
+    return [ListedFile(_parquet_file(row), _partition(row)) for row in rows]
+
+
+def open_version(tables: DeltaTables, table: str, version: int | None) -> DeltaTable | None:
+    """Return the table at a version; None without a version, or where the log no longer reaches back to it."""
+    if version is None:
+        return None
+    try:
+        return DeltaTable(tables.address(table), version=version)
+    except DeltaError:
+        return None
+
+
+def files_at(tables: DeltaTables, table: str, version: int | None) -> list[ListedFile]:
+    """Return the files of a version, none where there is no such version."""
+    opened = open_version(tables, table, version)
+    return list_files(opened) if opened else []
+
+
+def restored_files(
+    tables: DeltaTables, table: str, versions: Mapping[str, int], days: Iterable[str]
+) -> list[ParquetFile]:
+    """Return the files that a version of a table has of some dates, as far as they still exist."""
+    wanted = set(days)
+    files = [listed.file for listed in files_at(tables, table, versions.get(table)) if listed.day in wanted]
+    gone = set(missing_paths(tables.folder(table), [file.path for file in files]))
+    return [file for file in files if file.path not in gone]
+
+
+def missing_paths(folder: Folder, paths: Sequence[str]) -> list[str]:
+    """Return those of some files below a folder that are no longer there."""
+    infos = in_threads(lambda path: folder.system.get_file_info(f"{folder.path}/{path}"), paths)
+    return [path for path, info in zip(paths, infos, strict=True) if info.type == pafs.FileType.NotFound]
+
+
+def stored_files(folder: Folder) -> dict[str, pafs.FileInfo]:
+    """Return every file that lies in a table's folder, listed or not, by its path relative to the table.
+
+    The log is left out, and so are the checksums that Hadoop writes beside each file.
+    """
+    selector = pafs.FileSelector(folder.path, recursive=True, allow_not_found=True)
+    infos = {info.path.removeprefix(folder.path).lstrip("/"): info for info in folder.system.get_file_info(selector)}
+    return {
+        path: info
+        for path, info in sorted(infos.items())
+        if info.type == pafs.FileType.File and not path.startswith(_LOG) and not path.endswith(".crc")
+    }
+
+
+def delete_file(folder: Folder, path: str) -> None:
+    """Delete a file below a folder, and Hadoop's checksum beside it; no matter if it is gone already."""
+    parent, _, name = path.rpartition("/")
+    for victim in (path, f"{parent}/.{name}.crc"):
+        with suppress(FileNotFoundError):
+            folder.system.delete_file(f"{folder.path}/{victim}")
+
+
+def _parquet_file(row: Mapping[str, Any]) -> ParquetFile:
+    return ParquetFile(row["path"], row["size_bytes"], row["num_records"] or 0, row["modification_time"])
+
+
+def _partition(row: Mapping[str, Any]) -> dict[str, str | None]:
+    prefix = "partition."
+    values = {name.removeprefix(prefix): value for name, value in row.items() if name.startswith(prefix)}
+    return {name: None if value is None else str(value) for name, value in values.items()}

@@ -1,0 +1,68 @@
+"""Nights at the level of the tables, without Spark: files as its executors would write them, published as it would."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from deltalake import DeltaTable
+from pyspark.sql.pandas.types import to_arrow_schema
+
+from emotion_udf.schemas import DAILY, LABELS, QUARANTINE, daily_schema, labels_schema, quarantine_schema
+from emotion_udf.tables.delta_warehouse import DeltaWarehouse
+from emotion_udf.tables.warehouse import Commit, Release
+
+NIGHT = {LABELS: labels_schema([], keep_text=True), DAILY: daily_schema([]), QUARANTINE: quarantine_schema()}
+
+Row = dict[str, Any]
+Shown = dict[str, list[tuple[date, str]]]
+
+
+def row_of(table: str, run_id: str, **values: Any) -> Row:
+    """Make a row of a table in which only its run and `values` count."""
+    plain = {"string": "x", "timestamp": datetime(2026, 10, 5, 12, tzinfo=UTC), "float": 0.5, "double": 0.5}
+    plain |= {"int": 1, "bigint": 1, "boolean": True, "array<string>": ["duplicate_id"]}
+    required = [field for field in NIGHT[table] if not field.nullable and field.name != "event_date"]
+    return {field.name: plain[field.dataType.simpleString()] for field in required} | {"run_id": run_id} | values
+
+
+def stage_rows(warehouse: DeltaWarehouse, table: str, run_id: str, rows: Mapping[date, Sequence[Row]]) -> None:
+    """Write a run's rows of some dates into its data folder, a file a date."""
+    arrow = to_arrow_schema(NIGHT[table], timezone="UTC")
+    arrow = pa.schema([field.with_nullable(True) for field in arrow if field.name != "event_date"])
+    for day, of_day in rows.items():
+        folder = Path(warehouse.data_folder(table, run_id).path) / f"event_date={day}"
+        folder.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.Table.from_pylist(list(of_day), schema=arrow), folder / "part.parquet")
+
+
+def stage_night(warehouse: DeltaWarehouse, run_id: str, days: Sequence[date]) -> None:
+    """Write a row a day and table."""
+    for table in NIGHT:
+        stage_rows(warehouse, table, run_id, {day: [row_of(table, run_id)] for day in days})
+
+
+def publish_night(
+    warehouse: DeltaWarehouse, run_id: str, dates: Sequence[date], rows_on: Sequence[date] | None = None
+) -> Release:
+    """Publish a night with a row a day and table; `rows_on` are the dates that have one, all by default."""
+    stage_night(warehouse, run_id, dates if rows_on is None else rows_on)
+    return warehouse.publish(NIGHT, Commit(run_id, dates), warehouse.version(LABELS))
+
+
+def shown_rows(warehouse: DeltaWarehouse, release: Release | None = None) -> Shown:
+    """Return each row's date and run, of every table, as readers of a release see them; the newest by default."""
+    release = release or warehouse.release()
+    assert release is not None
+    shown: Shown = {}
+    for table, version in release.versions.items():
+        rows = DeltaTable(warehouse.address(table), version=version).to_pyarrow_table(columns=["event_date", "run_id"])
+        shown[table] = sorted((row["event_date"], row["run_id"]) for row in rows.to_pylist())
+    return shown
+
+
+def same_in_all(rows: list[tuple[date, str]]) -> Shown:
+    """Return what is shown where every table has these rows."""
+    return dict.fromkeys(NIGHT, rows)
