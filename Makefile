@@ -12,12 +12,12 @@ export SPARK_CONF_DIR := $(CURDIR)/conf
 export SPARK_LOCAL_IP ?= 127.0.0.1
 # Local mode retries a failed task only when asked to, here three times.
 MASTER ?= local[*,4]
-TEACHERS := build/teachers/seed-1 build/teachers/seed-2 build/teachers/seed-3
-SEEDED := build/students/seed-1 build/students/seed-2 build/students/seed-3
-TRAIN := python jobs/train_classifier.py --config conf/train.toml --set data.source=$(EMOTION_UDF_DATA)/emotion
+TEACHERS := build/teachers/fold-0 build/teachers/fold-1 build/teachers/fold-2 build/teachers/fold-3
+STUDENTS := build/students/seed-1 build/students/seed-2 build/students/seed-3
+TRAIN := python jobs/train_classifier.py --set data.root=$(EMOTION_UDF_DATA) --config
 DEMO_DAYS := --from 2026-10-05 --to 2026-10-18
 
-.PHONY: help setup demo test test-unit test-slow check docs format train base evaluate bench clean
+.PHONY: help setup demo test test-unit test-slow check docs format train train-open base evaluate bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -58,28 +58,25 @@ format: .venv/.ready ## format the code
 	@ruff check --fix .
 	@ruff format .
 
-base: build/base/all-MiniLM-L6-v2/model.safetensors ## fetch the encoder that training starts from
+base: build/base/all-MiniLM-L6-v2/model.safetensors build/base/all-mpnet-base-v2/model.safetensors ## fetch the encoders that training starts from
 
-build/base/all-MiniLM-L6-v2/model.safetensors: | .venv/.ready
-	@tools/fetch_base.sh $(@D)
+build/base/%/model.safetensors: | .venv/.ready
+	@tools/fetch_base.sh $* $(@D)
 
-train: base $(SEEDED) build/students/settled ## train the bundled classifier anew, into build/emotion-minilm
-	@$(TRAIN) --set 'soup.of=["build/students/seed-1","build/students/seed-3","build/students/settled"]'
+train: $(STUDENTS) ## train the bundled classifier anew, into build/emotion-minilm
+	@$(TRAIN) conf/train.toml --set 'soup.of=["build/students/seed-1","build/students/seed-2","build/students/seed-3"]'
 
-# The mean of the three, trained on for two epochs.
-build/students/settled: | base $(SEEDED) $(TEACHERS)
-	@$(TRAIN) --set 'soup.of=["build/students/seed-1","build/students/seed-2","build/students/seed-3"]' \
-		--set soup.train_on=true --set optimizer.learning_rate=5e-5 --set optimizer.epochs=2 --set output.folder=$@
+train-open: base ## train a classifier on data that a company may use, into build/emotion-minilm-open
+	@$(TRAIN) conf/train_open.toml
 
-$(SEEDED): build/students/seed-%: | base $(TEACHERS)
-	@$(TRAIN) --set optimizer.seed=$* --set output.folder=$@
+$(STUDENTS): build/students/seed-%: | base $(TEACHERS)
+	@$(TRAIN) conf/train.toml --set optimizer.seed=$* --set output.folder=$@
 
-$(TEACHERS): build/teachers/seed-%: | base
-	@python jobs/train_classifier.py --config conf/teacher.toml --set data.source=$(EMOTION_UDF_DATA)/emotion \
-		--set optimizer.seed=$* --set output.folder=$@
+$(TEACHERS): build/teachers/fold-%: | base
+	@$(TRAIN) conf/teacher.toml --set teacher.fold=$* --set optimizer.seed=$* --set output.folder=$@
 
-evaluate: .venv/.ready ## measure the bundled classifier on test, into build/evaluation
-	@python jobs/evaluate_classifier.py --data $(EMOTION_UDF_DATA)/emotion --out build/evaluation --augmented
+evaluate: .venv/.ready ## measure the bundled classifier on all labelled sets that there are, into build/evaluation
+	@python jobs/evaluate_classifier.py --config conf/evaluate.toml --root $(EMOTION_UDF_DATA) --out build/evaluation
 
 bench: .venv/.ready .venv-benchmarks/.ready ## compare with the peers on a base-size model, and draw it
 	@python -m benchmarks.throughput --rows 1000 --model base --best --out build/benchmarks/throughput.json

@@ -60,7 +60,9 @@ class SourceSettings(Section):
     weight: float = Field(default=1.0, ge=0, description="of a sentence in the training loss")
     neutral_weight: float = Field(default=1.0, ge=0, description="of a neutral sentence in the training loss")
     per_epoch: float = Field(
-        default=1.0, ge=0, description="how often an epoch shows each sentence; 0.5 shows half of them, drawn anew"
+        default=1.0,
+        ge=0,
+        description="how often an epoch shows each sentence; 0.5 shows half of them, drawn anew; 0 none",
     )
     teacher_weight: float | None = Field(
         default=None, ge=0, le=1, description="of the teachers against the labels; by default objective.teacher_weight"

@@ -125,7 +125,7 @@ def read_corpus(settings: DataSettings, extra_sentences: int = 0) -> Corpus:
         InputError: A source is missing or malformed, or there is nothing to train on or to validate.
         UsageError: A source cannot be downloaded.
     """
-    sources = [Source(given, read_source(given, settings.root)) for given in settings.all_sources()]
+    sources = [_read(given, settings.root) for given in settings.all_sources()]
     if settings.source is not None:
         _refuse_missing_splits(sources[0])
     train, validation, test = (_joined(s.splits[split] for s in sources if split in s.splits) for split in SPLITS)
@@ -140,6 +140,11 @@ def read_corpus(settings: DataSettings, extra_sentences: int = 0) -> Corpus:
     return corpus
 
 
+def _read(settings: SourceSettings, root: str) -> Source:
+    wanted = [split for split in SPLITS if settings.per_epoch or split != "train"]
+    return Source(settings, read_source(settings, root, wanted))
+
+
 def read_extra_sentences() -> LabelledTexts:
     """Return sentences written for this project: plain ones of every emotion without "i feel", and neutral ones."""
     return read_text_file(_EXTRA_SENTENCES)
@@ -152,7 +157,7 @@ def read_text_file(file: Path) -> LabelledTexts:
 
 def bare(text: str) -> str:
     """Return the words of a text alone, so that copies with other capitals or punctuation are found."""
-    return " ".join(re.findall(r"\w+", text.lower())) or text
+    return " ".join(re.findall(r"\w+", text.lower())) or text.strip()
 
 
 def _without_held_out(sources: Iterable[Source]) -> list[Source]:

@@ -71,7 +71,7 @@ def run_evaluation(
     artifact = open_artifact(classifier_settings.source)
     found = _read(data, {*splits, "validation"})  # validation may be asked for a temperature
     sets = {key: labelled for key, labelled in found.items() if key[1] in splits}
-    _refuse_what_cannot_be_measured(sets, found, splits, data)
+    _refuse_what_cannot_be_measured(sets, splits, data)
     classifier = load_classifier(
         artifact, classifier_settings.device, classifier_settings.token_budget, precision=classifier_settings.precision
     )
@@ -122,10 +122,10 @@ def _read(data: DataSettings, splits: Set[Split]) -> dict[tuple[str, Split], Lab
     return found
 
 
-def _refuse_what_cannot_be_measured(sets: Sets, found: Sets, splits: Sequence[Split], data: DataSettings) -> None:
+def _refuse_what_cannot_be_measured(sets: Sets, splits: Sequence[Split], data: DataSettings) -> None:
     where = data.source or "data.sources"
     if not sets:
-        there = ", ".join(dict.fromkeys(split for _, split in found)) or "none"
+        there = ", ".join(dict.fromkeys(split for _, split in _read(data, {*SPLITS}))) or "none"
         raise InputError(f"expected the split {' or '.join(splits)} in {where}, found {there}; choose with --split")
     for (name, split), labelled in sets.items():
         labels = set(labelled.labels)

@@ -131,7 +131,7 @@ def test_what_is_published_is_found(warehouse: DeltaWarehouse, night: NightSetti
 
 
 def test_days_of_other_settings_are_not_done(warehouse: DeltaWarehouse, night: NightSettings, publish: Publish) -> None:
-    other = night.model_copy(update={"classifier": ClassifierSettings(window_rows=7)})
+    other = night.model_copy(update={"classifier": ClassifierSettings(chunk_rows=7)})
     publish("r5", D5, night)
     publish("r6", D6, other)
     publish("r5-again", D5, other)

@@ -6,13 +6,20 @@ import pytest
 
 from emotion_udf.settings import examples
 from emotion_udf.settings.examples import examples_folder
+from emotion_udf.settings.labelled import EvaluationSettings, SourcesFile
 from emotion_udf.settings.load import load_settings
 from emotion_udf.settings.nightly import NightSettings
 from emotion_udf.settings.section import Section
 from emotion_udf.settings.training import TrainSettings
 from tests.helpers.paths import ROOT
 
-NIGHTS = {"demo.toml", "nightly.toml"}
+MODELS: dict[str, type[Section]] = {
+    "demo.toml": NightSettings,
+    "nightly.toml": NightSettings,
+    "evaluate.toml": EvaluationSettings,
+    "sources.toml": SourcesFile,
+}
+"""The settings of each example file; all others are recipes of training."""
 
 
 def test_a_checkout_has_one_copy_of_the_examples_beside_the_package() -> None:
@@ -29,6 +36,6 @@ def test_a_wheel_carries_the_examples_in_the_package(tmp_path: Path, monkeypatch
 
 @pytest.mark.parametrize("file", sorted((ROOT / "conf").glob("*.toml")), ids=lambda file: file.name)
 def test_every_example_loads(file: Path) -> None:
-    model: type[Section] = NightSettings if file.name in NIGHTS else TrainSettings
+    model = MODELS.get(file.name, TrainSettings)
 
     assert isinstance(load_settings(model, file), model)

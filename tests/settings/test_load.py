@@ -1,6 +1,7 @@
 """From a TOML file and `--set` to settings, or to one message that names every problem."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from pydantic import BaseModel
@@ -191,10 +192,14 @@ def test_every_setting_is_listed_once_with_its_default() -> None:
     assert dict(listed)["input.columns.text"] == "the message, a string (default: 'text')"
 
 
-def leaves(kind: type[BaseModel]) -> int:
-    """Count the settings that are not sections."""
-    sections = [f.annotation for f in kind.model_fields.values()]
-    return sum(leaves(s) if isinstance(s, type) and issubclass(s, BaseModel) else 1 for s in sections)
+def leaves(model: type[BaseModel]) -> int:
+    """Count the settings that are not sections, those of lists and tables of sections included."""
+    count = 0
+    for field in model.model_fields.values():
+        members = get_args(field.annotation) or (field.annotation,)
+        sections = [one for one in members if isinstance(one, type) and issubclass(one, BaseModel)]
+        count += sum(map(leaves, sections)) if sections else 1
+    return count
 
 
 @pytest.mark.parametrize("kind", [NightSettings, TrainSettings])

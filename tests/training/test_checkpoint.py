@@ -27,7 +27,7 @@ from emotion_udf.training.train import train
 from tests.helpers.paths import ROOT
 from tests.helpers.training import Start, Trained, as_toml, corpus
 
-FOUR = OptimizerSettings(learning_rate=5e-3, batch_size=10, epochs=4, warmup_share=0.1, weight_decay=0.01)
+FOUR = OptimizerSettings(learning_rate=5e-3, batch_size=20, epochs=4, warmup_share=0.1, weight_decay=0.01)
 NOISY = ObjectiveSettings(augmentation_share=0.5, label_smoothing=0.1)
 STATE = {"state": {"step": torch.tensor(3.0)}, "epochs": [{"number": 1}], "best": {"weight": torch.arange(4.0)}}
 

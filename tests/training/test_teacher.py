@@ -12,6 +12,7 @@ from emotion_udf.settings.labelled import CLASSES
 from emotion_udf.settings.training import OutputSettings, TeacherSettings, TrainSettings
 from emotion_udf.training.soft_labels import SOFT_LABELS, in_fold, teacher_probabilities
 from emotion_udf.training.teacher import load_teacher, readable, train_teacher
+from tests.helpers.models import tiny_bert
 from tests.helpers.training import TRAIN
 
 
@@ -42,10 +43,15 @@ def test_company_in_a_batch_changes_nothing(recipe: TrainSettings) -> None:
 @pytest.fixture
 def taught(recipe: TrainSettings, tmp_path: Path) -> Path:
     """The soft labels of a teacher of one fold."""
+    torch.manual_seed(0)
+    base = tiny_bert()
+    for module in base.modules():
+        base._init_weights(module)  # type: ignore[no-untyped-call]
+    base.save_pretrained(recipe.base.model)
     settings = recipe.model_copy(
         update={
             "teacher": TeacherSettings(folds=3, fold=1),
-            "optimizer": recipe.optimizer.model_copy(update={"epochs": 6}),
+            "optimizer": recipe.optimizer.model_copy(update={"epochs": 12, "learning_rate": 1e-2, "warmup_share": 0.1}),
             "output": OutputSettings(folder=str(tmp_path / "teacher")),
         }
     )
