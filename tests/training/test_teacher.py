@@ -46,7 +46,7 @@ def taught(recipe: TrainSettings, tmp_path: Path) -> Path:
     torch.manual_seed(0)
     base = tiny_bert()
     for module in base.modules():
-        base._init_weights(module)  # type: ignore[no-untyped-call]
+        base._init_weights(module)
     base.save_pretrained(recipe.base.model)
     settings = recipe.model_copy(
         update={
