@@ -72,12 +72,12 @@ def _weekday_share(evidence: Evidence, settings: GateSettings) -> GateResult:
 
 
 def _replaced_share(evidence: Evidence, settings: GateSettings) -> GateResult:
-    """Compare each date with what the newest release shows of it; the worst date counts."""
+    """Compare each date with what the newest release shows of it; the worst counts, empty ones have a gate of their own."""
     name = "fewest_of_published"
     shares = {
         day: profile.labelled / evidence.published[day].labelled
         for day, profile in evidence.tonight.items()
-        if day in evidence.published and evidence.published[day].labelled
+        if profile.labelled and day in evidence.published and evidence.published[day].labelled
     }
     if not shares:
         return not_measured(name, settings.min_replaced_share, "no date of the window is published with messages")
