@@ -69,22 +69,21 @@ train: base $(SEEDED) build/students/settled ## train the bundled classifier ane
 # The mean of the three, trained on for two epochs.
 build/students/settled: | base $(SEEDED) $(TEACHERS)
 	@$(TRAIN) --set 'soup.of=["build/students/seed-1","build/students/seed-2","build/students/seed-3"]' \
-		--set soup.train_on=true --set optimiser.learning_rate=5e-5 --set optimiser.epochs=2 --set output.folder=$@
+		--set soup.train_on=true --set optimizer.learning_rate=5e-5 --set optimizer.epochs=2 --set output.folder=$@
 
 $(SEEDED): build/students/seed-%: | base $(TEACHERS)
-	@$(TRAIN) --set optimiser.seed=$* --set output.folder=$@
+	@$(TRAIN) --set optimizer.seed=$* --set output.folder=$@
 
 $(TEACHERS): build/teachers/seed-%: | base
 	@python jobs/train_classifier.py --config conf/teacher.toml --set data.source=$(EMOTION_UDF_DATA)/emotion \
-		--set optimiser.seed=$* --set output.folder=$@
+		--set optimizer.seed=$* --set output.folder=$@
 
 evaluate: .venv/.ready ## measure the bundled classifier on test, into build/evaluation
-	@python jobs/evaluate_classifier.py --data $(EMOTION_UDF_DATA)/emotion --out build/evaluation --noise
+	@python jobs/evaluate_classifier.py --data $(EMOTION_UDF_DATA)/emotion --out build/evaluation --augmented
 
 bench: .venv/.ready .venv-benchmarks/.ready ## compare with the peers on a base-size model, and draw it
-	@mkdir -p build/benchmarks
-	@python -m benchmarks.throughput --rows 1000 --best --out build/benchmarks/throughput.json
-	@python -m benchmarks.pictures build/benchmarks
+	@python -m benchmarks.throughput --rows 1000 --model base --best --out build/benchmarks/throughput.json
+	@python -m benchmarks.pictures build/benchmarks/throughput.json
 
 .venv-benchmarks/.ready: benchmarks/requirements.txt constraints.txt tools/setup_benchmarks.sh
 	@tools/setup_benchmarks.sh

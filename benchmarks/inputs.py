@@ -1,104 +1,106 @@
-"""What all contenders are given: the same rows, and the same model folder."""
+"""Messages and models that benchmarks are run on."""
 
 import json
-import os
 import shutil
-from dataclasses import asdict, dataclass
-from itertools import pairwise
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import cycle, islice, pairwise
 from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmarks.harness import BUILD, BenchmarkError
 from benchmarks.machine import ROOT
+from emotion_udf.probes import probe_texts
 
-BUILD: Final = ROOT / "build" / "benchmarks"
 BUNDLED: Final = ROOT / "emotion_udf" / "models" / "emotion-minilm"
-WARM_UP_ROWS_PER_CORE: Final = 64
-
-_TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
-
-
-class BenchmarkError(Exception):
-    """The benchmark cannot be run as asked; the message says what to change."""
+PROBES: Final = Path("probes")  # stands for the package's own sentences, on machines that have no messages
+CHUNK_ROWS: Final = 2_500  # texts that are tokenised at once; the default of `classifier.chunk_rows`
 
 
-@dataclass(frozen=True)
-class Sizes:
-    """Sizes of a DistilBERT, in its configuration's names; by default those of distilbert-base-uncased."""
+RANDOM: Final[dict[str, dict[str, int]]] = {
+    "base": {},
+    "tiny": {"dim": 32, "hidden_dim": 64, "n_heads": 2, "n_layers": 1},
+}
+"""Models of random weights, which compute as long as trained ones, by what differs from distilbert-base-uncased.
 
-    dim: int = 768
-    hidden_dim: int = 3072
-    n_heads: int = 12
-    n_layers: int = 6
-    vocab_size: int = 30_522
-    max_position_embeddings: int = 512
+Of a night with `tiny` all is left that is around the classifier."""
 
 
-TINY: Final = Sizes(dim=32, hidden_dim=64, n_heads=2, n_layers=1)
-TINY_NOTE: Final = (
-    "tiny is one layer of width 32 with random weights: the classifier costs next to nothing, and what is measured is "
-    "all that is around it. Set its seconds against those of a real model."
-)
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Folders of Parquet files with `id` and `text`, one file a core.
+def read_texts(data: Path, rows: int | None = None) -> list[str]:
+    """Return the first texts of a Parquet file, starting over where it holds fewer; all of them by default.
 
     Args:
-        timed: What is timed.
-        warm_up: What workers label once before, so that they have loaded their model.
-    """
-
-    timed: Path
-    warm_up: Path
-
-
-def default_data() -> Path:
-    """Return where the tweets are: below `EMOTION_UDF_DATA`, or beside the project."""
-    return Path(os.environ.get("EMOTION_UDF_DATA", "../shared/data")) / "tweets.parquet"
-
-
-def write_rows(data: Path, rows: int, cores: int, folder: Path) -> Rows:
-    """Write the first `rows` messages of `data` for `cores` tasks, and a few from its end to warm up with.
-
-    Args:
-        data: A Parquet file with the columns `id` and `text`.
-        rows: Messages to time.
-        cores: Files to deal them to, so that every reader gets as many equal parts as it has cores.
-        folder: Where the files go; what is there is replaced.
+        data: A Parquet file with a column `text`; or `probes`, for pairs of the package's own sentences.
+        rows: Texts to return.
 
     Raises:
-        BenchmarkError: There is no such file, or it holds fewer messages.
+        BenchmarkError: There is no such file, or no text in it.
     """
-    if not data.is_file():
+    if data != PROBES and not data.is_file():
         raise BenchmarkError(f"expected messages in {data}, found no such file; name one with --data")
-    messages = pq.read_table(data, columns=["id", "text"])
-    if not cores <= rows <= messages.num_rows:
-        raise BenchmarkError(
-            f"expected from {cores} to {messages.num_rows:,} rows, which {data} holds, found --rows {rows:,}"
-        )
+    own = _probe_pairs() if data == PROBES else pq.read_table(data, columns=["text"])["text"].to_pylist()
+    if not own:
+        raise BenchmarkError(f"expected messages in {data}, found none; name another file with --data")
+    return own if rows is None else list(islice(cycle(own), rows))
+
+
+def _probe_pairs() -> list[str]:
+    """Return texts of about a tweet's length: each probe sentence with one from the other half."""
+    probes = probe_texts()
+    step = len(probes) // 2 + 1
+    return [f"{text} {probes[(place + step) % len(probes)]}" for place, text in enumerate(probes)]
+
+
+def write_job_input(data: Path, rows: int, warm_up_rows: int, cores: int, folder: Path) -> tuple[Path, Path]:
+    """Write what a job labels and what its workers are warmed up with, one Parquet file a core.
+
+    Args:
+        data: As in `read_texts`.
+        rows: Messages to label.
+        warm_up_rows: Messages that each core labels before; others, as far as there are enough.
+        cores: Files to write.
+        folder: Where they go; it is emptied before.
+
+    Raises:
+        BenchmarkError: There are fewer rows than cores, or no messages.
+    """
+    if rows < cores:
+        raise BenchmarkError(f"expected at least {cores} rows, one a core, found --rows {rows}")
     shutil.rmtree(folder, ignore_errors=True)
-    warm_up = min(WARM_UP_ROWS_PER_CORE * cores, messages.num_rows)
-    return Rows(
-        timed=write_parts(messages.slice(0, rows), cores, folder / "timed"),
-        warm_up=write_parts(messages.slice(messages.num_rows - warm_up), cores, folder / "warm-up"),
-    )
+    texts = read_texts(data, rows + warm_up_rows * cores)
+    timed = write_parts(to_messages(texts[:rows]), cores, folder / "timed")
+    return timed, write_parts(to_messages(texts[rows:]), cores, folder / "warm-up")
+
+
+def to_messages(texts: Sequence[str], first: int = 0) -> pa.Table:
+    """Return texts as messages whose `id` counts from `first`."""
+    return pa.table({"id": [str(first + row) for row in range(len(texts))], "text": list(texts)})
 
 
 def write_parts(messages: pa.Table, parts: int, folder: Path) -> Path:
-    """Write neighbouring rows to `parts` files of equal length, but for one row."""
+    """Write neighbouring rows to `parts` Parquet files of equal length, but for one row, and return their folder."""
     folder.mkdir(parents=True)
-    borders = [messages.num_rows * part // parts for part in range(parts + 1)]
-    for part, (start, end) in enumerate(pairwise(borders)):
-        pq.write_table(messages.slice(start, end - start), folder / f"part-{part:03}.parquet")
+    for part, rows in enumerate(split(messages.num_rows, parts)):
+        pq.write_table(messages.slice(rows.start, rows.stop - rows.start), folder / f"part-{part:03}.parquet")
     return folder
 
 
-def find_model(name: str) -> Path:
-    """Return the model folder that `--model` names, making those of random weights when they are first asked for.
+def split(rows: int, parts: int) -> list[slice]:
+    """Cut `rows` neighbouring rows into `parts` of equal length, but for one row."""
+    borders = [rows * part // parts for part in range(parts + 1)]
+    return [slice(start, end) for start, end in pairwise(borders)]
+
+
+def windows(texts: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    """Cut texts into windows of `size`, the last one shorter."""
+    for start in range(0, len(texts), size):
+        yield texts[start : start + size]
+
+
+def find_model(name: str | Path) -> Path:
+    """Return the model folder that `--model` names; a model of random weights is made when it is first asked for.
 
     Args:
         name: `base`, `tiny`, `bundled`, or a folder.
@@ -106,29 +108,25 @@ def find_model(name: str) -> Path:
     Raises:
         BenchmarkError: There is no such folder.
     """
-    if name == "base":
-        return make_model(BUILD / "base-distilbert")
-    if name == "tiny":
-        return make_model(BUILD / "tiny-distilbert", TINY)
-    folder = BUNDLED if name == "bundled" else Path(name).resolve()
+    if str(name) in RANDOM:
+        return make_model(BUILD / f"{name}-distilbert", RANDOM[str(name)])
+    folder = BUNDLED if str(name) == "bundled" else Path(name).resolve()
     if not (folder / "config.json").is_file():
-        raise BenchmarkError(f"expected base, tiny, bundled or a model folder for --model, found {name!r}")
+        raise BenchmarkError(f"expected base, tiny, bundled or a model folder for --model, found {name}")
     return folder
 
 
-def make_model(folder: Path, sizes: Sizes = Sizes(), seed: int = 1) -> Path:
+def make_model(folder: Path, sizes: Mapping[str, int], seed: int = 1) -> Path:
     """Make a classifier of random weights, with the bundled one's tokenizer and labels, unless it is there.
-
-    It computes as long as a trained one of its size, which is all that a benchmark of speed asks of it.
 
     Args:
         folder: Where it goes, in the form that transformers' `from_pretrained` reads.
-        sizes: The sizes of the network.
+        sizes: Of the network, in its configuration's names, where they differ from distilbert-base-uncased.
         seed: Of the weights.
     """
     if (folder / "config.json").is_file():
         return folder
-    # Loaded here: transformers takes seconds, and most runs find the folder made.
+    # Not at the top: transformers takes seconds to import, and most runs find the folder made.
     import torch
     from transformers import DistilBertConfig, DistilBertForSequenceClassification
 
@@ -136,13 +134,11 @@ def make_model(folder: Path, sizes: Sizes = Sizes(), seed: int = 1) -> Path:
     id2label = {int(number): label for number, label in labels.items()}
     label2id = {label: number for number, label in id2label.items()}
     torch.manual_seed(seed)
-    model = DistilBertForSequenceClassification(
-        DistilBertConfig(**asdict(sizes), id2label=id2label, label2id=label2id, dtype="float32")
-    )
+    config = DistilBertConfig.from_dict({**sizes, "id2label": id2label, "label2id": label2id, "dtype": "float32"})
     unfinished = folder.with_name(folder.name + ".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
-    model.save_pretrained(unfinished)
-    for name in _TOKENIZER_FILES:
+    DistilBertForSequenceClassification(config).save_pretrained(unfinished)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copyfile(BUNDLED / name, unfinished / name)
     unfinished.rename(folder)
     return folder

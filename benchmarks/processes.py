@@ -1,39 +1,58 @@
-"""The processes that a benchmark starts, each the leader of a session of its own. Needs the standard library only."""
+"""Do the same work in several fresh processes at once, as Spark's Python workers do it."""
 
 import os
-import signal
-import subprocess
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from typing import Any
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import Any, Generic, Self, TypeVar
 
-from benchmarks.machine import ROOT
+T = TypeVar("T")
+R = TypeVar("R")
 
 
-def run_to_end(command: Sequence[str], environment: Mapping[str, str], output: int, timeout_s: float) -> int | None:
-    """Run a command in the project's folder and return its exit code; None where it took longer than `timeout_s`.
-
-    Spark's Java and Python workers end with it, whatever became of it.
+class Processes(Generic[T]):
+    """Fresh processes that each hold one object, and all do to theirs at the same time what they are asked.
 
     Args:
-        command: The program and its arguments.
-        environment: All of its environment variables.
-        output: The open file for what it writes to its terminal.
-        timeout_s: Seconds that it may take.
+        makers: What makes the object of each process, called there; picklable.
+        threads: Threads of each process for the libraries that ask the environment; the machine's own by default.
     """
-    process = subprocess.Popen(  # noqa: S603 - commands of the benchmarks
-        command, cwd=ROOT, env=environment, stdout=output, stderr=output, start_new_session=True
-    )
-    try:
-        return process.wait(timeout_s)
-    except subprocess.TimeoutExpired:
-        return None
-    finally:
-        end(process)
-        process.wait()
+
+    def __init__(self, makers: Sequence[Callable[[], T]], threads: int | None = None) -> None:
+        spawn = get_context("spawn")  # a fork would inherit torch's threads in an undefined state
+        self._pools = [ProcessPoolExecutor(1, spawn, _limit_threads, (threads,)) for _ in makers]
+        made = [pool.submit(_make, maker) for pool, maker in zip(self._pools, makers, strict=True)]
+        for future in made:
+            future.result()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for pool in self._pools:
+            pool.shutdown()
+
+    def call(self, work: Callable[[T], R]) -> list[R]:
+        """Call `work`, which is picklable, on the object of each process, and return the results in order.
+
+        Raises:
+            Exception: What `work` raises in the first process that fails; `BrokenProcessPool` where one died.
+        """
+        coming = [pool.submit(_work, work) for pool in self._pools]
+        return [future.result() for future in coming]
 
 
-def end(process: subprocess.Popen[Any]) -> None:
-    """End a process that was started as the leader of its session, with all that it started."""
-    with suppress(ProcessLookupError):  # nothing is left of it
-        os.killpg(process.pid, signal.SIGKILL)
+_held: list[Any] = []  # the object of this process
+
+
+def _limit_threads(threads: int | None) -> None:
+    if threads:
+        os.environ |= {"OMP_NUM_THREADS": str(threads), "RAYON_NUM_THREADS": str(threads)}
+
+
+def _make(maker: Callable[[], Any]) -> None:
+    _held.append(maker())
+
+
+def _work(work: Callable[[Any], R]) -> R:
+    return work(_held[0])

@@ -1,134 +1,113 @@
-"""Rows a second and the memory of the Python workers, by number of rows and cores.
+"""Rows a second through Spark, as a share of the bare classifier's, and the memory of the Python workers.
 
-    python -m benchmarks.scaling --rows 10000,100000,1000000 --cores 1,2 --model tiny
+    python -m benchmarks.scaling --rows 40000 --model bundled
+    python -m benchmarks.scaling --rows 10000 100000 1000000 --cores 1 2 --model tiny
 
-The pandas UDF labels Parquet into Parquet in the job's own session, on warm workers. Each number of rows and cores is
-measured in a process of its own, so that memory is that run's alone. Texts are repeated where the data has too few:
-the UDF does not look for repeats.
+Through Spark the pandas UDF labels Parquet into Parquet on warm workers, with the nightly job's settings of Spark.
+Bare, as many processes of one thread score the same texts from memory. They take turns, so that both meet the machine
+as it is. Each number of rows and cores is measured in a process of its own, so that memory is that run's alone.
 """
 
-import argparse
+import os
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from itertools import product
 from statistics import median
 from typing import Final
 
-from rich.console import Console
-from rich.table import Table
+from benchmarks.contenders.spark import emotion_udf, label, start_spark
+from benchmarks.harness import BUILD, DATA, Goal, Options, Parser, Row, add_common, positive, run
+from benchmarks.inputs import find_model, read_texts, write_job_input
+from benchmarks.processes import Processes
+from benchmarks.scorer import Scorer, start_scorers
+from benchmarks.worker_memory import MemorySampler
+from emotion_udf.session import REQUIRED
 
-from benchmarks.inputs import BenchmarkError
-from benchmarks.spark_jobs import Request, SparkJob, in_a_process, read_options, requests_of, tell, write_input
-from benchmarks.worker_memory import MemorySampler, WorkerMemory, summarise_memory
-
-GOAL_FLAT: Final = 0.10
-"""How much more memory a worker may take with the most rows than with the fewest."""
+LEAST_SPARK_RATE: Final = 0.90  # of the bare classifier's
+MOST_GROWTH: Final = 0.10  # of a worker's peak, between any two numbers of rows
+_WARM_UP_ROWS = 1_000
 
 
-@dataclass(frozen=True)
-class Measurement:
-    """What one process measured.
+def add_options(parser: Parser) -> None:
+    """Add the options; every number of rows and of cores is a row."""
+    add_common(parser, data=DATA / "tweets.parquet", model="bundled", repeats=3)
+    parser.add_argument("--rows", type=positive, nargs="+", default=[40_000])
+    parser.add_argument("--cores", type=positive, nargs="+", default=[2])
+
+
+def measure(options: Options) -> Iterator[Row]:
+    """Yield a row for each number of rows and cores."""
+    find_model(options.model)
+    for cores, rows in product(options.cores, options.rows):
+        with Processes([partial(Options, **vars(options) | {"rows": rows, "cores": cores})]) as fresh:
+            yield fresh.call(measure_job)[0]
+
+
+def measure_job(options: Options) -> Row:
+    """Time Spark and the bare classifier, then watch the workers' memory in one more job.
 
     Args:
-        rows: Rows of each job.
-        cores: Spark's cores.
-        seconds: Of each job.
-        rows_per_s: Of the median job.
-        workers: Each Python worker's memory in a further job.
-        peak_mib: Of the worker that took most.
-        last_quarter_mib: Of the worker that took most.
-        own_peak_mib: Of the worker that took most.
+        options: With one number of rows and one of cores. Spark is started in this process.
     """
-
-    rows: int
-    cores: int
-    seconds: list[float]
-    rows_per_s: float
-    workers: list[WorkerMemory]
-    peak_mib: float
-    last_quarter_mib: float
-    own_peak_mib: float
-
-
-def measure(request: Request) -> Measurement:
-    """Time jobs on warm workers, then watch the workers' memory in one more. Starts a Spark session in this process."""
-    timed, warm_up = write_input(request)
-    with SparkJob(request) as job:
-        job.label(warm_up)
-        seconds = [job.label(timed) for _ in range(request.repeats)]
+    texts = read_texts(options.data, options.rows)
+    seconds: dict[str, list[float]] = {"spark": [], "bare": []}
+    with warm_spark_job(options) as label_all:
+        with start_scorers(find_model(options.model), texts, "cpu", options.cores) as scorers:
+            scorers.call(Scorer.load)
+            turns: dict[str, Callable[[], float]] = {
+                "spark": label_all,
+                "bare": lambda: max(scorers.call(Scorer.score)),
+            }
+            for number in range(options.repeats):
+                for name in sorted(turns, reverse=number % 2 == 0):  # who goes first changes
+                    seconds[name].append(turns[name]())
         # Not while the clock runs: Linux counts a worker's pages for each sample, some milliseconds of a core.
         with MemorySampler() as memory:
-            job.label(timed)
-    shutil.rmtree(request.folder)
-    workers = [summarise_memory(memory.samples[pid]) for pid in sorted(memory.samples)]
-    return Measurement(
-        rows=request.rows,
-        cores=request.cores,
-        seconds=seconds,
-        rows_per_s=request.rows / median(seconds),
-        workers=workers,
-        peak_mib=max(worker.peak_mib for worker in workers),
-        last_quarter_mib=max(worker.last_quarter_mib for worker in workers),
-        own_peak_mib=max(worker.own_peak_mib for worker in workers),
-    )
-
-
-def growth(mib: Mapping[int, float]) -> float:
-    """Return by what share the largest memory of all numbers of rows is above the smallest.
-
-    Args:
-        mib: Memory by number of rows.
-    """
-    return max(mib.values()) / min(mib.values()) - 1
-
-
-def growth_by_cores(measurements: Sequence[Measurement]) -> dict[str, dict[str, float]]:
-    """Return the growth of each figure of memory for each number of cores."""
+            label_all()
     return {
-        str(cores): {
-            figure: growth({m.rows: getattr(m, figure) for m in measurements if m.cores == cores})
-            for figure in ("peak_mib", "last_quarter_mib", "own_peak_mib")
-        }
-        for cores in sorted({m.cores for m in measurements})
+        "cores": options.cores,
+        "rows": options.rows,
+        "rows_per_s": options.rows / median(seconds["spark"]),
+        "bare_rows_per_s": options.rows / median(seconds["bare"]),
+        "spark_rate": median(seconds["bare"]) / median(seconds["spark"]),
+        **memory.peaks(),
+        "seconds": seconds,
     }
 
 
-def scaling_table(measurements: Sequence[Measurement], model: str) -> Table:
-    """Return the terminal's table of rates and memory."""
-    grown = {cores: figures["peak_mib"] for cores, figures in growth_by_cores(measurements).items()}
-    words = [
-        f"on {cores} cores the peak grows by {share:.1%} (goal: at most {GOAL_FLAT:.0%}, "
-        f"{'met' if share <= GOAL_FLAT else 'not met'})"
-        for cores, share in grown.items()
-    ]
-    table = Table(title=f"The UDF on Spark, {model} model", caption="; ".join(words))
-    for heading in ("cores", "rows", "median s", "rows/s", "worker peak MiB", "last quarter MiB", "own peak MiB"):
-        table.add_column(heading, justify="right")
-    for m in measurements:
-        memory = (f"{mib:,.0f}" for mib in (m.peak_mib, m.last_quarter_mib, m.own_peak_mib))
-        table.add_row(str(m.cores), f"{m.rows:,}", f"{median(m.seconds):.2f}", f"{m.rows_per_s:,.0f}", *memory)
-    return table
+@contextmanager
+def warm_spark_job(options: Options) -> Iterator[Callable[[], float]]:
+    """Start Spark, warm its workers up, and give what labels all rows and returns its seconds."""
+    os.environ |= {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
+    folder = BUILD / "scaling"
+    timed, warm_up = write_job_input(options.data, options.rows, _WARM_UP_ROWS, options.cores, folder)
+    spark = start_spark(options.cores, REQUIRED)
+    labelling, _ = emotion_udf(str(find_model(options.model)), best=False)
+
+    def label_all() -> float:
+        started = time.perf_counter()
+        label(spark, labelling, str(timed), str(folder / "labelled"))
+        return time.perf_counter() - started
+
+    label(spark, labelling, str(warm_up), str(folder / "labelled"))
+    yield label_all
+    spark.stop()
+    shutil.rmtree(folder)
 
 
-def run(options: argparse.Namespace) -> None:
-    """Measure, write the result and print it."""
-    measurements = [in_a_process(measure, request) for request in requests_of(options)]
-    measured = {"measurements": [asdict(m) for m in measurements], "growth": growth_by_cores(measurements)}
-    tell(options, measured, scaling_table(measurements, options.model))
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure and print; 2 where it cannot be measured as asked."""
-    description = "Measure the UDF on Spark by number of rows and cores."
-    options = read_options(arguments, "scaling", description, rows=[10_000, 100_000, 1_000_000])
-    try:
-        run(options)
-    except BenchmarkError as error:
-        Console(stderr=True).print(f"scaling: {error}", markup=False, highlight=False)
-        return 2
-    return 0
+def goals(rows: Sequence[Row]) -> list[Goal]:
+    """Compare Spark's share in each row, and the growth of a worker's peak for each number of cores."""
+    shares = [Goal(f"spark_rate of {row['rows']:,} rows", row["spark_rate"], LEAST_SPARK_RATE) for row in rows]
+    peaks: dict[int, list[float]] = {}
+    for row in rows:
+        peaks.setdefault(row["cores"], []).append(row["peak_mib"])
+    growth = {f"growth on {cores} cores": max(mib) / min(mib) - 1 for cores, mib in peaks.items()}
+    return shares + [Goal(name, share, MOST_GROWTH, is_least=False) for name, share in growth.items()]
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("scaling", add_options, measure, goals))

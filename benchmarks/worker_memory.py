@@ -1,90 +1,25 @@
 """The memory of Spark's Python workers, sampled from Linux's /proc while a job runs.
 
-    with MemorySampler() as memory:
-        ...  # a job in this process's Spark
-    workers = [summarise_memory(samples) for samples in memory.samples.values()]
-
-It is the proportional set size: forked workers share pages, and each is counted once. Of the files that a worker maps,
-torch's libraries above all, any other program that maps them takes a share off it, so the part that stands in no file
-is told beside it: that is the worker's doing alone.
+It is the proportional set size: forked workers share pages, and each page is counted once. Any other program that maps
+torch's libraries takes a share off it, so the part that stands in no file, the worker's alone, is told beside it.
 """
 
 import os
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from statistics import mean
-from types import TracebackType
 from typing import Final, Self
 
 SAMPLE_EVERY_S: Final = 0.2
-_LOOK_FOR_WORKERS_EVERY = 10  # samples: it reads all of /proc
-_KIB_A_MIB = 1024
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One look at a process.
-
-    Args:
-        mib: Its proportional set size.
-        own_mib: The part of it that stands in no file: heap, objects, weights.
-    """
-
-    mib: float
-    own_mib: float
-
-
-@dataclass(frozen=True)
-class WorkerMemory:
-    """The proportional set size of one Python worker: its own memory, and its part of what it shares.
-
-    Args:
-        peak_mib: The largest of all samples.
-        last_quarter_mib: The mean of the last quarter of samples.
-        own_peak_mib: The largest part that stands in no file.
-        samples: How many there are.
-    """
-
-    peak_mib: float
-    last_quarter_mib: float
-    own_peak_mib: float
-    samples: int
-
-
-def python_workers(root: int, proc: Path = Path("/proc")) -> list[int]:
-    """Return the Python workers of Spark below the process `root`: what its daemons have forked."""
-    parents = {int(entry.name): _parent(entry) for entry in proc.iterdir() if entry.name.isdigit()}
-    return sorted(
-        pid for pid, parent in parents.items() if _is_worker(pid, parent, proc) and _below(root, pid, parents)
-    )
-
-
-def read_sample(smaps_rollup: str) -> Sample:
-    """Return what a `/proc/<pid>/smaps_rollup` tells."""
-    lines = (line.partition(":") for line in smaps_rollup.splitlines())
-    kib = {name: int(rest.split()[0]) for name, _, rest in lines if name.startswith("Pss")}
-    return Sample(kib.get("Pss", 0) / _KIB_A_MIB, kib.get("Pss_Anon", 0) / _KIB_A_MIB)
-
-
-def summarise_memory(samples: Sequence[Sample]) -> WorkerMemory:
-    """Summarise one worker's samples, at least one."""
-    last_quarter = mean(sample.mib for sample in samples[len(samples) * 3 // 4 :])
-    peak, own_peak = max(sample.mib for sample in samples), max(sample.own_mib for sample in samples)
-    return WorkerMemory(round(peak, 1), round(last_quarter, 1), round(own_peak, 1), len(samples))
 
 
 class MemorySampler:
-    """Samples the memory of all Python workers of this process's Spark, from `with` to its end.
+    """Samples the memory of the Python workers that this process's Spark has at its start, from `with` to its end."""
 
-    Args:
-        every_s: Seconds between samples.
-    """
-
-    def __init__(self, every_s: float = SAMPLE_EVERY_S) -> None:
-        self.samples: dict[int, list[Sample]] = {}
-        self._every_s = every_s
+    def __init__(self) -> None:
+        self.samples: list[tuple[float, float]] = []
+        self._workers = python_workers(os.getpid())
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._sample, name="memory", daemon=True)
 
@@ -92,52 +27,47 @@ class MemorySampler:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._ended.set()
         self._thread.join()
 
+    def peaks(self) -> dict[str, float]:
+        """Return the most that any worker took at once, in MiB, and the most that stood in no file."""
+        return {
+            "peak_mib": max(mib for mib, _ in self.samples),
+            "own_peak_mib": max(own_mib for _, own_mib in self.samples),
+        }
+
     def _sample(self) -> None:
-        workers: list[int] = []
-        taken = 0
-        while True:
-            if taken % _LOOK_FOR_WORKERS_EVERY == 0:
-                workers = python_workers(os.getpid())
-            for pid in workers:
-                try:
-                    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8")
-                except OSError:  # it has ended
-                    continue
-                self.samples.setdefault(pid, []).append(read_sample(rollup))
-            taken += 1
-            if self._ended.wait(self._every_s):
-                return
+        while not self._ended.wait(SAMPLE_EVERY_S):
+            for pid in self._workers:
+                with suppress(OSError):  # it has ended
+                    self.samples.append(read_mib(Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8")))
 
 
-def _parent(entry: Path) -> int:
-    try:
-        # The second field is the program's name in brackets, and may hold brackets and spaces itself.
-        return int((entry / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[1])
-    except OSError:  # it has ended
-        return 0
+def read_mib(smaps_rollup: str) -> tuple[float, float]:
+    """Return the proportional set size of a `/proc/<pid>/smaps_rollup`, and the part of it that stands in no file."""
+    lines = (line.partition(":") for line in smaps_rollup.splitlines())
+    kib = {name: int(rest.split()[0]) for name, _, rest in lines if name.startswith("Pss")}
+    return kib["Pss"] / 1_024, kib["Pss_Anon"] / 1_024
 
 
-def _is_worker(pid: int, parent: int, proc: Path) -> bool:
-    return all(_is_daemon(process, proc) for process in (pid, parent))
+def python_workers(root: int, command: bytes = b"pyspark.daemon") -> list[int]:
+    """Return Spark's Python workers below the process `root`: its daemons' children, with the daemons' command."""
+    daemons = {pid for pid in descendants(root) if command in _command_line(pid)}
+    return sorted({pid for daemon in daemons for pid in descendants(daemon) if pid in daemons})
 
 
-def _is_daemon(pid: int, proc: Path) -> bool:
-    """Tell whether a process is Spark's daemon of Python workers, or was forked from it."""
-    try:
-        return b"pyspark.daemon" in (proc / str(pid) / "cmdline").read_bytes()
-    except OSError:
-        return False
+def descendants(pid: int) -> Iterator[int]:
+    """Yield the processes that a process and its descendants have started and that run."""
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):  # the thread has ended
+            for child in map(int, children.read_text(encoding="utf-8").split()):
+                yield child
+                yield from descendants(child)
 
 
-def _below(root: int, pid: int, parents: Mapping[int, int]) -> bool:
-    while pid in parents:
-        pid = parents[pid]
-        if pid == root:
-            return True
-    return False
+def _command_line(pid: int) -> bytes:
+    with suppress(OSError):  # it has ended
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""

@@ -27,6 +27,7 @@ DAILY: Final = "emotion_daily"
 QUARANTINE: Final = "quarantine"
 RUNS: Final = "runs"
 TEXT_SCORES: Final = "text_scores"
+RELEASES: Final = "releases"
 
 PARTITION: Final = "event_date"
 """The column that every table of nights is partitioned by."""
@@ -136,6 +137,7 @@ def daily_schema(dimensions: Sequence[str]) -> StructType:
             _required("share", DoubleType()),
             _required("mean_probability", DoubleType()),
             _required("low_confidence_count", LongType()),
+            StructField("truncated_count", LongType()),  # null in rows of earlier versions
             _required("total_count", LongType()),
             _required("run_id", StringType()),
         ]
@@ -166,6 +168,7 @@ def runs_schema() -> StructType:
             _required("passed", BooleanType()),
             StructField("value", DoubleType()),  # null in rows of earlier versions, which kept a sentence
             StructField("limit", DoubleType()),
+            StructField("forced", BooleanType()),
         ]
     )
     return StructType(
@@ -200,6 +203,18 @@ def runs_schema() -> StructType:
             _required("seconds", MapType(text, DoubleType(), valueContainsNull=False)),
             _required("rows_per_s", DoubleType()),
             _required("gates", ArrayType(gate, containsNull=False)),
+        ]
+    )
+
+
+def releases_schema() -> StructType:
+    """`releases`: exactly one row, which names the version of every table that readers see."""
+    return StructType(
+        [
+            _required("release", LongType()),
+            _required("run_id", StringType()),
+            _required("released_at", TimestampType()),
+            _required("versions", MapType(StringType(), LongType(), valueContainsNull=False)),
         ]
     )
 

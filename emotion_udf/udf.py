@@ -37,23 +37,23 @@ SCORE_TYPE = StructType(
         StructField("engine", StringType()),
     ]
 )
-"""What the UDF returns for a text; every field is null for a null text."""
+"""The type of the UDF's result; every field is null for a null text."""
 
-# A window of long reviews closes early: its tokens are held in memory, some 100 bytes each.
-_WINDOW_CHARS = 8_000_000
+# A chunk of long reviews closes early: its tokens are held in memory, some 100 bytes each.
+_CHUNK_CHARS = 8_000_000
 
 
 @dataclass(frozen=True)
 class WorkerSpec:
-    """All that a Python worker needs to know; small and picklable, the weights stay in their folder.
+    """The settings that a Python worker is sent; small and picklable, the weights stay in their folder.
 
-    Args:
-        source: Where the worker finds the model folder.
-        fingerprint: What that folder must hold, as the driver saw it.
+    Attributes:
+        source: The place of the model folder.
+        fingerprint: Digest of that folder as the driver saw it.
         device: `auto`, `cpu` or `cuda`.
         precision: `auto`, `fp32`, `bf16`, `fp16` or `int16`.
-        token_budget: The most tokens in one forward pass; None for what suits the device.
-        window_rows: Rows to gather before batches are cut by length, over the borders of Arrow batches.
+        token_budget: The most tokens in one forward pass; None for the device's default.
+        chunk_rows: Rows to gather before batches are cut by length, over the borders of Arrow batches.
     """
 
     source: ArtifactSource
@@ -61,14 +61,14 @@ class WorkerSpec:
     device: Device
     precision: Precision
     token_budget: int | None
-    window_rows: int
+    chunk_rows: int
 
 
 def make_emotion_udf(settings: ClassifierSettings | None = None) -> UserDefinedFunction:
     """Make a pandas UDF (Iterator[Series] -> Iterator[DataFrame]) that labels texts with an emotion.
 
     It takes a string column and returns a struct of `SCORE_TYPE`: emotion, confidence, the six probabilities, the
-    token count, whether the text was cut, and what scored it. A null text gives nulls. It is marked nondeterministic
+    token count, whether the text was truncated, and the engine. A null text gives nulls. It is marked nondeterministic
     so that Spark evaluates it once where a plan filters on its result.
 
     Args:
@@ -91,55 +91,56 @@ def udf_of(artifact: Artifact, settings: ClassifierSettings) -> UserDefinedFunct
         device=settings.device,
         precision=settings.precision,
         token_budget=settings.token_budget,
-        window_rows=settings.window_rows,
+        chunk_rows=settings.chunk_rows,
     )
 
     def emotion(batches: Iterator[pd.Series]) -> Iterator[pd.DataFrame]:
         return score_batches(batches, spec)
 
-    made: UserDefinedFunction = pandas_udf(emotion, SCORE_TYPE).asNondeterministic()  # type: ignore[call-overload]
-    return made
+    udf: UserDefinedFunction = pandas_udf(emotion, SCORE_TYPE).asNondeterministic()  # type: ignore[call-overload]
+    return udf
 
 
 def register_emotion_udf(
     spark: SparkSession, settings: ClassifierSettings | None = None, name: str = "emotion"
 ) -> UserDefinedFunction:
     """Register the UDF under a SQL name: `SELECT emotion(text).emotion FROM feedback`."""
-    made = make_emotion_udf(settings)
-    spark.udf.register(name, made)
-    return made
+    udf = make_emotion_udf(settings)
+    spark.udf.register(name, udf)
+    return udf
 
 
 def score_batches(batches: Iterator[pd.Series], spec: WorkerSpec) -> Iterator[pd.DataFrame]:
-    """Score a stream of Arrow batches window by window; as many rows come out as go in, in their order."""
-    windowed = windows(batches, spec.window_rows)
-    first = next(windowed, None)
+    """Score a stream of Arrow batches chunk by chunk; as many rows come out as go in, in their order."""
+    chunked = chunks(batches, spec.chunk_rows)
+    first = next(chunked, None)
     if first is None:  # a task without rows loads no model
         return
     classifier = _classifier_for(spec)
-    scored: deque[pd.Series] = deque()
+    scored: deque[pd.Series] = deque()  # chunks whose scores are still to come
 
     def texts() -> Iterator[list[str]]:
-        for window in chain([first], windowed):
-            scored.append(window)
-            yield window[window.notna()].tolist()
+        for chunk in chain([first], chunked):
+            scored.append(chunk)
+            yield chunk[chunk.notna()].tolist()
 
-    for scores in classifier.score_windows(texts()):
+    for scores in classifier.score_chunks(texts()):
         yield to_frame(scored.popleft(), scores, classifier.engine_name)
-        give_back_free_memory()
+        trim_heap()
 
 
-def windows(batches: Iterator[pd.Series], window_rows: int) -> Iterator[pd.Series]:
-    """Join small batches until `window_rows` rows or `_WINDOW_CHARS` are together; the last window may be smaller."""
+def chunks(batches: Iterator[pd.Series], chunk_rows: int) -> Iterator[pd.Series]:
+    """Join small batches until `chunk_rows` rows or `_CHUNK_CHARS` are together; the last chunk may be smaller."""
     waiting: list[pd.Series] = []
     rows = chars = 0
     for batch in batches:
         waiting.append(batch)
         rows += len(batch)
         chars += int(batch.str.len().sum())
-        if rows >= window_rows or chars >= _WINDOW_CHARS:
+        if rows >= chunk_rows or chars >= _CHUNK_CHARS:
             yield pd.concat(waiting, ignore_index=True)
-            waiting, rows, chars = [], 0, 0
+            waiting = []
+            rows = chars = 0
     if rows:
         yield pd.concat(waiting, ignore_index=True)
 
@@ -148,9 +149,9 @@ def to_frame(texts: pd.Series, scores: Scores, engine: str) -> pd.DataFrame:
     """Return one row of `SCORE_TYPE` for each text; nulls where the text is null.
 
     Args:
-        texts: The window that was scored.
-        scores: Of its texts that are not null, in their order.
-        engine: What scored them.
+        texts: The chunk that was scored.
+        scores: Scores of its texts that are not null, in their order.
+        engine: The name of the engine.
     """
     present = texts.notna().to_numpy()
     columns: dict[str, object] = {
@@ -165,27 +166,27 @@ def to_frame(texts: pd.Series, scores: Scores, engine: str) -> pd.DataFrame:
     return scored if present.all() else scored.reindex(texts.index)
 
 
-def give_back_free_memory() -> bool:
-    """Return free pages of the heap to the system, and tell whether there were any.
+def trim_heap() -> bool:
+    """Return free pages of the heap to the system, and tell whether any were returned.
 
     By itself glibc returns only the end of its heap. Spark's worker reads each Arrow batch into one `bytes` object
     there, no two of one size, so each leaves a hole that the next may not fit into: tens of MiB over a million rows.
     """
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # only glibc has it, and needs it
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's alone; other allocators return pages themselves
     return trim is not None and bool(trim(0))
 
 
-_held: dict[tuple[object, ...], Classifier] = {}
+_cached: dict[tuple[object, ...], Classifier] = {}
 """The classifier of this Python worker. Spark ends idle workers after a minute, so expect it to be loaded anew."""
 
 
 def _classifier_for(spec: WorkerSpec) -> Classifier:
-    """Return this worker's classifier, loading it when the model or the device is another than last time."""
+    """Return this worker's classifier; load it when the model or the device is another than last time."""
     from emotion_udf.classifier.classifier import load_classifier  # torch is loaded in workers only
 
     gpus = _assigned_gpus()
     key = (spec.fingerprint, spec.device, spec.precision, spec.token_budget, gpus)
-    if key not in _held:
+    if key not in _cached:
         artifact = open_artifact(spec.source)
         if artifact.fingerprint != spec.fingerprint:
             raise ModelError(
@@ -194,9 +195,9 @@ def _classifier_for(spec: WorkerSpec) -> Classifier:
             )
         # Spark tells a worker how many threads its task has; the tokenizer would take one for every core.
         os.environ.setdefault("RAYON_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", ""))
-        _held.clear()  # one model a worker: memory stays bounded when the night changes models
-        _held[key] = load_classifier(artifact, spec.device, spec.token_budget, gpus, spec.precision)
-    return _held[key]
+        _cached.clear()  # before the load, so that a worker never holds two models (an lru_cache would)
+        _cached[key] = load_classifier(artifact, spec.device, spec.token_budget, gpus, spec.precision)
+    return _cached[key]
 
 
 def _assigned_gpus() -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from emotion_udf.classifier.artifact import ArtifactSource, open_artifact
 from emotion_udf.classifier.classifier import Classifier, load_classifier
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.errors import ModelError
-from emotion_udf.udf import SCORE_TYPE, WorkerSpec, give_back_free_memory, score_batches, to_frame, windows
+from emotion_udf.udf import SCORE_TYPE, WorkerSpec, chunks, score_batches, to_frame, trim_heap
 
 TEXTS = ["i feel so happy today", None, "i am furious", "", "word " * 3000, None, "i was terrified"]
 
@@ -26,33 +26,31 @@ def classifier() -> Classifier:
     return load_classifier(open_artifact(ArtifactSource()), "cpu")
 
 
-def score_window(texts: pd.Series, classifier: Classifier) -> pd.DataFrame:
+def score_chunk(texts: pd.Series, classifier: Classifier) -> pd.DataFrame:
     return to_frame(texts, classifier.score(texts.dropna().tolist()), classifier.engine_name)
 
 
-def spec(window_rows: int = 10, token_budget: int = 4096, fingerprint: str | None = None) -> WorkerSpec:
+def spec(chunk_rows: int = 10, token_budget: int = 4096, fingerprint: str | None = None) -> WorkerSpec:
     source = ArtifactSource()
-    return WorkerSpec(
-        source, fingerprint or open_artifact(source).fingerprint, "cpu", "fp32", token_budget, window_rows
-    )
+    return WorkerSpec(source, fingerprint or open_artifact(source).fingerprint, "cpu", "fp32", token_budget, chunk_rows)
 
 
 @given(st.lists(st.lists(st.one_of(st.none(), st.text(max_size=3)), max_size=7), max_size=9), st.integers(1, 15))
-def test_windows_hold_all_rows_in_order_and_are_large_enough(batches: list[list[str | None]], rows: int) -> None:
-    made = list(windows((pd.Series(batch, dtype=object) for batch in batches), rows))
-    assert [text for window in made for text in window] == [text for batch in batches for text in batch]
-    assert all(len(window) >= rows for window in made[:-1])
-    assert all(len(window) > 0 for window in made)
-    assert all(list(window.index) == list(range(len(window))) for window in made)
+def test_chunks_hold_all_rows_in_order_and_are_large_enough(batches: list[list[str | None]], rows: int) -> None:
+    made = list(chunks((pd.Series(batch, dtype=object) for batch in batches), rows))
+    assert [text for chunk in made for text in chunk] == [text for batch in batches for text in batch]
+    assert all(len(chunk) >= rows for chunk in made[:-1])
+    assert all(len(chunk) > 0 for chunk in made)
+    assert all(list(chunk.index) == list(range(len(chunk))) for chunk in made)
 
 
 @given(st.integers(1, 20), st.integers(1, 20))
-def test_a_window_ends_with_the_batch_that_fills_it(batch_rows: int, window_rows: int) -> None:
+def test_a_chunk_ends_with_the_batch_that_fills_it(batch_rows: int, chunk_rows: int) -> None:
     batches = [pd.Series(["x"] * batch_rows) for _ in range(10)]
-    assert all(len(window) < window_rows + batch_rows for window in windows(iter(batches), window_rows))
+    assert all(len(chunk) < chunk_rows + batch_rows for chunk in chunks(iter(batches), chunk_rows))
 
 
-def test_a_window_is_handed_on_before_the_next_batch_is_taken() -> None:
+def test_a_chunk_is_handed_on_before_the_next_batch_is_taken() -> None:
     taken = 0
 
     def batches() -> Iterator[pd.Series]:
@@ -61,18 +59,18 @@ def test_a_window_is_handed_on_before_the_next_batch_is_taken() -> None:
             taken += 1
             yield pd.Series(["x"])
 
-    made = windows(batches(), 2)
+    made = chunks(batches(), 2)
     next(made)
     assert taken == 2
 
 
-def test_no_batches_make_no_window() -> None:
-    assert list(windows(iter([]), 3)) == []
-    assert list(windows(iter([pd.Series([], dtype=object)]), 3)) == []
+def test_no_batches_make_no_chunk() -> None:
+    assert list(chunks(iter([]), 3)) == []
+    assert list(chunks(iter([pd.Series([], dtype=object)]), 3)) == []
 
 
 def test_nulls_come_out_where_nulls_went_in(classifier: Classifier) -> None:
-    scored = score_window(pd.Series(TEXTS), classifier)
+    scored = score_chunk(pd.Series(TEXTS), classifier)
     is_null = [text is None for text in TEXTS]
     assert list(scored.columns) == SCORE_TYPE.fieldNames()
     for column in scored:
@@ -85,17 +83,17 @@ def test_nulls_come_out_where_nulls_went_in(classifier: Classifier) -> None:
 def test_a_text_has_the_same_score_among_nulls(classifier: Classifier) -> None:
     texts = [text for text in TEXTS if text is not None]
     alone = classifier.score(texts)
-    scored = score_window(pd.Series(TEXTS), classifier).dropna()
+    scored = score_chunk(pd.Series(TEXTS), classifier).dropna()
     np.testing.assert_array_equal(scored[list(EMOTIONS)].to_numpy(), alone.probabilities)
     assert scored["emotion"].tolist() == [EMOTIONS[i] for i in alone.probabilities.argmax(axis=1)]
     np.testing.assert_array_equal(scored["confidence"].to_numpy(), alone.probabilities.max(axis=1))
 
 
 @pytest.mark.parametrize("texts", [TEXTS, ["a", "b"], [None, None], []])
-def test_columns_have_the_same_types_whatever_the_window_holds(classifier: Classifier, texts: list[str | None]) -> None:
-    scored = score_window(pd.Series(texts, dtype=object), classifier)
+def test_columns_have_the_same_types_whatever_the_chunk_holds(classifier: Classifier, texts: list[str | None]) -> None:
+    scored = score_chunk(pd.Series(texts, dtype=object), classifier)
     assert len(scored) == len(texts)
-    assert {name: str(kind) for name, kind in scored.dtypes.items()} == {
+    assert {name: str(dtype) for name, dtype in scored.dtypes.items()} == {
         "emotion": "object",
         "confidence": "float32",
         **dict.fromkeys(EMOTIONS, "float32"),
@@ -105,14 +103,14 @@ def test_columns_have_the_same_types_whatever_the_window_holds(classifier: Class
     }
 
 
-def test_a_window_of_nulls_is_all_null(classifier: Classifier) -> None:
-    assert score_window(pd.Series([None, None, None], dtype=object), classifier).isna().all(axis=None)
+def test_a_chunk_of_nulls_is_all_null(classifier: Classifier) -> None:
+    assert score_chunk(pd.Series([None, None, None], dtype=object), classifier).isna().all(axis=None)
 
 
 def test_batches_come_out_in_their_order(classifier: Classifier) -> None:
     batches = [pd.Series(TEXTS[:3]), pd.Series([], dtype=object), pd.Series(TEXTS[3:])]
-    scored = pd.concat(score_batches(iter(batches), spec(window_rows=2)), ignore_index=True)
-    together = score_window(pd.Series(TEXTS), classifier)
+    scored = pd.concat(score_batches(iter(batches), spec(chunk_rows=2)), ignore_index=True)
+    together = score_chunk(pd.Series(TEXTS), classifier)
     assert scored["emotion"].tolist()[0] == "joy"
     pd.testing.assert_frame_equal(scored, together, atol=1e-5, rtol=0)
 
@@ -144,7 +142,7 @@ def leave_holes() -> list[bytearray]:
 
 
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="the heap is not glibc's")
-def test_a_window_leaves_no_holes_in_the_heap() -> None:
+def test_a_chunk_leaves_no_holes_in_the_heap() -> None:
     list(score_batches(iter([pd.Series(["a"])]), spec()))  # what is loaded once
     kept = leave_holes()
     before = resident_bytes()
@@ -156,7 +154,7 @@ def test_a_window_leaves_no_holes_in_the_heap() -> None:
 
 def test_where_the_heap_is_not_glibcs_nothing_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
-    assert not give_back_free_memory()
+    assert not trim_heap()
 
 
 def test_what_a_worker_is_sent_is_small() -> None:

@@ -1,9 +1,12 @@
+import pandas as pd
 import pytest
+from pyspark.errors import PythonException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.functions import pandas_udf
 
 from emotion_udf import EMOTIONS, ClassifierSettings, make_emotion_udf, register_emotion_udf
-from emotion_udf.errors import ModelError
+from emotion_udf.errors import ModelError, from_worker
 from emotion_udf.udf import SCORE_TYPE
 
 TEXTS = [
@@ -74,19 +77,19 @@ def test_a_filter_on_the_label_evaluates_the_model_once(
 
 
 @pytest.mark.parametrize(
-    ("arrow_rows", "window_rows", "token_budget", "partitions"),
+    ("arrow_rows", "chunk_rows", "token_budget", "partitions"),
     [
-        (3, 1, 64, 1),  # windows smaller than an Arrow batch
-        (2, 7, 300, 1),  # windows over the borders of Arrow batches
+        (3, 1, 64, 1),  # chunks smaller than an Arrow batch
+        (2, 7, 300, 1),  # chunks over the borders of Arrow batches
         (10_000, 10_000, 4096, 3),
     ],
 )
-def test_batches_windows_and_partitions_move_no_probability(
-    spark: SparkSession, arrow_rows: int, window_rows: int, token_budget: int, partitions: int
+def test_batches_chunks_and_partitions_move_no_probability(
+    spark: SparkSession, arrow_rows: int, chunk_rows: int, token_budget: int, partitions: int
 ) -> None:
     texts = [text and f"{text} {n}" for n, text in enumerate(TEXTS * 3)]
     expected = probabilities(numbered(spark, texts).withColumn("score", make_emotion_udf()("text")))
-    settings = ClassifierSettings(window_rows=window_rows, token_budget=token_budget)
+    settings = ClassifierSettings(chunk_rows=chunk_rows, token_budget=token_budget)
     before = spark.conf.get("spark.sql.execution.arrow.maxRecordsPerBatch")
     assert before is not None
     spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", arrow_rows)
@@ -108,7 +111,20 @@ def test_no_rows_give_no_rows(spark: SparkSession) -> None:
 def test_a_limit_ends_early_without_an_error(spark: SparkSession) -> None:
     texts = spark.range(30).select(F.concat(F.lit("i feel number "), "id").alias("text"))
 
-    assert len(texts.select(make_emotion_udf(ClassifierSettings(window_rows=5))("text")).limit(3).collect()) == 3
+    assert len(texts.select(make_emotion_udf(ClassifierSettings(chunk_rows=5))("text")).limit(3).collect()) == 3
+
+
+def test_an_error_of_several_lines_comes_from_a_worker_whole(spark: SparkSession) -> None:
+    def fail(texts: pd.Series) -> pd.Series:
+        raise ModelError(f"expected a model, found {len(texts)} texts:\n  the second line\n\nthe last")
+
+    udf = pandas_udf(fail, "string")  # type: ignore[call-overload]
+    with pytest.raises(PythonException) as failure:
+        numbered(spark, ["i hate my neighbour"]).select(udf("text")).collect()
+
+    error = from_worker(str(failure.value))
+    assert type(error) is ModelError
+    assert str(error) == "expected a model, found 1 texts:\n  the second line\n\nthe last"
 
 
 def test_a_missing_model_is_told_before_spark_does_anything() -> None:
@@ -124,6 +140,6 @@ def test_a_worker_loads_its_classifier_once_and_refuses_another_model() -> None:
 
     spec = WorkerSpec(ArtifactSource(), open_artifact(ArtifactSource()).fingerprint, "cpu", "fp32", 4096, 10_000)
 
-    assert _classifier_for(spec) is _classifier_for(replace(spec, window_rows=1))
+    assert _classifier_for(spec) is _classifier_for(replace(spec, chunk_rows=1))
     with pytest.raises(ModelError, match="every node"):
         _classifier_for(replace(spec, fingerprint="0" * 32))

@@ -1,5 +1,5 @@
-"""The contenders of `benchmarks/throughput.py`, each a module that runs as a process of its own.
+"""The contenders of `benchmarks.throughput`, each in a process of its own: those on Spark, and Ray.
 
-Peers run in the benchmarks' environment (tools/setup_benchmarks.sh) and import nothing of this project but `machine`
-and the files beside them. `measurement` is what a contender is asked and what it answers.
+Peers run in the benchmarks' environment (tools/setup_benchmarks.sh) and import nothing of this project but
+`benchmarks.machine` and the files here. `contract` is what a contender is asked and what it answers.
 """

@@ -1,58 +1,53 @@
-"""A text-classification pipeline that a worker loads once.
-
-A pipeline that a UDF makes for itself is loaded anew in every task; this module's cache lives as long as the worker,
-so that the timed jobs find it warm.
-"""
+"""Transformers' text-classification pipeline, loaded once a worker, as several peers use it."""
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import Any, Final
+
+from benchmarks.contenders.contract import Settings
+from benchmarks.machine import computes_in_bf16
+
+BATCH_SIZE: Final = 32
 
 Scores = list[dict[str, Any]]
 """What a pipeline with `top_k=None` says of a text: label and score of every label, the best first."""
 
 
-@cache
-def load_pipeline(model: str, batch_size: int, dtype: str) -> Any:
-    """Load a text-classification pipeline on the CPU.
+def settings_of(best: bool) -> Settings:
+    """Return batch size, type and order of texts, as documented or as the best that we found."""
+    dtype = "bfloat16" if best and computes_in_bf16() else "float32"
+    return {"batch_size": BATCH_SIZE, "dtype": dtype, "sorted_by_length": best}
 
-    Args:
-        model: The model folder.
-        batch_size: Texts in one forward pass.
-        dtype: What it computes in, in torch's name.
-    """
+
+@cache  # as long as the worker lives: a pipeline that a UDF makes for itself is loaded anew in every task
+def load_pipeline(model: str, dtype: str) -> Any:
+    """Load a pipeline on the CPU, which computes in the type that torch calls `dtype`."""
     from transformers import pipeline
 
-    return pipeline(
-        "text-classification",
-        model=model,
-        batch_size=batch_size,
-        top_k=None,
-        truncation=True,
-        device="cpu",
-        dtype=dtype,
-    )
+    options: dict[str, Any] = {"batch_size": BATCH_SIZE, "top_k": None, "truncation": True, "dtype": dtype}
+    return pipeline("text-classification", model=model, device="cpu", **options)
 
 
-def score_by_length(classifier: Any, texts: Sequence[str]) -> list[Scores]:
-    """Let a pipeline score texts, longest first, and return the scores in the texts' order.
+def score(classifier: Any, texts: Sequence[str], by_length: bool) -> list[Scores]:
+    """Let a pipeline score texts, longest first where asked for, and return the scores in the texts' order.
 
-    Batches of similar length hold little padding. Characters stand for tokens: a tokenizer run just for lengths costs
-    more than the few tokens of padding that exact lengths would save.
+    Characters stand for tokens: a tokenizer run just for lengths costs more than the few tokens of padding that exact
+    lengths would save.
     """
+    if not by_length:
+        return list(classifier(list(texts)))
     order = sorted(range(len(texts)), key=lambda row: len(texts[row]), reverse=True)
-    scored = classifier([texts[row] for row in order])
     scores: list[Scores] = [[] for _ in texts]
-    for row, of_row in zip(order, scored, strict=True):
+    for row, of_row in zip(order, classifier([texts[row] for row in order]), strict=True):
         scores[row] = of_row
     return scores
 
 
 def to_columns(scores: Sequence[Scores], labels: Sequence[str]) -> dict[str, list[Any]]:
-    """Turn what the pipeline says into the columns label, score, and one a label."""
+    """Return what the pipeline says as the columns label, score, and one a label."""
     by_label = [{entry["label"]: entry["score"] for entry in of_row} for of_row in scores]
-    columns: dict[str, list[Any]] = {
+    best = {
         "label": [of_row[0]["label"] for of_row in scores],
         "score": [of_row[0]["score"] for of_row in scores],
     }
-    return columns | {label: [of_row[label] for of_row in by_label] for label in labels}
+    return best | {label: [of_row[label] for of_row in by_label] for label in labels}

@@ -1,4 +1,4 @@
-"""A model folder that may be trusted: found, checked, and named by the digest of what it holds."""
+"""Find a model folder, check it, and name it by the digest of its files."""
 
 import hashlib
 import json
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from emotion_udf.classifier.configuration import Configuration, read_configuration
+from emotion_udf.classifier.configuration import ModelConfig, read_configuration
 from emotion_udf.classifier.hub import is_hub_id, snapshot
 from emotion_udf.errors import ModelError
 
@@ -25,9 +25,9 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 @dataclass(frozen=True)
 class ArtifactSource:
-    """Where a classifier comes from, as settings name it. Small and picklable: this is what workers are sent.
+    """The place of a classifier, as settings name it; small and picklable, because workers are sent it.
 
-    Args:
+    Attributes:
         model: `bundled`, a local folder, or a Hub id.
         revision: The 40-digit commit of a Hub id.
         labels: The model's labels in its own order, for a model whose configuration only says `LABEL_0 … LABEL_5`.
@@ -42,15 +42,15 @@ class ArtifactSource:
 class Artifact:
     """A checked model folder.
 
-    Args:
+    Attributes:
         folder: Holds `config.json`, `tokenizer.json` and `model.safetensors`.
-        configuration: What `config.json` says.
-        weights_sha256: Of `model.safetensors`, 64 hex digits.
-        fingerprint: Of everything that can change a score (weights, configuration, tokenizer), 32 hex digits.
+        configuration: Its `config.json`.
+        weights_sha256: Digest of `model.safetensors`, 64 hex digits.
+        fingerprint: Digest of everything that can change a score (weights, configuration, tokenizer), 32 hex digits.
     """
 
     folder: Path
-    configuration: Configuration
+    configuration: ModelConfig
     weights_sha256: str
     fingerprint: str
 

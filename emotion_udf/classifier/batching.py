@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def cut_by_token_budget(lengths: Sequence[int], token_budget: int) -> list[NDArray[np.intp]]:
+def cut_by_token_budget(lengths: Sequence[int] | NDArray[np.integer], token_budget: int) -> list[NDArray[np.intp]]:
     """Group rows of similar length so that no group holds more than `token_budget` tokens.
 
     Rows are taken longest first, so the largest batch is met at once and not after an hour. The groups together
@@ -25,11 +25,14 @@ def cut_by_token_budget(lengths: Sequence[int], token_budget: int) -> list[NDArr
         return []
     tokens = np.asarray(lengths)
     longest_first = np.argsort(-tokens, kind="stable")
-    groups, start, held = [], 0, 0
+    groups = []
+    start = 0
+    held = 0  # tokens from `start` on
     for position, row_tokens in enumerate(tokens[longest_first].tolist()):
         if held and held + row_tokens > token_budget:
             groups.append(longest_first[start:position])
-            start, held = position, 0
+            start = position
+            held = 0
         held += row_tokens
     groups.append(longest_first[start:])
     return groups

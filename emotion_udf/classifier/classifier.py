@@ -1,4 +1,4 @@
-"""Texts -> six probabilities each, in the order the texts came."""
+"""The three phases joined: texts -> six probabilities each, in the order of the texts."""
 
 import logging
 import time
@@ -27,17 +27,17 @@ from emotion_udf.errors import DeviceError
 log = logging.getLogger(__name__)
 
 TOKEN_BUDGETS: Final = {"cpu": 2_048, "cuda": 65_536}
-"""Tokens of a batch by device: a CPU works from its caches, a GPU wants to be filled."""
+"""Most tokens of a batch, by device: on a CPU a batch should fit the caches, on a GPU it should fill the cores."""
 
 
 @dataclass(frozen=True)
 class Scores:
-    """What the classifier says of N texts.
+    """The classifier's output for N texts.
 
-    Args:
+    Attributes:
         probabilities: (N, 6) float32, columns in the order of `EMOTIONS`, each row summing to 1.
         token_counts: (N,) int32, tokens of the whole text, special tokens included.
-        is_truncated: (N,) bool, whether the model saw only the beginning of the text.
+        is_truncated: (N,) bool, true where the model saw only the beginning of the text.
     """
 
     probabilities: NDArray[np.float32]
@@ -47,7 +47,10 @@ class Scores:
 
 @dataclass
 class PhaseSeconds:
-    """Wall-clock seconds spent in each phase since the classifier was loaded; the first runs beside the others."""
+    """Wall-clock seconds spent in each phase since the classifier was loaded.
+
+    Tokenising runs beside the other two, so the sum may exceed the time that passed.
+    """
 
     tokenize: float = 0.0
     batch: float = 0.0
@@ -56,14 +59,15 @@ class PhaseSeconds:
 
 @dataclass
 class Classifier:
-    """The three phases, joined.
+    """A loaded model.
 
-    Args:
+    Attributes:
         artifact: The model folder behind it.
         tokenizer: Texts -> token ids.
         engine: Token ids -> probabilities.
         token_budget: The most tokens in one forward pass; it shrinks when memory runs out, and stays so.
-        engine_name: What scores, and why nothing faster does, if something faster was tried.
+        engine_name: Name of the engine, with the reason where a faster one was tried and not used.
+        seconds: Time spent so far, by phase.
     """
 
     artifact: Artifact
@@ -84,16 +88,16 @@ class Classifier:
         """
         return self._fetch(self._launch(self._encode(texts)))
 
-    def score_windows(self, windows: Iterable[Sequence[str]]) -> Iterator[Scores]:
-        """Score windows of texts one after the other, each while the next one is tokenised.
+    def score_chunks(self, chunks: Iterable[Sequence[str]]) -> Iterator[Scores]:
+        """Score chunks of texts one after the other, each while the next one is tokenised.
 
-        A GPU is given a window before the one ahead of it is fetched, so it never waits for what happens in between.
-        The input is read up to two windows ahead of the output, by the thread that reads the output.
+        A GPU is given a chunk before the results of the one ahead of it are fetched, so it never waits for the host.
+        The input is read up to two chunks ahead of the output, by the thread that reads the output.
         """
         tokenized: deque[Future[Tokens]] = deque()
         launched: deque[_Launched] = deque()
         with ThreadPoolExecutor(1, "tokenizer") as ahead:
-            for texts in windows:
+            for texts in chunks:
                 tokenized.append(ahead.submit(self._encode, texts))
                 if len(tokenized) > 1:
                     launched.append(self._launch(tokenized.popleft().result()))
@@ -113,7 +117,7 @@ class Classifier:
     def _launch(self, tokens: Tokens) -> "_Launched":
         started = time.perf_counter()
         order, batches = self._probabilities(tokens.token_ids)
-        found = torch.cat(batches) if batches else torch.empty(0, len(EMOTIONS))
+        found = torch.cat(batches) if batches else torch.empty(0, len(EMOTIONS))  # (N, 6), on the device
         launched = _Launched(tokens.token_counts, order, found.to("cpu", non_blocking=True), _event_after(found))
         self.seconds.forward += time.perf_counter() - started
         return launched
@@ -123,13 +127,13 @@ class Classifier:
         if launched.done:
             launched.done.synchronize()
         probabilities = np.empty((len(launched.order), len(EMOTIONS)), dtype=np.float32)
-        probabilities[launched.order] = launched.probabilities.numpy()
+        probabilities[launched.order] = launched.probabilities.numpy()  # back into the order of the texts
         self.seconds.forward += time.perf_counter() - started
         counts = np.asarray(launched.token_counts, dtype=np.int32)
         return Scores(probabilities, counts, counts > self.artifact.max_tokens)
 
     def _probabilities(self, token_ids: Sequence[Sequence[int]]) -> tuple[NDArray[np.intp], list[Tensor]]:
-        """Return the order in which rows were scored, and their probabilities in that order."""
+        """Return the order in which rows were scored (N,), and their probabilities in that order, batch by batch."""
         groups = self._cut(token_ids, np.arange(len(token_ids)))
         order: list[NDArray[np.intp]] = []
         batches: list[Tensor] = []
@@ -162,7 +166,7 @@ class Classifier:
                 f"expected memory for one text of {tokens} tokens ({self.engine_name}), found too little; "
                 "give the worker more memory, or run fewer tasks side by side"
             ) from error
-        # The batch can be smaller than the budget: halving must make it smaller.
+        # The batch can be smaller than the budget; halve whichever is less, so that the next batch is smaller.
         self.token_budget = max(1, min(tokens, self.token_budget) // 2)
         log.warning("out of memory with a batch of %d tokens; from now on at most %d", tokens, self.token_budget)
         if torch.cuda.is_available():
@@ -171,13 +175,13 @@ class Classifier:
 
 @dataclass(frozen=True)
 class _Launched:
-    """A window in the engine.
+    """A chunk of N texts that the engine works on.
 
-    Args:
-        token_counts: Of its N texts.
+    Attributes:
+        token_counts: Tokens of each text.
         order: (N,) the order in which they were scored.
-        probabilities: (N, 6) in that order, on the CPU; to be read after `done`.
-        done: What a GPU signals when they are there.
+        probabilities: (N, 6) in that order, on the CPU; not to be read before `done`.
+        done: The event on the GPU after which they are complete; None on a CPU.
     """
 
     token_counts: list[int]
@@ -187,7 +191,7 @@ class _Launched:
 
 
 def _event_after(work: Tensor) -> torch.cuda.Event | None:
-    """Return what tells the end of all that was launched so far on the device of `work`; None where nothing waits."""
+    """Record an event after all work launched so far on the device of `work`; return None on a CPU."""
     if not work.is_cuda:
         return None
     event = torch.cuda.Event()  # type: ignore[no-untyped-call]
@@ -204,14 +208,14 @@ def load_classifier(
 ) -> Classifier:
     """Load the model of `artifact` onto a device.
 
-    A precision other than fp32 is compared with fp32 on the probe sentences first, and not used when labels change.
+    A precision other than fp32 is first compared with fp32 on the probe sentences; where labels change, fp32 is used.
 
     Args:
         artifact: A checked model folder.
         device: `auto`, `cpu` or `cuda`.
-        token_budget: The most tokens in one forward pass; by default what suits the device.
+        token_budget: The most tokens in one forward pass; by default that of `TOKEN_BUDGETS`.
         assigned_gpus: The GPU addresses that Spark gave this task.
-        precision: `fp32` is the reference; `auto` is the fastest that the device computes in.
+        precision: `fp32` (the reference), `bf16`, `fp16`, `int16`, or `auto`, the fastest that the device has.
 
     Raises:
         DeviceError: A GPU is asked for and there is none, fp16 without one, or int16 where it cannot be used.
@@ -226,7 +230,7 @@ def load_classifier(
 def _engine(
     artifact: Artifact, tokenizer: MessageTokenizer, device: torch.device, precision: torch.dtype
 ) -> tuple[Engine, str]:
-    """Return the engine to use, and its name with the reason why it is not another one."""
+    """Return the engine to use, and its name; after a failed comparison that is fp32's, with the reason."""
     engine = TorchEngine(artifact, str(device), precision)
     if precision is torch.float32:
         return engine, engine.name

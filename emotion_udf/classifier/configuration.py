@@ -1,4 +1,4 @@
-"""What `config.json` says of a DistilBERT classifier, in transformers' names, checked."""
+"""Read and check the `config.json` of a DistilBERT classifier, in transformers' names."""
 
 import json
 import re
@@ -11,28 +11,28 @@ from emotion_udf.emotions import EMOTIONS
 from emotion_udf.errors import ModelError
 
 OWN_SECTION: Final = "emotion_udf"
-"""Where `config.json` keeps what transformers has no name for."""
+"""The key of `config.json` under which stands what transformers has no name for."""
 
 DEFAULT_MIN_CONFIDENCE: Final = 0.5
-"""For models that have no threshold of their own."""
+"""The threshold of models that have none of their own."""
 
 _SIZES = ("dim", "hidden_dim", "n_heads", "n_layers", "vocab_size", "max_position_embeddings")
 _GENERIC_LABEL = re.compile(r"LABEL_\d+")
 
 
 @dataclass(frozen=True)
-class Configuration:
-    """The sizes of the network.
+class ModelConfig:
+    """The sizes of the network, and how its probabilities are read.
 
-    Args:
+    Attributes:
         dim: Width of a token's vector; a multiple of `n_heads`.
         hidden_dim: Width inside the feed-forward part.
         n_heads: Attention heads.
         n_layers: Encoder layers.
         vocab_size: Token ids.
         max_position_embeddings: The longest input in tokens, special tokens included.
-        temperature: What the logits were divided by to calibrate them; the weights hold it already.
-        min_confidence: The confidence from which on this model's labels count as confident.
+        temperature: Divisor of the logits that calibrated them; the weights hold it already.
+        min_confidence: The least confidence of a label that counts as confident.
     """
 
     dim: int
@@ -42,16 +42,11 @@ class Configuration:
     vocab_size: int
     max_position_embeddings: int
     temperature: float | None = None
-    min_confidence: float | None = None
-
-    @property
-    def confident_from(self) -> float:
-        """The confidence from which on a label counts as confident."""
-        return DEFAULT_MIN_CONFIDENCE if self.min_confidence is None else self.min_confidence
+    min_confidence: float = DEFAULT_MIN_CONFIDENCE
 
 
-def read_configuration(file: Path, stated_labels: Sequence[str] | None = None) -> Configuration:
-    """Read `config.json` and see that it describes a DistilBERT classifier of the six emotions, in their order.
+def read_configuration(file: Path, stated_labels: Sequence[str] | None = None) -> ModelConfig:
+    """Read `config.json` and check that it describes a DistilBERT classifier of the six emotions, in their order.
 
     Args:
         file: A `config.json` of transformers.
@@ -62,37 +57,38 @@ def read_configuration(file: Path, stated_labels: Sequence[str] | None = None) -
     """
     try:
         config = json.loads(file.read_text(encoding="utf-8"))
-        kind = config["model_type"]
+        model_type = config["model_type"]
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"expected a model configuration in {file}, found no readable one") from error
     architectures = config.get("architectures")
-    if kind != "distilbert" or "DistilBertForSequenceClassification" not in (architectures or []):
+    if model_type != "distilbert" or "DistilBertForSequenceClassification" not in (architectures or []):
         raise ModelError(
-            f"expected DistilBertForSequenceClassification in {file}, found model_type {kind!r} with "
+            f"expected DistilBertForSequenceClassification in {file}, found model_type {model_type!r} with "
             f"architectures {architectures}; name a fine-tuned DistilBERT classifier"
         )
     _check_labels(_labels(config), stated_labels, file)
-    return _sizes(config, file)
+    return _model_config(config, file)
 
 
-def _sizes(config: dict[str, Any], file: Path) -> Configuration:
+def _model_config(config: dict[str, Any], file: Path) -> ModelConfig:
     sizes = {name: config.get(name) for name in _SIZES}
     odd = {name: size for name, size in sizes.items() if type(size) is not int or size < 1}
     if odd:
         found = ", ".join(f"{name} = {size!r}" for name, size in odd.items())
         raise ModelError(f"expected positive whole numbers for the network's sizes in {file}, found {found}")
-    configuration = Configuration(
-        **{name: int(config[name]) for name in _SIZES},
-        temperature=_own_number(config, "temperature", 1e-3, 1e3, file),
-        min_confidence=_own_number(config, "min_confidence", 0.0, 1.0, file),
-    )
-    if configuration.dim % configuration.n_heads:
+    if config["dim"] % config["n_heads"]:
         raise ModelError(
-            f"expected dim to be a multiple of n_heads in {file}, found {configuration.dim} and {configuration.n_heads}"
+            f"expected dim to be a multiple of n_heads in {file}, found {config['dim']} and {config['n_heads']}"
         )
     if config.get("activation", "gelu") != "gelu":
         raise ModelError(f"expected the activation gelu in {file}, found {config['activation']!r}")
-    return configuration
+    temperature = _own_number(config, "temperature", 1e-3, 1e3, file)
+    min_confidence = _own_number(config, "min_confidence", 0.0, 1.0, file)
+    return ModelConfig(
+        **{name: int(config[name]) for name in _SIZES},
+        temperature=temperature,
+        min_confidence=DEFAULT_MIN_CONFIDENCE if min_confidence is None else min_confidence,
+    )
 
 
 def _own_number(config: dict[str, Any], name: str, least: float, most: float, file: Path) -> float | None:

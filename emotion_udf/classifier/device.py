@@ -1,4 +1,4 @@
-"""Which device to score on; the words that settings have for that."""
+"""Choose the torch device to score on, from the settings and from what Spark assigned."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -11,7 +11,7 @@ TrainingPrecision = Literal["auto", "fp32", "bf16", "fp16"]
 
 
 def choose_device(wanted: Device, visible_gpus: int, assigned: Sequence[str] = ()) -> str:
-    """Return the torch device that `wanted` means here.
+    """Return the name of the torch device for a setting.
 
     Args:
         wanted: `cpu`; `cuda`, which must exist; or `auto`, a GPU where there is one.

@@ -1,8 +1,8 @@
 """DistilBERT for sequence classification over packed rows: no padding, no attention mask.
 
 The architecture is that of transformers' `DistilBertForSequenceClassification` (Sanh et al., DistilBERT, 2019). Here
-the rows of a batch lie end to end, and rows of equal length attend together. The head reads only the first token of a
-row, so the last layer computes only that one: an eighth of the work less, and the same result.
+the rows of a batch lie end to end (`packing`). The head reads only the first token of a row, so the last layer computes
+only that one: an eighth of the work less, and the same result.
 """
 
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from emotion_udf.classifier.attention import Attend, attend_for
-from emotion_udf.classifier.configuration import Configuration
-from emotion_udf.classifier.packing import Run, row_starts
+from emotion_udf.classifier.configuration import ModelConfig
+from emotion_udf.classifier.packing import LengthGroup, row_starts
 from emotion_udf.emotions import EMOTIONS
 
-# transformers' DistilBERT has it fixed in code, not in config.json.
+# transformers' DistilBERT fixes it in code; config.json has no key for it.
 LAYER_NORM_EPSILON = 1e-12
 
 
@@ -26,10 +26,10 @@ LAYER_NORM_EPSILON = 1e-12
 class Dropout:
     """Shares of values that are set to zero in training; transformers' names and places.
 
-    Args:
-        dropout: Of the embeddings and of each feed-forward output.
-        attention_dropout: Of the attention weights.
-        seq_classif_dropout: Of what the classification head sees.
+    Attributes:
+        dropout: Share of the embeddings and of each feed-forward output.
+        attention_dropout: Share of the attention weights.
+        seq_classif_dropout: Share of the classification head's input.
     """
 
     dropout: float = 0.0
@@ -38,7 +38,7 @@ class Dropout:
 
 
 class Linear(nn.Linear):
-    """A linear layer that can be asked for a part of its outputs."""
+    """A linear layer that can compute some of its outputs alone."""
 
     def part(self, x: Tensor, first: int, end: int) -> Tensor:
         """Map (T, inputs) to the outputs from `first` to `end` alone, (T, end - first)."""
@@ -60,7 +60,7 @@ class Attention(nn.Module):
         return self._mix(q, k, v, attend=attend)
 
     def of_first_tokens(self, x: Tensor, first: Tensor, attend: Attend) -> Tensor:
-        """Map packed tokens (T, dim) to what the first token of each row sees, (B, dim).
+        """Map packed tokens (T, dim) to the attention output of the first token of each row, (B, dim).
 
         Args:
             x: The packed tokens.
@@ -68,8 +68,8 @@ class Attention(nn.Module):
             attend: The attention of this batch.
         """
         dim = x.shape[1]
-        q = self.qkv.part(first, 0, dim)  # (B, dim)
-        k, v = self.qkv.part(x, dim, 3 * dim).chunk(2, dim=1)
+        q = self.qkv.part(first, 0, dim)  # (B, dim): query alone
+        k, v = self.qkv.part(x, dim, 3 * dim).chunk(2, dim=1)  # each (T, dim)
         return self._mix(q, k, v, attend=attend)
 
     def _mix(self, *qkv: Tensor, attend: Attend) -> Tensor:
@@ -79,7 +79,7 @@ class Attention(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """Two linear layers with a GELU between them, for each token by itself."""
+    """The feed-forward part of a layer: two linear maps of each token, with a GELU between them."""
 
     def __init__(self, dim: int, hidden: int) -> None:
         super().__init__()
@@ -94,7 +94,7 @@ class FeedForward(nn.Module):
 
 
 class Block(nn.Module):
-    """One encoder layer, normalised after each residual sum."""
+    """One encoder layer, normalized after each residual sum (post-norm, as in BERT)."""
 
     def __init__(self, dim: int, heads: int, hidden: int, dropout: float) -> None:
         super().__init__()
@@ -113,10 +113,10 @@ class Block(nn.Module):
 
         Args:
             x: The packed tokens.
-            starts: (B,) where each row starts.
+            starts: (B,) index of each row's first token.
             attend: The attention of this batch.
         """
-        first = x.index_select(0, starts)
+        first = x.index_select(0, starts)  # (B, dim)
         return self._add_feed_forward(self.attention_norm(first + self.attention.of_first_tokens(x, first, attend)))
 
     def _add_feed_forward(self, x: Tensor) -> Tensor:
@@ -128,41 +128,41 @@ class DistilBert(nn.Module):
     """The encoder and its classification head.
 
     Args:
-        sizes: The sizes of the network.
-        dropout: What training drops.
+        config: The sizes of the network.
+        dropout: Shares that training drops.
     """
 
-    def __init__(self, sizes: Configuration, dropout: Dropout = Dropout()) -> None:
+    def __init__(self, config: ModelConfig, dropout: Dropout = Dropout()) -> None:
         super().__init__()
-        dim = sizes.dim
-        self.words = _embedding(sizes.vocab_size, dim)
-        self.positions = _embedding(sizes.max_position_embeddings, dim)
+        dim = config.dim
+        self.words = _embedding(config.vocab_size, dim)
+        self.positions = _embedding(config.max_position_embeddings, dim)
         self.norm = nn.LayerNorm(dim, eps=LAYER_NORM_EPSILON)
         self.dropout = nn.Dropout(dropout.dropout)
         self.attention_dropout = dropout.attention_dropout
         self.blocks = nn.ModuleList(
-            Block(dim, sizes.n_heads, sizes.hidden_dim, dropout.dropout) for _ in range(sizes.n_layers)
+            Block(dim, config.n_heads, config.hidden_dim, dropout.dropout) for _ in range(config.n_layers)
         )
         self.pre_classifier = nn.Linear(dim, dim)
         self.head_dropout = nn.Dropout(dropout.seq_classif_dropout)
         self.classifier = nn.Linear(dim, len(EMOTIONS))
 
-    def forward(self, token_ids: Tensor, position_ids: Tensor, runs: Sequence[Run]) -> Tensor:
+    def forward(self, token_ids: Tensor, position_ids: Tensor, groups: Sequence[LengthGroup]) -> Tensor:
         """Return logits (B, 6) of packed rows.
 
         Args:
-            token_ids: (T,) the token ids of all rows, end to end.
-            position_ids: (T,) each token's place in its row, from 0.
-            runs: The rows, in order.
+            token_ids: (T,) token ids of all rows, end to end.
+            position_ids: (T,) each token's position in its row, from 0.
+            groups: The rows, in order, grouped by equal length.
         """
         x = self.dropout(self.norm(self.words(token_ids) + self.positions(position_ids)))  # (T, dim)
-        attend = attend_for(runs, x, self.attention_dropout if self.training else 0.0)
+        attend = attend_for(groups, x, self.attention_dropout if self.training else 0.0)
         for block in self.blocks[:-1]:
             x = block(x, attend)
         last = cast(Block, self.blocks[-1])
-        starts = torch.from_numpy(row_starts(runs)).to(x.device, non_blocking=True)
+        starts = torch.from_numpy(row_starts(groups)).to(x.device, non_blocking=True)
         x = last.of_first_tokens(x, starts, attend)  # (B, dim)
-        logits: Tensor = self.classifier(self.head_dropout(F.relu(self.pre_classifier(x))))
+        logits: Tensor = self.classifier(self.head_dropout(F.relu(self.pre_classifier(x))))  # (B, 6)
         return logits
 
 

@@ -15,17 +15,17 @@ from emotion_udf.classifier.weights import load_distilbert
 
 
 class Engine(Protocol):
-    """Runs the model on one batch."""
+    """The model on one device, in one precision."""
 
     @property
     def name(self) -> str:
-        """What runs, in which precision, on what: recorded with every run."""
+        """The library, the precision and the device, for people to read; recorded with every run."""
         ...
 
     def probabilities(self, rows: Sequence[Sequence[int]]) -> Tensor:
         """Return the probabilities (B, 6) in fp32 of B rows of token ids; rows of equal length should be neighbours.
 
-        They may still be on the device, and may still be in the making there.
+        They may be on the device, and not computed yet.
         """
         ...
 
@@ -36,8 +36,8 @@ class TorchEngine:
     Args:
         artifact: The model to load.
         device: A torch device such as `cpu` or `cuda:0`.
-        precision: Of weights and of what flows between layers; the softmax is in fp32. With int16 what flows is in
-            fp32, too.
+        precision: Type of weights and activations; the softmax is in fp32. With int16 only the weights and inputs of
+            linear layers are quantized, all else is in fp32.
     """
 
     def __init__(self, artifact: Artifact, device: str = "cpu", precision: torch.dtype = torch.float32) -> None:
@@ -49,16 +49,18 @@ class TorchEngine:
             use_int16(network)
             return
         network.to(self._device, precision)
-        # The reference stays plain: nothing in it but what transformers computes, too.
+        # The reference stays plain, layer by layer what transformers computes: fp32 is never prepacked.
         if self._device.type == "cpu" and precision is not torch.float32 and can_prepack(precision):
             prepack(network)
 
     @torch.inference_mode()
     def probabilities(self, rows: Sequence[Sequence[int]]) -> Tensor:
         """Return the softmax (B, 6) of the model's logits."""
-        token_ids, position_ids, runs = pack(rows)
-        if self._device.type == "cuda":  # from pinned memory the copy does not wait for the batch before it
-            token_ids, position_ids = token_ids.pin_memory(), position_ids.pin_memory()
-        on_device = (ids.to(self._device, non_blocking=True) for ids in (token_ids, position_ids))
-        logits: Tensor = self._network(*on_device, runs)
+        token_ids, position_ids, groups = pack(rows)  # (T,), (T,)
+        logits: Tensor = self._network(self._on_device(token_ids), self._on_device(position_ids), groups)
         return logits.float().softmax(dim=1)
+
+    def _on_device(self, ids: Tensor) -> Tensor:
+        if self._device.type == "cuda":
+            ids = ids.pin_memory()  # from pinned memory the copy does not wait for the batch before it
+        return ids.to(self._device, non_blocking=True)

@@ -1,4 +1,4 @@
-"""Files of the Hugging Face Hub: from the local copy where there is one, else downloaded once."""
+"""Fetch files of the Hugging Face Hub: from the local copy where there is one, else downloaded once."""
 
 import re
 from collections.abc import Sequence
@@ -11,12 +11,12 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
 def is_hub_id(name: str) -> bool:
-    """Tell whether `name` is of the form `owner/name`."""
+    """Tell whether a name has the form `owner/name`."""
     return _HUB_ID.fullmatch(name) is not None
 
 
 def snapshot(
-    hub_id: str, revision: str | None, patterns: Sequence[str], kind: Literal["model", "dataset"] = "model"
+    hub_id: str, revision: str | None, patterns: Sequence[str], repo_type: Literal["model", "dataset"] = "model"
 ) -> Path:
     """Return a folder with files of a repository; files that are named in full are not asked for when they are there.
 
@@ -24,7 +24,7 @@ def snapshot(
         hub_id: `owner/name`.
         revision: A commit, or a branch or tag; the main branch by default.
         patterns: The files to take, in shell style.
-        kind: What the repository holds.
+        repo_type: The content of the repository.
 
     Raises:
         ModelError: There is neither a local copy nor an answer.
@@ -37,7 +37,7 @@ def snapshot(
         folder = snapshot_download(
             hub_id,
             revision=revision,
-            repo_type=kind,
+            repo_type=repo_type,
             allow_patterns=list(patterns),
             local_files_only=local_files_only,
         )

@@ -1,4 +1,4 @@
-"""Compare a fast engine with the fp32 reference, on the machine that it runs on."""
+"""Compare a fast engine with the fp32 reference on the worker's own machine, before the fast one is used."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,17 +11,21 @@ from emotion_udf.classifier.engine import Engine
 from emotion_udf.classifier.tokenizer import MessageTokenizer
 from emotion_udf.probes import probe_texts
 
-LEAST_EQUAL_LABELS: Final = 0.995
-MOST_CHANGED: Final = 0.05
+MIN_EQUAL_LABELS: Final = 0.995
+"""The least share of texts whose label stays."""
+
+MAX_CHANGE: Final = 0.05
+"""The most that a probability may change at the 99th percentile, and the margin below which two emotions are tied."""
+
 _BATCH = 64
 
 
 @dataclass(frozen=True)
 class Parity:
-    """How the probabilities of N texts differ between two engines.
+    """The difference between two engines' probabilities of N texts.
 
     Attributes:
-        equal_labels: The share of texts whose label is the same, or was a tie within `MOST_CHANGED`.
+        equal_labels: The share of texts whose label is the same, or was a tie within `MAX_CHANGE`.
         changed: (N,) the largest change of any of a text's probabilities.
     """
 
@@ -35,8 +39,8 @@ class Parity:
 
     @property
     def holds(self) -> bool:
-        """Tell whether a night may use the engine: labels stay the labels."""
-        return self.equal_labels >= LEAST_EQUAL_LABELS and self.p99 <= MOST_CHANGED  # false for NaN
+        """Tell whether labels are equal enough for the engine to be used."""
+        return self.equal_labels >= MIN_EQUAL_LABELS and self.p99 <= MAX_CHANGE  # false for NaN, too
 
     def __str__(self) -> str:
         return f"{self.equal_labels:.1%} of labels equal, 99th percentile of changes {self.p99:.3f}"
@@ -45,16 +49,16 @@ class Parity:
 def compare(reference: NDArray[np.float32], found: NDArray[np.float32]) -> Parity:
     """Compare the probabilities (N, 6) that two engines give N texts, at least one.
 
-    A label that changes where the reference itself was undecided, its two best within `MOST_CHANGED`, counts as equal:
-    `changed` has to hold there all the same.
+    A label that changes where the reference's two best are within `MAX_CHANGE` of each other counts as equal.
     """
     rows = np.arange(len(reference))
-    margin = reference.max(axis=1) - reference[rows, found.argmax(axis=1)]  # 0 where the label is the same
-    return Parity(float((margin <= MOST_CHANGED).mean()), np.abs(reference - found).max(axis=1))
+    margin = reference.max(axis=1) - reference[rows, found.argmax(axis=1)]  # (N,), 0 where the label is the same
+    changed = np.abs(reference - found).max(axis=1)  # (N,)
+    return Parity(float((margin <= MAX_CHANGE).mean()), changed)
 
 
 def compare_on_probes(reference: Engine, engine: Engine, tokenizer: MessageTokenizer) -> Parity:
-    """Compare two engines on every other probe sentence: a broken kernel shows, and a worker's start stays short."""
+    """Compare two engines on every other probe sentence: enough to find a broken kernel, and quick."""
     rows = sorted(tokenizer.encode(probe_texts()[::2]).token_ids, key=len)
     return compare(_probabilities(reference, rows), _probabilities(engine, rows))
 

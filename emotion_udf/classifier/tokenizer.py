@@ -11,11 +11,11 @@ from emotion_udf.errors import ModelError
 
 @dataclass(frozen=True)
 class Tokens:
-    """Token ids of some texts, special tokens included.
+    """Token ids of N texts, special tokens included.
 
-    Args:
-        token_ids: One list a text, each at most as long as the model's longest input.
-        token_counts: The number of tokens of the whole text, before anything was cut.
+    Attributes:
+        token_ids: N lists, each at most as long as the model's longest input.
+        token_counts: Tokens of each whole text, before truncation.
     """
 
     token_ids: list[list[int]]
@@ -24,6 +24,10 @@ class Tokens:
 
 class MessageTokenizer:
     """The artifact's own `tokenizer.json`, without padding, cut to what the model can read.
+
+    Special tokens that people type (`[SEP]`, `[MASK]`) are read as text. Stock transformers does the same where
+    `tokenizer_config.json` sets `split_special_tokens`, as folders that this project trains do; without it, and where
+    the file is used by `tokenizers` alone, they are taken for the model's own.
 
     Args:
         file: A `tokenizer.json`.
@@ -40,14 +44,15 @@ class MessageTokenizer:
             raise ModelError(f"expected a tokenizer in {file}, found a file that tokenizers cannot read") from error
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(max_tokens)
+        self._tokenizer.encode_special_tokens = True  # tokenizer.json itself cannot say so
         unknown = getattr(self._tokenizer.model, "unk_token", None)
         self.unknown_id = None if unknown is None else self._tokenizer.token_to_id(unknown)
         self._max_tokens = max_tokens
         self._special_tokens = self._tokenizer.num_special_tokens_to_add(is_pair=False)
 
     def encode(self, texts: Sequence[str]) -> Tokens:
-        """Tokenise `texts` in order; `encode_batch_fast` leaves out the character offsets, which nobody reads."""
-        encodings = self._tokenizer.encode_batch_fast(list(texts))
+        """Tokenise `texts` in order."""
+        encodings = self._tokenizer.encode_batch_fast(list(texts))  # fast: without character offsets
         token_ids = [encoding.ids for encoding in encodings]  # each `.ids` makes a list, so it is read once
         counts = [len(ids) for ids in token_ids]
         for row, kept in enumerate(counts):

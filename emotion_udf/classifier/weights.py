@@ -1,4 +1,4 @@
-"""Transformers' names of weights <-> those of `distilbert`, where query, key and value are one matrix."""
+"""Rename weights between transformers and `distilbert`, where query, key and value are one matrix."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from emotion_udf.classifier.configuration import Configuration
+from emotion_udf.classifier.configuration import ModelConfig
 from emotion_udf.classifier.distilbert import DistilBert
 from emotion_udf.errors import ModelError
 
@@ -29,17 +29,17 @@ _IN_A_LAYER = {
 }
 
 
-def load_distilbert(sizes: Configuration, weights: Path) -> DistilBert:
+def load_distilbert(config: ModelConfig, weights: Path) -> DistilBert:
     """Read safetensors in transformers' names into a `DistilBert` in fp32, on the CPU.
 
     Raises:
-        ModelError: The file cannot be read, or does not hold the weights that `sizes` describe.
+        ModelError: The file cannot be read, or does not hold the weights that `config` describes.
     """
     with torch.device("meta"):  # no memory and no random numbers for weights that are about to be replaced
-        model = DistilBert(sizes)
+        model = DistilBert(config)
     try:
         theirs = {name: tensor.float() for name, tensor in load_file(weights).items()}
-        model.load_state_dict(from_transformers(theirs, sizes.n_layers), assign=True)
+        model.load_state_dict(from_transformers(theirs, config.n_layers), assign=True)
     except Exception as error:
         raise ModelError(
             f"expected the weights of config.json in {weights}, found a damaged file or other weights "
@@ -56,9 +56,9 @@ def from_transformers(theirs: dict[str, Tensor], layers: int) -> dict[str, Tenso
     """
     ours = {mine: theirs[name] for mine, name in _names(layers).items()}
     for layer in range(layers):
-        for kind in ("weight", "bias"):
-            parts = [theirs[f"{_LAYER}{layer}.attention.{part}_lin.{kind}"] for part in "qkv"]
-            ours[f"blocks.{layer}.attention.qkv.{kind}"] = torch.cat(parts)
+        for name in ("weight", "bias"):
+            parts = [theirs[f"{_LAYER}{layer}.attention.{part}_lin.{name}"] for part in "qkv"]
+            ours[f"blocks.{layer}.attention.qkv.{name}"] = torch.cat(parts)
     surplus = [name for name in theirs if name.startswith(f"{_LAYER}{layers}.")]
     if surplus:
         raise KeyError(surplus[0])
@@ -66,12 +66,12 @@ def from_transformers(theirs: dict[str, Tensor], layers: int) -> dict[str, Tenso
 
 
 def to_transformers(ours: dict[str, Tensor], layers: int) -> dict[str, Tensor]:
-    """Undo `from_transformers`."""
+    """Rename our weights to transformers'; the inverse of `from_transformers`."""
     theirs = {name: ours[mine] for mine, name in _names(layers).items()}
     for layer in range(layers):
-        for kind in ("weight", "bias"):
-            parts = ours[f"blocks.{layer}.attention.qkv.{kind}"].chunk(3)
-            theirs |= {f"{_LAYER}{layer}.attention.{q}_lin.{kind}": part for q, part in zip("qkv", parts, strict=True)}
+        for name in ("weight", "bias"):
+            parts = ours[f"blocks.{layer}.attention.qkv.{name}"].chunk(3)
+            theirs |= {f"{_LAYER}{layer}.attention.{q}_lin.{name}": part for q, part in zip("qkv", parts, strict=True)}
     return theirs
 
 
@@ -82,5 +82,5 @@ def _names(layers: int) -> dict[str, str]:
         for layer in range(layers)
         for mine, name in _IN_A_LAYER.items()
     }
-    names = {f"{mine}.{kind}": f"{name}.{kind}" for mine, name in modules.items() for kind in ("weight", "bias")}
+    names = {f"{mine}.{part}": f"{name}.{part}" for mine, name in modules.items() for part in ("weight", "bias")}
     return names | {f"{mine}.weight": f"{name}.weight" for mine, name in _EMBEDDINGS.items()}

@@ -24,6 +24,12 @@ def check_counts(evidence: Evidence, settings: GateSettings) -> list[GateResult]
             "check that no other job writes below warehouse.root",
         ),
         at_most(
+            "bad_probabilities",
+            evidence.bad_probabilities,
+            0,
+            "labels whose probabilities are not finite or do not sum to 1; check the model's weights and the device",
+        ),
+        at_most(
             "quarantined_row_share",
             _share(evidence.quarantined, evidence.read),
             settings.max_quarantined_share,

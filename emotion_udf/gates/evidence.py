@@ -1,24 +1,56 @@
 """The figures of a finished night that its gates decide by."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+
+@dataclass(frozen=True)
+class DayProfile:
+    """What a date's messages look like as a whole.
+
+    Attributes:
+        emotions: Messages by emotion.
+        low_confidence: Messages whose label is not confident.
+        truncated: Messages that are longer than the model reads.
+        refused: Rows in quarantine by reason.
+    """
+
+    emotions: Mapping[str, int] = field(default_factory=dict)
+    low_confidence: int = 0
+    truncated: int = 0
+    refused: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def labelled(self) -> int:
+        """Messages with a label."""
+        return sum(self.emotions.values())
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Counts of what the steps of a night read and wrote; rows, unless a name says otherwise.
+    """Figures of a night and of the nights before it; counts of rows, unless a name says otherwise.
 
     Attributes:
         read: Rows of the window.
         quarantined: Rows that were refused.
         labelled: Rows of `emotion_labels`.
         daily_total: The sum of `feedback_count` over `emotion_daily`.
-        files: Input files, the refused ones included.
-        refused_files: Input files that could not be read with the others.
+        bad_probabilities: Labels whose six probabilities are not all finite or do not sum to 1.
+        files: Input files that can hold messages of the window, the refused ones included.
+        refused_files: Those of them that could not be read with the others.
+        tonight: Each date of the window.
+        published: The window's dates as the newest release shows them; dates that were never published are missing.
+        history: Published dates before and around the window, none of the window's own.
     """
 
     read: int = 0
     quarantined: int = 0
     labelled: int = 0
     daily_total: int = 0
+    bad_probabilities: int = 0
     files: int = 0
     refused_files: int = 0
+    tonight: Mapping[date, DayProfile] = field(default_factory=dict)
+    published: Mapping[date, DayProfile] = field(default_factory=dict)
+    history: Mapping[date, DayProfile] = field(default_factory=dict)

@@ -26,6 +26,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--date", metavar="D", help="the day to label, YYYY-MM-DD")
     parser.add_argument("--from", metavar="D", dest="first", help="the first of several days, with --to")
     parser.add_argument("--to", metavar="D", dest="last", help="the last of several days, with --from")
+    parser.add_argument(
+        "--force",
+        action="append",
+        default=[],
+        metavar="GATE",
+        help="publish although this gate fails; recorded in runs; may be given again",
+    )
     options = parse(parser, arguments)
 
     def job() -> None:
@@ -34,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         spark = start_session(f"emotions of {window}", options.debug)
         try:
             warehouse = open_warehouse(settings.warehouse)
-            print_report(run_night(spark, settings, window, warehouse), warehouse)
+            print_report(run_night(spark, settings, window, warehouse, options.force), warehouse)
         finally:
             spark.stop()
 

@@ -5,16 +5,19 @@ written once cannot change. Nothing is visible in a table before `publish`.
 """
 
 import logging
+from collections.abc import Collection
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
 from emotion_udf.classifier.artifact import open_artifact
 from emotion_udf.errors import EmotionUdfError, from_worker
-from emotion_udf.gates import Evidence, check_gates, require
+from emotion_udf.gates import Evidence, check_forced, check_gates, check_model, require
 from emotion_udf.ingest.inventory import Inventory
 from emotion_udf.ingest.read import damaged_file, read_window
+from emotion_udf.nightly.canary import score_canary
 from emotion_udf.nightly.context import RunContext
+from emotion_udf.nightly.evidence import history_days, profiles_of_night, profiles_of_release
 from emotion_udf.nightly.record import RunRecord, RunRecorder
 from emotion_udf.nightly.scoring import score_night
 from emotion_udf.schemas import (
@@ -27,23 +30,28 @@ from emotion_udf.schemas import (
     labels_schema,
     quarantine_schema,
 )
-from emotion_udf.settings.nightly import GateSettings, NightSettings
-from emotion_udf.steps.aggregate import aggregate
+from emotion_udf.settings.nightly import NightSettings
+from emotion_udf.steps.aggregate import aggregate, bad_probabilities
 from emotion_udf.steps.label import label
 from emotion_udf.steps.quarantine import quarantine
 from emotion_udf.steps.validate import validate
 from emotion_udf.storage import Folder, open_folder
 from emotion_udf.tables.opening import open_warehouse
 from emotion_udf.tables.parquet import read_rows, sum_of, write_rows
-from emotion_udf.tables.staging import staging_folder
-from emotion_udf.tables.warehouse import Commit, Warehouse
+from emotion_udf.tables.staging import dead_runs, staging_folder
+from emotion_udf.tables.warehouse import Commit, Release, Warehouse
+from emotion_udf.udf import udf_of
 from emotion_udf.window import Window
 
 log = logging.getLogger(__name__)
 
 
 def run_night(
-    spark: SparkSession, settings: NightSettings, window: Window, warehouse: Warehouse | None = None
+    spark: SparkSession,
+    settings: NightSettings,
+    window: Window,
+    warehouse: Warehouse | None = None,
+    forced: Collection[str] = (),
 ) -> RunRecord:
     """Label the messages of `window` and publish the tables.
 
@@ -52,6 +60,7 @@ def run_night(
         settings: All settings of the night.
         window: The days to label.
         warehouse: Where to publish; the one that the settings name by default.
+        forced: Names of gates that may fail without stopping the night.
 
     Returns:
         The published run, as recorded in `runs`.
@@ -59,17 +68,20 @@ def run_night(
     Raises:
         EmotionUdfError: The night ended early; the failed run is recorded in `runs` too, and nothing else of it stays.
     """
+    check_forced(forced, settings.gate)
     context = RunContext(settings, window)
     recorder = RunRecorder(context)
     if warehouse is None:
         warehouse = open_warehouse(settings.warehouse)
     try:
+        staging_root = open_folder(settings.staging_root)
+        _clean_up(warehouse, staging_root)
         since = warehouse.version(LABELS)
-        with staging_folder(open_folder(settings.staging_root), context.run_id) as staging:
-            _prepare(spark, context, recorder, warehouse, staging)
-        with recorder.step("publish") as counts:
-            counts["dates"] = len(window.dates)
-            _publish(context, warehouse, since)
+        with staging_folder(staging_root, context.run_id) as staging:
+            _prepare(spark, context, recorder, warehouse, staging, forced)
+            with recorder.step("publish") as counts:
+                counts["dates"] = len(window.dates)
+                counts["release"] = _publish(context, warehouse, since).number
     except BaseException as error:
         known = None if isinstance(error, EmotionUdfError) else from_worker(str(error))
         record = recorder.mark_failed(known or error)
@@ -84,7 +96,12 @@ def run_night(
 
 
 def _prepare(
-    spark: SparkSession, context: RunContext, recorder: RunRecorder, warehouse: Warehouse, staging: Folder
+    spark: SparkSession,
+    context: RunContext,
+    recorder: RunRecorder,
+    warehouse: Warehouse,
+    staging: Folder,
+    forced: Collection[str],
 ) -> None:
     """Write the night's files, of which no table knows yet, and check that they may be published."""
     settings = context.settings
@@ -107,8 +124,13 @@ def _prepare(
         refused = quarantine(checked.where(F.size("reasons") > 0), inventory.refused, context.window, context.run_id)
         counts["rows"] = quarantined = write_rows(refused, quarantine_at, by_date=True) - refused_files
         recorder.note(rows_quarantined=quarantined)
+    with recorder.step("canary"):
+        emotion = udf_of(artifact, settings.classifier)
+        gates = check_model(score_canary(spark, artifact, emotion), settings.gate, forced)
+        recorder.note(gates=gates)
+        require(gates)
     with recorder.step("score") as counts:
-        scores = score_night(spark, context, warehouse, artifact, accepted, read - quarantined, staging)
+        scores = score_night(spark, context, warehouse, artifact, emotion, accepted, read - quarantined, staging)
         recorder.note(engines=scores.engines, distinct_texts=scores.scored + scores.reused, reused_texts=scores.reused)
         counts |= {"texts": scores.scored, "reused": scores.reused}
     with recorder.step("label") as counts:
@@ -117,16 +139,28 @@ def _prepare(
         recorder.note(rows_labelled=labelled)
     with recorder.step("aggregate") as counts:
         labels = read_rows(spark, labels_at, labels_schema(dimensions, settings.warehouse.keep_text))
-        counts["rows"] = write_rows(_by_date(aggregate(labels, dimensions, context.run_id), dimensions), daily_at, True)
-    evidence = Evidence(
-        read=read,
-        quarantined=quarantined,
-        labelled=labelled,
-        daily_total=sum_of(daily_at, "feedback_count"),
-        files=len(inventory.files) + refused_files,
-        refused_files=refused_files,
-    )
-    _gate(recorder, evidence, settings.gate)
+        seen = Observation()
+        observed = labels.observe(seen, bad_probabilities().alias("bad_probabilities"))
+        daily = _by_date(aggregate(observed, dimensions, context.run_id), dimensions)
+        counts["rows"] = write_rows(daily, daily_at, by_date=True)
+    with recorder.step("gate") as counts:
+        window = context.window
+        evidence = Evidence(
+            read=read,
+            quarantined=quarantined,
+            labelled=labelled,
+            daily_total=sum_of(daily_at, "feedback_count"),
+            bad_probabilities=seen.get["bad_probabilities"] if labelled else 0,  # Spark drops an empty plan
+            files=len(inventory.files) + refused_files,
+            refused_files=refused_files,
+            tonight=profiles_of_night(daily_at, quarantine_at, window),
+            published=profiles_of_release(warehouse, window.dates),
+            history=profiles_of_release(warehouse, history_days(window, settings.gate.history_days)),
+        )
+        gates = [*gates, *check_gates(evidence, settings.gate, forced)]
+        recorder.note(gates=gates)
+        counts["passed"] = sum(gate.passed for gate in gates)
+        require(gates)
 
 
 def _stage_checked(spark: SparkSession, context: RunContext, folder: Folder) -> tuple[Inventory, int]:
@@ -150,24 +184,27 @@ def _by_date(daily: DataFrame, dimensions: list[str]) -> DataFrame:
     return daily.repartition(PARTITION).sortWithinPartitions(PARTITION, *dimensions)
 
 
-def _gate(recorder: RunRecorder, evidence: Evidence, settings: GateSettings) -> None:
-    """Record what every gate says of the night, and stop it where one failed."""
-    with recorder.step("gate") as counts:
-        gates = check_gates(evidence, settings)
-        recorder.note(gates=gates)
-        counts["passed"] = sum(gate.passed for gate in gates)
-        require(gates)
-
-
-def _publish(context: RunContext, warehouse: Warehouse, since: int) -> None:
-    """Commit each table once. The labels come first: who commits them holds the window."""
+def _publish(context: RunContext, warehouse: Warehouse, since: int) -> Release:
+    """Commit each table once and release them. The labels come first: who commits them holds the window."""
     dimensions = context.settings.dimensions
     tables = {
         LABELS: labels_schema(dimensions, context.settings.warehouse.keep_text),
         DAILY: daily_schema(dimensions),
         QUARANTINE: quarantine_schema(),
     }
-    warehouse.publish(tables, Commit(context.run_id, context.window.dates), since)
+    return warehouse.publish(tables, Commit(context.run_id, context.window.dates), since)
+
+
+def _clean_up(warehouse: Warehouse, staging_root: Folder) -> None:
+    """Finish or delete what killed runs have left: their texts, their files, and a release that they did not reach."""
+    before = warehouse.release()
+    after = warehouse.repair()
+    if after != before and after is not None:
+        log.warning("run_id=%s it was killed while it published; release %d finishes it", after.run_id, after.number)
+    for run_id in dead_runs(staging_root):
+        log.warning("run_id=%s it was killed; its files are deleted", run_id)
+        warehouse.discard(run_id)
+        (staging_root / run_id).remove()
 
 
 def _discard(context: RunContext, warehouse: Warehouse) -> None:

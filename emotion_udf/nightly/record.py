@@ -133,7 +133,13 @@ class RunRecord:
             "seconds": dict(self.seconds),
             "rows_per_s": self.rows_per_s,
             "gates": [
-                {"name": gate.name, "passed": gate.passed, "value": gate.value, "limit": gate.limit}
+                {
+                    "name": gate.name,
+                    "passed": gate.passed,
+                    "value": gate.value,
+                    "limit": gate.limit,
+                    "forced": gate.forced,
+                }
                 for gate in self.gates
             ],
         }

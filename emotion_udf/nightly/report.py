@@ -17,6 +17,9 @@ def print_report(run: RunRecord, warehouse: Warehouse, console: Console | None =
     """Print a published run: its counts, the emotions by the first dimension, and where the tables are."""
     console = console or Console()
     console.print(_counts(run))
+    for gate in run.gates:
+        if gate.forced:
+            console.print(f"[bold]forced:[/] {gate.name} {gate.value:.6g}, limit {gate.limit:.6g}", highlight=False)
     console.print(_emotions(run, warehouse))
     console.print("Tables (Delta):")
     for table in (LABELS, DAILY, QUARANTINE, RUNS):
@@ -44,7 +47,9 @@ def _emotions(run: RunRecord, warehouse: Warehouse) -> Table:
     """Return message counts, a row for each value of the first dimension, a column for each emotion."""
     by = next(iter(run.context.settings.dimensions), None)
     counts: dict[str, Counter[str]] = {}
-    for row in warehouse.daily_rows(run.context.window.dates):
+    columns = [name for name in (by, "emotion", "feedback_count") if name]
+    daily = warehouse.released(DAILY, run.context.window.dates, columns)
+    for row in daily.to_pylist() if daily else []:
         group = "all" if by is None else row[by] or "(none)"
         counts.setdefault(group, Counter())[row["emotion"]] += row["feedback_count"]
     table = Table(title=f"Emotions by {by}" if by else "Emotions", title_justify="left")

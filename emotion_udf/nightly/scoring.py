@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import reduce
 
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.udf import UserDefinedFunction
 
 from emotion_udf.classifier.artifact import Artifact
 from emotion_udf.nightly.context import RunContext
@@ -15,7 +16,6 @@ from emotion_udf.steps.score import distinct_texts, known_scores, new_texts, sco
 from emotion_udf.storage import Folder
 from emotion_udf.tables.parquet import read_rows, values_of, write_rows
 from emotion_udf.tables.warehouse import Warehouse
-from emotion_udf.udf import udf_of
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +47,7 @@ def score_night(
     context: RunContext,
     warehouse: Warehouse,
     artifact: Artifact,
+    emotion: UserDefinedFunction,
     accepted: DataFrame,
     accepted_rows: int,
     staging: Folder,
@@ -60,6 +61,7 @@ def score_night(
         context: The run.
         warehouse: Holds the scores of earlier runs.
         artifact: The model.
+        emotion: Its UDF.
         accepted: Rows of `checked_schema()` without reasons.
         accepted_rows: How many there are.
         staging: Takes what is written on the way.
@@ -73,7 +75,7 @@ def score_night(
     texts = distinct_texts(messages)
     if reused:
         texts = new_texts(texts, read_rows(spark, known, scores_schema()))
-    scored = score_new(spark, context, artifact, texts, accepted_rows - reused, new)
+    scored = score_new(spark, context, emotion, texts, accepted_rows - reused, new)
     engines = values_of(new, "engine")
     if reuse == "history":
         remember(context, warehouse, artifact, scored)
@@ -108,12 +110,12 @@ def find_known(
 
 
 def score_new(
-    spark: SparkSession, context: RunContext, artifact: Artifact, texts: DataFrame, most: int, folder: Folder
+    spark: SparkSession, context: RunContext, emotion: UserDefinedFunction, texts: DataFrame, most: int, folder: Folder
 ) -> int:
     """Score texts by the pandas UDF into `folder`, and return how many there were; `most` is an upper bound."""
     settings = context.settings.classifier
     tasks = scoring_tasks(most, parallelism(spark), settings.rows_per_task)
-    scored = score(texts, udf_of(artifact, settings), settings.precision, tasks)
+    scored = score(texts, emotion, settings.precision, tasks)
     return write_rows(with_origin(scored, context.window.last, context.run_id), folder)
 
 

@@ -24,7 +24,7 @@ class ClassifierSettings(Section):
     token_budget: int | None = Field(
         default=None, ge=1, description="the most tokens in one forward pass; by default what suits the device"
     )
-    window_rows: int = Field(default=2_500, ge=1, description="rows a worker gathers before it cuts batches by length")
+    chunk_rows: int = Field(default=2_500, ge=1, description="rows a worker gathers before it cuts batches by length")
     rows_per_task: int = Field(default=20_000, ge=1, description="distinct texts of one Spark task, about")
 
     @property

@@ -1,12 +1,14 @@
 """Settings of the nightly job, `conf/nightly.toml`."""
 
 import hashlib
+import math
 import re
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from emotion_udf.emotions import EMOTIONS
 from emotion_udf.schemas import RESERVED_COLUMNS
 from emotion_udf.settings.classifier import ClassifierSettings
 from emotion_udf.settings.section import Section
@@ -124,8 +126,50 @@ class GateSettings(Section):
 
     max_quarantined_share: float = Field(default=0.05, ge=0, le=1, description="the most rows refused, of those read")
     max_refused_file_share: float = Field(
-        default=0.05, ge=0, le=1, description="the most files refused, of those in the window's folders"
+        default=0.05, ge=0, le=1, description="the most files refused, of those that can hold the window"
     )
+    max_canary_error_share: float = Field(
+        default=0.2, ge=0, le=1, description="the most of the project's canary sentences that the model labels wrongly"
+    )
+    max_canary_change: float = Field(
+        default=0.1,
+        ge=0,
+        le=1,
+        description="the largest change of a probability of the canary sentences from what the model recorded",
+    )
+    allow_empty_dates: bool = Field(
+        default=False,
+        description="publish dates without a message; without it only those that are published as empty already, or "
+        "whose weekday has always been empty",
+    )
+    min_messages: int = Field(default=1, ge=0, description="the fewest messages of a date that has any")
+    min_weekday_share: float = Field(
+        default=0.5, ge=0, description="the fewest messages of a date, of the median of the same weekdays before"
+    )
+    min_replaced_share: float = Field(
+        default=0.8, ge=0, description="the fewest messages of a date, of those that are published of it already"
+    )
+    history_days: int = Field(default=56, ge=7, description="how many days before the window are its history")
+    max_drift: float = Field(
+        default=0.15,
+        ge=0,
+        le=1,
+        description="the largest Jensen-Shannon distance (0 to 0.83) of labels, confidence, truncation and quarantine "
+        "from the history; the limit of small days is wider",
+    )
+    baseline: dict[str, float] = Field(
+        default={}, description="fixed shares of the six emotions that the labels are compared with too"
+    )
+
+    @field_validator("baseline")
+    @classmethod
+    def _shares_of_emotions(cls, shares: dict[str, float]) -> dict[str, float]:
+        unknown = sorted(set(shares) - set(EMOTIONS))
+        if unknown:
+            raise ValueError(f"expected shares of {', '.join(EMOTIONS)}, found {', '.join(unknown)}")
+        if shares and (min(shares.values()) < 0 or not math.isclose(sum(shares.values()), 1, abs_tol=0.01)):
+            raise ValueError("expected shares from 0 on that sum to 1")
+        return shares
 
 
 class NightSettings(Section):

@@ -1,6 +1,8 @@
 """`emotion_labels` -> `emotion_daily`."""
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import add
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -10,6 +12,8 @@ from emotion_udf.schemas import daily_schema
 
 # Probabilities are added as whole billionths: sums of floats change with the order in which tasks end.
 _SCALE = 1_000_000_000
+# Six float32 probabilities sum to 1 within some 1e-6; half-precision ones within some 1e-3.
+_SUM_TOLERANCE = 5e-3
 
 
 def aggregate(labels: DataFrame, dimensions: Sequence[str], run_id: str) -> DataFrame:
@@ -30,12 +34,20 @@ def aggregate(labels: DataFrame, dimensions: Sequence[str], run_id: str) -> Data
     )
 
 
+def bad_probabilities() -> Column:
+    """Count the labels whose six probabilities are not all finite or do not sum to 1."""
+    total = reduce(add, (F.col(emotion).cast("double") for emotion in EMOTIONS))
+    # Spark takes NaN as larger than any number, so a comparison with it is false here.
+    return F.count_if(~F.coalesce(F.abs(total - 1) <= _SUM_TOLERANCE, F.lit(False)))
+
+
 def _one_emotion(emotion: str) -> Column:
     is_label = F.col("emotion") == emotion
-    scaled = F.round(F.col(emotion).cast("double") * _SCALE).cast("long")
+    scaled = F.round(F.col(emotion).cast("double") * _SCALE).try_cast("long")  # a NaN is for the gate to find
     return F.struct(
         F.lit(emotion).alias("emotion"),
         F.count_if(is_label).alias("feedback_count"),
         F.sum(scaled).alias("probability_sum"),
         F.count_if(is_label & ~F.col("is_confident")).alias("low_confidence_count"),
+        F.count_if(is_label & F.col("is_truncated")).alias("truncated_count"),
     )

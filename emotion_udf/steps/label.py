@@ -25,4 +25,4 @@ def label(
 def min_confidence(settings: NightSettings, artifact: Artifact) -> float:
     """Return the confidence from which on a label is confident: the settings' own, or else the model's."""
     own = settings.labels.min_confidence
-    return artifact.configuration.confident_from if own is None else own
+    return artifact.configuration.min_confidence if own is None else own

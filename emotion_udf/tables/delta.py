@@ -48,9 +48,10 @@ class DeltaTables:
         found = self.open(table)
         return found.version() if found else -1
 
-    def open_or_create(self, table: str, schema: Schema, partition: str = PARTITION) -> DeltaTable:
+    def open_or_create(self, table: str, schema: Schema, partition: str | None = PARTITION) -> DeltaTable:
         """Return the table as it is now, made with these columns when there is none."""
-        return DeltaTable.create(self.address(table), schema, mode="ignore", name=table, partition_by=[partition])
+        partitions = [partition] if partition else None
+        return DeltaTable.create(self.address(table), schema, mode="ignore", name=table, partition_by=partitions)
 
     def check_types(self, table: str, schema: Schema) -> None:
         """Check that the table, if it is there, can take these columns.

@@ -5,33 +5,52 @@ from datetime import date
 from typing import Any
 
 import pyarrow as pa
+from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
-from emotion_udf.schemas import DAILY, LABELS, PARTITION, QUARANTINE, TEXT_SCORES, scores_schema
+from emotion_udf.schemas import DAILY, LABELS, PARTITION, QUARANTINE, RELEASES, RUNS, TEXT_SCORES, scores_schema
 from emotion_udf.tables.delta import DATA, DeltaTables
-from emotion_udf.tables.publish import publish_tables
+from emotion_udf.tables.durability import set_damaged_logs_aside
+from emotion_udf.tables.ownership import claims_since, holders
+from emotion_udf.tables.publish import publish_tables, settle
+from emotion_udf.tables.releases import read_release
 from emotion_udf.tables.runs import append_run
 from emotion_udf.tables.text_scores import append_scores, compact_scores, list_scores
-from emotion_udf.tables.warehouse import Commit
+from emotion_udf.tables.warehouse import Commit, Release
 
-_TABLES_OF_A_NIGHT = (LABELS, DAILY, QUARANTINE, TEXT_SCORES)
+RELEASED = (LABELS, DAILY, QUARANTINE)
+"""The tables of a release; the first decides who holds a date."""
+
+# More nights than can be between a run's commit and the moment at which somebody asks for it.
+_RECENT = 1_000
 
 
 class DeltaWarehouse(DeltaTables):
     """The `Warehouse` of Delta tables below one root folder; each method is explained there."""
 
-    def publish(self, tables: Mapping[str, StructType], commit: Commit, since: int) -> None:
-        """Replace the commit's dates, in one Delta commit a table."""
-        publish_tables(self, tables, commit, since)
+    def release(self) -> Release | None:
+        """Return the row of `releases`."""
+        return read_release(self.open(RELEASES))
+
+    def repair(self) -> Release | None:
+        """Let the tables of a night follow the deciding one, and move the release."""
+        set_damaged_logs_aside(self, (RELEASES, *RELEASED, TEXT_SCORES, RUNS))
+        return settle(self, RELEASED) if self.open(LABELS) else None
+
+    def publish(self, tables: Mapping[str, StructType], commit: Commit, since: int) -> Release:
+        """Commit each table once, and release them together."""
+        return publish_tables(self, tables, commit, since)
 
     def discard(self, run_id: str) -> None:
-        """Delete the run's data folders but for those that a table lists files of."""
-        for table in _TABLES_OF_A_NIGHT:
-            folder = self.data_folder(table, run_id)
-            if folder.exists() and not self._lists(table, run_id):
-                folder.remove()
+        """Delete the run's data folders but for scores that the table lists."""
+        if self._holds_dates(run_id):
+            return
+        for table in RELEASED:
+            self.data_folder(table, run_id).remove()
+        if not self._lists(TEXT_SCORES, run_id):
+            self.data_folder(TEXT_SCORES, run_id).remove()
 
     def known_scores(self, spark: SparkSession, fingerprint: str) -> DataFrame | None:
         """Return what `text_scores` has of a model."""
@@ -51,11 +70,34 @@ class DeltaWarehouse(DeltaTables):
         """Append a row to `runs`."""
         append_run(self, row)
 
-    def daily_rows(self, dates: Sequence[date]) -> list[dict[str, Any]]:
-        """Return the rows of `emotion_daily` of some dates."""
-        table = self.open(DAILY)
-        filters = [(PARTITION, "in", list(dates))]
-        return table.to_pyarrow_table(filters=filters).to_pylist() if table else []
+    def released(self, table: str, dates: Sequence[date], columns: Sequence[str]) -> pa.Table | None:
+        """Read the table at the version that the release names."""
+        release = self.release()
+        if release is None:
+            return None
+        source = DeltaTable(self.address(table), version=release.versions[table])
+        present = {field.name for field in source.schema().fields}
+        found = [name for name in columns if name in present]
+        rows = source.to_pyarrow_table(columns=[PARTITION, *found], filters=[(PARTITION, "in", list(dates))])
+        for name in columns:
+            if name not in present:
+                rows = rows.append_column(name, pa.nulls(rows.num_rows))
+        return rows
+
+    def published_dates(self, dates: Sequence[date]) -> list[date]:
+        """Ask the history of the deciding table."""
+        release = self.release()
+        if release is None:
+            return []
+        labels = DeltaTable(self.address(LABELS), version=release.versions[LABELS])
+        held = holders(claims_since(labels, labels.version() - _RECENT))
+        return [day for day in dates if day.isoformat() in held]
+
+    def _holds_dates(self, run_id: str) -> bool:
+        """Tell whether the run has committed to the deciding table."""
+        labels = self.open(LABELS)
+        claims = claims_since(labels, labels.version() - _RECENT) if labels else []
+        return run_id in {claim.run_id for claim in claims}
 
     def _lists(self, table: str, run_id: str) -> bool:
         """Tell whether the table's newest version lists files of a run."""

@@ -1,18 +1,15 @@
 """The warehouse as the nightly job knows it; `delta_warehouse` is the one that comes with the package."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Protocol
 
+import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
 from emotion_udf.storage import Folder
-
-RUN_ID_KEY = "emotion_udf.run_id"
-DATES_KEY = "emotion_udf.dates"
 
 
 @dataclass(frozen=True)
@@ -32,10 +29,22 @@ class Commit:
         """The dates as `YYYY-MM-DD`."""
         return [day.isoformat() for day in self.dates]
 
-    @property
-    def metadata(self) -> dict[str, str]:
-        """The run and its dates as they stand in a table's history."""
-        return {RUN_ID_KEY: self.run_id, DATES_KEY: json.dumps(self.days)}
+
+@dataclass(frozen=True)
+class Release:
+    """One consistent state of all tables, which readers see.
+
+    Attributes:
+        number: From 1, one more with each release.
+        run_id: The run whose night it brought.
+        released_at: The moment of publishing, in UTC.
+        versions: The version of every table that belongs to it.
+    """
+
+    number: int
+    run_id: str
+    released_at: datetime
+    versions: Mapping[str, int]
 
 
 class Warehouse(Protocol):
@@ -47,8 +56,14 @@ class Warehouse(Protocol):
     def data_folder(self, table: str, run_id: str) -> Folder:
         """Return where a run writes the Parquet files that it wants published in a table."""
 
-    def publish(self, tables: Mapping[str, StructType], commit: Commit, since: int) -> None:
-        """Replace the commit's dates, in each table at once, by what the run has written to its data folders.
+    def release(self) -> Release | None:
+        """Return the newest release, None before the first."""
+
+    def repair(self) -> Release | None:
+        """Finish what a run that was killed while it published has left, and return the newest release."""
+
+    def publish(self, tables: Mapping[str, StructType], commit: Commit, since: int) -> Release:
+        """Replace the commit's dates, in all tables at once, by what the run has written to its data folders.
 
         Args:
             tables: The tables with their columns. The first decides who holds the dates. A table is made when there
@@ -63,7 +78,7 @@ class Warehouse(Protocol):
         """
 
     def discard(self, run_id: str) -> None:
-        """Delete what a run has written to its data folders and no table lists."""
+        """Delete what a run has written to its data folders, unless it holds dates: then `repair` needs it."""
 
     def known_scores(self, spark: SparkSession, fingerprint: str) -> DataFrame | None:
         """Return the scores, of `scores_schema()`, that earlier runs have of a model; None when there are none."""
@@ -78,8 +93,14 @@ class Warehouse(Protocol):
     def append_run(self, row: Mapping[str, Any]) -> None:
         """Add a row of `runs_schema()` to `runs`."""
 
-    def daily_rows(self, dates: Sequence[date]) -> list[dict[str, Any]]:
-        """Return the rows of `emotion_daily` of some dates."""
+    def released(self, table: str, dates: Sequence[date], columns: Sequence[str]) -> pa.Table | None:
+        """Return the rows of some dates, with their `event_date`, as the newest release has them.
+
+        A column that the table does not have yet is null. None before the first release.
+        """
+
+    def published_dates(self, dates: Sequence[date]) -> list[date]:
+        """Return those of the dates that the newest release shows, also where they have no rows."""
 
     def address(self, table: str) -> str:
         """Return where a person finds the table."""

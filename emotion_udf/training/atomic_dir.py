@@ -21,7 +21,7 @@ def refuse_existing(folder: Path) -> None:
 
 
 @contextmanager
-def whole_folder(folder: Path) -> Iterator[Path]:
+def atomic_dir(folder: Path) -> Iterator[Path]:
     """Yield an empty folder beside `folder`, and rename it to `folder` once all went well.
 
     Raises:

@@ -1,16 +1,18 @@
 """Tokenised sentences, and the order in which training sees them."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
-from emotion_udf.classifier.packing import Run, pack
+from emotion_udf.classifier.packing import LengthGroup, pack
 from emotion_udf.classifier.tokenizer import MessageTokenizer
-from emotion_udf.training.data import LabelledTexts
-from emotion_udf.training.noise import rewrite
+from emotion_udf.training.augmentation import rewrite
+from emotion_udf.training.labels import FITS, NEUTRAL, LabelledTexts
 
 # Batches are cut from windows of this many batches sorted by length: rows of equal length attend together.
 _WINDOW_BATCHES = 50
@@ -26,10 +28,10 @@ class Encoded:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def pack(self, rows: list[int], device: torch.device) -> tuple[Tensor, Tensor, list[Run]]:
-        """Return what the network takes: token ids (T,), positions (T,) and runs."""
+    def pack(self, rows: Sequence[int], device: torch.device) -> tuple[Tensor, Tensor, list[LengthGroup]]:
+        """Return the network's inputs: token ids (T,), positions (T,) and runs."""
         token_ids, position_ids, runs = pack([self.token_ids[row] for row in rows])
-        return token_ids.to(device), position_ids.to(device), runs
+        return token_ids.to(device, non_blocking=True), position_ids.to(device, non_blocking=True), runs
 
 
 def encode(labelled: LabelledTexts, tokenizer: MessageTokenizer) -> Encoded:
@@ -37,23 +39,55 @@ def encode(labelled: LabelledTexts, tokenizer: MessageTokenizer) -> Encoded:
     return Encoded(tokenizer.encode(labelled.texts).token_ids, labelled.labels)
 
 
-def with_noise(labelled: LabelledTexts, share: float, dice: random.Random) -> LabelledTexts:
-    """Rewrite a share of the sentences as people type (see `noise`)."""
-    texts = [
-        rewrite(text, label, dice) if dice.random() < share else text
-        for text, label in zip(labelled.texts, labelled.labels, strict=True)
-    ]
-    return LabelledTexts(texts, labelled.labels)
+def draw_rows(per_epoch: ArrayLike, rng: random.Random) -> list[int]:
+    """Return the rows that an epoch shows: each as often as the whole part says, and a sample for the rest.
+
+    Args:
+        per_epoch: (N,) how often each row is to be shown; rows of the same number are sampled together.
+        rng: Where chance comes from.
+    """
+    counts = np.asarray(per_epoch, dtype=np.float64)
+    rows = np.repeat(np.arange(len(counts)), counts.astype(int)).tolist()
+    for count in np.unique(counts[counts % 1 > 0]):
+        same = np.flatnonzero(counts == count).tolist()
+        rows += sorted(rng.sample(same, round(len(same) * (count % 1))))
+    return rows
 
 
-def shuffled_batches(encoded: Encoded, batch_size: int, dice: random.Random) -> Iterator[list[int]]:
+def augment(labelled: LabelledTexts, rows: Sequence[int], share: float, rng: random.Random) -> dict[int, str]:
+    """Rewrite a share of the sentences as people type (see `augmentation`).
+
+    Args:
+        labelled: All sentences.
+        rows: Which of them an epoch shows.
+        share: The probability that one is rewritten.
+        rng: Where chance comes from.
+
+    Returns:
+        The new texts by their place in `rows`.
+    """
+    places = (place for place in range(len(rows)) if share and rng.random() < share)
+    return {
+        place: rewrite(labelled.texts[rows[place]], _emotion_of(labelled.labels[rows[place]], rng), rng)
+        for place in places
+    }
+
+
+def _emotion_of(label: int, rng: random.Random) -> int:
+    """Return an emotion that a label allows, so that an emoji can be chosen; `NEUTRAL` where it allows neutral."""
+    if label <= NEUTRAL or FITS[label, NEUTRAL]:
+        return min(label, NEUTRAL)
+    return int(rng.choice(np.flatnonzero(FITS[label]).tolist()))
+
+
+def shuffled_batches(encoded: Encoded, batch_size: int, rng: random.Random) -> Iterator[list[int]]:
     """Yield row indices: shuffled, sorted by length inside windows, and the batches of a window shuffled again."""
     rows = list(range(len(encoded)))
-    dice.shuffle(rows)
+    rng.shuffle(rows)
     window = batch_size * _WINDOW_BATCHES
     for start in range(0, len(rows), window):
         batches = batches_by_length(encoded, rows[start : start + window], batch_size)
-        dice.shuffle(batches)
+        rng.shuffle(batches)
         yield from batches
 
 

@@ -1,4 +1,4 @@
-"""The model card that training leaves beside the weights: a template filled with what was measured."""
+"""The model card that training leaves beside the weights: a template filled with measurements."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,12 +6,14 @@ from typing import Final
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-from emotion_udf.classifier.configuration import Configuration
+from emotion_udf.classifier.configuration import ModelConfig
+from emotion_udf.classifier.distilbert import DistilBert
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.settings.training import TrainSettings
-from emotion_udf.training.data import NEUTRAL, Splits, own_sentences
-from emotion_udf.training.evaluate import Metrics
+from emotion_udf.training.by_source import SetMetrics, lengths_table, table_of
+from emotion_udf.training.data import Corpus, read_extra_sentences
 from emotion_udf.training.fine_tune import FineTuned
+from emotion_udf.training.labels import NEUTRAL
 from emotion_udf.training.probes import Probes
 from emotion_udf.training.robustness import Robustness
 from emotion_udf.training.soup import Soup
@@ -19,82 +21,95 @@ from emotion_udf.training.soup import Soup
 CARD: Final = "MODEL_CARD.md"
 
 _TEMPLATE = Path(__file__).parent / "card_template.md"
-_DATASET = "dair-ai/emotion"
 _IN_THE_HEADER = {"accuracy": "Accuracy", "loss": "Loss", "macro_f1": "F1 (macro)", "weighted_f1": "F1 (weighted)"}
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What was measured on the finished folder.
+class Measurements:
+    """Measurements of the finished folder.
 
-    Args:
-        parts: Figures by part of the data set, validation and test.
-        probes: What the canary and the neutral sentences say.
-        noise: What rewriting the validation sentences does, by kind of rewriting.
+    Attributes:
+        sets: Metrics of validation and test of every source.
+        probes: Labels of the canary and the neutral sentences.
+        augmentation: How sentences fare when rewritten, by way of rewriting.
+        augmented: The name of the source whose validation sentences were rewritten.
     """
 
-    parts: dict[str, Metrics]
+    sets: list[SetMetrics]
     probes: Probes
-    noise: dict[str, Robustness]
+    augmentation: dict[str, Robustness]
+    augmented: str
 
 
 def write_card(
     file: Path,
     settings: TrainSettings,
-    sizes: Configuration,
-    splits: Splits,
-    made: FineTuned | Soup,
-    measured: Measured,
+    config: ModelConfig,
+    corpus: Corpus,
+    result: FineTuned[DistilBert] | Soup,
+    measured: Measurements,
 ) -> None:
     """Write the card, in the Hub's format.
 
     Args:
         file: The card.
-        settings: What the model was trained with.
-        sizes: The sizes of the network.
-        splits: What it was trained on.
-        made: The epochs of its training, or what it is the mean of.
-        measured: What was measured on the finished folder.
+        settings: The settings of the training.
+        config: The sizes of the network.
+        corpus: What it was trained on.
+        result: The epochs of its training, or what it is the mean of.
+        measured: Measurements of the finished folder.
     """
-    own = own_sentences()
+    own = read_extra_sentences()
     name = Path(settings.output.folder).name
     card = ModelCard.from_template(
-        _header(name, settings, measured.parts),
+        _header(name, settings, corpus, measured.sets),
         template_path=str(_TEMPLATE),
         name=name,
         emotions=EMOTIONS,
         settings=settings,
-        sizes=sizes,
-        splits=splits,
+        config=config,
+        corpus=corpus,
         own={"count": len(own), "neutral": own.labels.count(NEUTRAL)},
-        made=made,
+        result=result,
         measured=measured,
+        sets_table=markdown_table(table_of(measured.sets)),
+        lengths_table=markdown_table(lengths_table(measured.sets)),
+        threshold=next(one.emotions.min_confidence for one in measured.sets if one.emotions),
+        temperature=next(one.emotions.temperature for one in measured.sets if one.emotions),
     )
     file.write_text(f"{str(card).rstrip()}\n", encoding="utf-8")
 
 
-def _header(name: str, settings: TrainSettings, parts: dict[str, Metrics]) -> ModelCardData:
+def markdown_table(rows: list[list[str]]) -> str:
+    """Return a table whose first row is its head, and whose columns but the first are aligned to the right."""
+    head, *body = rows
+    rule = ["---", *["---:"] * (len(head) - 1)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *body))
+
+
+def _header(name: str, settings: TrainSettings, corpus: Corpus, sets: list[SetMetrics]) -> ModelCardData:
     """Return the metadata that the Hub shows and searches."""
     results = [
         EvalResult(
             task_type="text-classification",
-            dataset_type=_DATASET,
-            dataset_name=_DATASET,
-            dataset_split=part,
-            metric_type=figure,
+            dataset_type=one.source,
+            dataset_name=one.source,
+            dataset_split=one.split,
+            metric_type=metric,
             metric_name=title,
-            metric_value=round(getattr(metrics, figure), 4),
+            metric_value=round(getattr(one.emotions, metric), 4),
         )
-        for part, metrics in parts.items()
-        for figure, title in _IN_THE_HEADER.items()
+        for one in sets
+        if one.emotions
+        for metric, title in _IN_THE_HEADER.items()
     ]
     return ModelCardData(
         model_name=name,
         language="en",
         license="other",
-        license_name="educational-and-research-use",
+        license_name=settings.output.license,
         base_model=settings.base.name,
-        datasets=[_DATASET],
+        datasets=[source.name for source in corpus.sources if "/" in source.name],
         library_name="transformers",
         pipeline_tag="text-classification",
         tags=["emotion"],

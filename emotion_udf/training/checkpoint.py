@@ -1,14 +1,19 @@
 """Training that was killed goes on from its last whole epoch."""
 
+import hashlib
+import json
 import os
 import shutil
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 
 from emotion_udf.errors import UsageError
+from emotion_udf.settings.training import TrainSettings
+from emotion_udf.training.data import Corpus
 
 _STATE = "epoch.pt"
 
@@ -17,9 +22,9 @@ _STATE = "epoch.pt"
 class Checkpoint:
     """A folder beside the model folder to be, which holds the state after the last whole epoch.
 
-    Args:
+    Attributes:
         folder: Made by the first `save`.
-        name: What the state belongs to: a digest of settings and data.
+        name: A digest of the settings and data that the state belongs to.
     """
 
     folder: Path
@@ -46,8 +51,9 @@ class Checkpoint:
             return None
         try:
             found = torch.load(file, map_location="cpu", weights_only=True)
-            name, state = found["name"], found["state"]
-        except Exception as error:  # torch raises many kinds
+            name = found["name"]
+            state = found["state"]
+        except Exception as error:  # torch raises errors of many types
             raise UsageError(f"expected a checkpoint at {file}, found a damaged file; remove {self.folder}") from error
         if name != self.name:
             raise UsageError(
@@ -59,3 +65,14 @@ class Checkpoint:
     def remove(self) -> None:
         """Remove the folder; the finished model has taken its place."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def checkpoint_name(settings: TrainSettings, files: Sequence[Path], corpus: Corpus) -> str:
+    """Digest what a checkpoint belongs to: settings, data, and files such as weights, but not where the result goes."""
+    about = hashlib.sha256(settings.model_dump_json(exclude={"output", "confidence"}).encode())
+    for source in corpus.sources:
+        about.update(source.settings.model_dump_json().encode())
+        about.update(json.dumps({split: asdict(labelled) for split, labelled in source.splits.items()}).encode())
+    for file in files:
+        about.update(file.read_bytes())
+    return about.hexdigest()

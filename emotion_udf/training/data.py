@@ -1,64 +1,29 @@
-"""Labelled sentences for training and evaluation: where they come from, and what keeps the parts apart."""
+"""The sentences that training learns and validates on, and what keeps them apart."""
 
-import json
+import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import reduce
-from operator import add
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
+import numpy as np
+from numpy.typing import NDArray
 
-from emotion_udf.classifier.hub import is_hub_id, snapshot
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.errors import InputError
-from emotion_udf.settings.training import DataSettings
+from emotion_udf.settings.labelled import SPLITS, DataSettings, SourceSettings, Split
+from emotion_udf.training.formats import read_semicolon
+from emotion_udf.training.labels import NEUTRAL, LabelledTexts
+from emotion_udf.training.sources import read_source, translate
 
-PARTS: Final = {"train": ("train",), "validation": ("validation", "val"), "test": ("test",)}
-"""The parts of a data set, and how their files' names begin."""
-
-NEUTRAL: Final = len(EMOTIONS)
-"""The label of an own sentence without a feeling; what it teaches is that all six emotions are equally probable."""
-
-_OWN_SENTENCES = Path(__file__).parent / "own_sentences.txt"
-
-# dair-ai/emotion holds three-part Parquet files below `split/`; its `unsplit/` is another set.
-_HUB_FILES = [f"{folder}{name}*.parquet" for folder in ("split/", "data/", "") for name in sum(PARTS.values(), ())]
-
-
-@dataclass(frozen=True)
-class LabelledTexts:
-    """Sentences with their emotions.
-
-    Args:
-        texts: The sentences.
-        labels: As many indices into `EMOTIONS`; among own sentences, also `NEUTRAL`.
-    """
-
-    texts: list[str]
-    labels: list[int]
-
-    def __len__(self) -> int:
-        return len(self.texts)
-
-    def __add__(self, other: "LabelledTexts") -> "LabelledTexts":
-        return LabelledTexts(self.texts + other.texts, self.labels + other.labels)
-
-    def without(self, held_out: set[str]) -> "LabelledTexts":
-        """Return the sentences that are not among `held_out`."""
-        kept = [(text, label) for text, label in zip(self.texts, self.labels, strict=True) if text not in held_out]
-        return LabelledTexts([text for text, _ in kept], [label for _, label in kept])
+_EXTRA_SENTENCES = Path(__file__).parent / "extra_sentences.txt"
 
 
 @dataclass(frozen=True)
 class Overlaps:
-    """Sentences that stand in a data set more than once.
+    """Sentences that stand in the data more than once.
 
-    Args:
+    Attributes:
         leaked: Training rows whose text also stands in validation or test; none of them is trained on.
         leaked_with_another_label: Those of them whose label differs from the one there.
         repeated: Training rows that repeat an earlier one, label and all.
@@ -74,166 +39,171 @@ class Overlaps:
 
 
 @dataclass(frozen=True)
-class Splits:
-    """The three parts of a labelled data set, in which no training sentence stands in another part."""
+class Source:
+    """A source as it was read.
 
-    train: LabelledTexts
-    validation: LabelledTexts
-    test: LabelledTexts
-    overlaps: Overlaps
-
-
-def read_splits(settings: DataSettings) -> Splits:
-    """Read the three parts, and keep held-out sentences out of the training part.
-
-    Raises:
-        InputError: A part is missing or malformed, or the training part has fewer than two labels.
-        UsageError: The source is neither a folder nor a Hub id that can be reached.
+    Attributes:
+        settings: What its sentences count for.
+        splits: Its sentences; those of train stand in no held-out split of any source.
     """
-    parts = read_parts(settings)
-    missing = [name for name in PARTS if name not in parts]
-    if missing:
-        raise InputError(f"expected the parts {', '.join(PARTS)} in {settings.source}, found no {', '.join(missing)}")
-    train, validation, test = (parts[name] for name in PARTS)
-    clean = train.without({*validation.texts, *test.texts})
-    found = sorted(set(clean.labels))
-    if len(found) < 2:
-        raise InputError(
-            f"expected training sentences of several emotions in {settings.source}, found "
-            f"{f'only {EMOTIONS[found[0]]}' if found else 'none that is not in validation or test'}"
-        )
-    return Splits(clean, validation, test, _overlaps(train, validation, test))
+
+    settings: SourceSettings
+    splits: dict[Split, LabelledTexts]
+
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+        return self.settings.name
+
+    @property
+    def train(self) -> LabelledTexts:
+        """What it gives to train on, perhaps nothing."""
+        return self.splits.get("train", LabelledTexts([], []))
 
 
-def read_parts(settings: DataSettings) -> dict[str, LabelledTexts]:
-    """Read the parts that a source has, at least one of train, validation and test.
+@dataclass(frozen=True)
+class Corpus:
+    """All sources together.
 
-    Raises:
-        InputError: There is none, or one is malformed.
-        UsageError: The source is neither a folder nor a Hub id that can be reached.
+    Attributes:
+        sources: In the order of the settings.
+        overlaps: What was found in them more than once.
     """
-    folder = _find_folder(settings)
-    files = {part: _files_of(folder, names) for part, names in PARTS.items()}
-    parts = {part: _read_files(found, settings) for part, found in files.items() if found}
-    if not parts:
-        raise InputError(f"expected .txt or .parquet files named {', '.join(PARTS)} in {settings.source}, found none")
-    return parts
+
+    sources: list[Source]
+    overlaps: Overlaps = field(default_factory=lambda: Overlaps(0, 0, 0, 0, 0))
+
+    @property
+    def train(self) -> LabelledTexts:
+        """All training sentences, source by source."""
+        return _joined(source.train for source in self.sources)
+
+    def held_out(self, split: Split) -> dict[str, LabelledTexts]:
+        """Return the sentences of a split by source, without sources that have none."""
+        found = {source.name: source.splits.get(split, LabelledTexts([], [])) for source in self.sources}
+        return {name: labelled for name, labelled in found.items() if len(labelled)}
+
+    def map_texts(self, change: Callable[[str], str]) -> "Corpus":
+        """Return the same with every text changed."""
+        sources = [
+            Source(
+                source.settings,
+                {
+                    s: LabelledTexts([change(text) for text in part.texts], part.labels)
+                    for s, part in source.splits.items()
+                },
+            )
+            for source in self.sources
+        ]
+        return Corpus(sources, self.overlaps)
+
+    def training_on(self, chosen: NDArray[np.bool_]) -> "Corpus":
+        """Return the same with some of the training sentences, (N,), and all that are held out."""
+        sources = []
+        first = 0
+        for source in self.sources:
+            rows = np.flatnonzero(chosen[first : first + len(source.train)])
+            first += len(source.train)
+            splits = source.splits | ({"train": source.train.take(rows)} if "train" in source.splits else {})
+            sources.append(Source(source.settings, splits))
+        return Corpus(sources, self.overlaps)
+
+    def per_sentence(self, setting: str) -> NDArray[np.float64]:
+        """Return a number of the sources' settings for each training sentence, (N,)."""
+        values = [getattr(source.settings, setting) for source in self.sources]
+        return np.repeat(np.array(values, dtype=np.float64), [len(source.train) for source in self.sources])
 
 
-def _find_folder(settings: DataSettings) -> Path:
-    folder = Path(settings.source)
-    if folder.is_dir():
-        return folder
-    if not is_hub_id(settings.source):
-        raise InputError(f"expected labelled sentences in the folder {folder}, found no such folder; set data.source")
-    return snapshot(settings.source, settings.revision, _HUB_FILES, kind="dataset")
-
-
-def _files_of(folder: Path, names: tuple[str, ...]) -> list[Path]:
-    """Return a part's files: one text file, or Parquet files, which the Hub numbers (`train-00000-of-00001`)."""
-    for place in (folder, folder / "split", folder / "data"):
-        for name in names:
-            text = place / f"{name}.txt"
-            parquet = sorted({*place.glob(f"{name}.parquet"), *place.glob(f"{name}-*.parquet")})
-            if text.is_file() and parquet:
-                raise InputError(f"expected one form of {name} in {place}, found {text.name} and {parquet[0].name}")
-            if text.is_file() or parquet:
-                return parquet or [text]
-    return []
-
-
-def _read_files(files: list[Path], settings: DataSettings) -> LabelledTexts:
-    return reduce(add, (read_text_file(f) if f.suffix == ".txt" else read_parquet_file(f, settings) for f in files))
-
-
-def own_sentences() -> LabelledTexts:
-    """Return sentences written for this project: plain ones of every emotion without "i feel", and neutral ones."""
-    return read_text_file(_OWN_SENTENCES, (*EMOTIONS, "neutral"))
-
-
-def read_text_file(file: Path, labels: Sequence[str] = EMOTIONS) -> LabelledTexts:
-    """Read `text;label` lines, the original form of dair-ai/emotion; the label follows the last `;`.
+def read_corpus(settings: DataSettings, extra_sentences: int = 0) -> Corpus:
+    """Read all sources, and keep held-out sentences out of training.
 
     Args:
-        file: A text file.
-        labels: The labels it may have, in the order of their numbers.
+        settings: The sources.
+        extra_sentences: How often an epoch shows the project's own sentences; with 0 they are left out.
 
     Raises:
-        InputError: The file is empty, no UTF-8, or has a line without one of the six labels.
+        InputError: A source is missing or malformed, or there is nothing to train on or to validate.
+        UsageError: A source cannot be downloaded.
     """
-    try:
-        lines = file.read_text(encoding="utf-8-sig").rstrip("\n")
-    except UnicodeDecodeError as error:
-        raise InputError(f"expected UTF-8 text in {file}, found another encoding; convert it") from error
-    if not lines:
-        raise InputError(f"expected labelled sentences in {file}, found an empty file")
-    texts, numbers = [], []
-    for number, line in enumerate(lines.split("\n"), start=1):
-        text, _, label = line.rpartition(";")
-        if not text.strip() or label not in labels:
-            raise InputError(f"{file}, line {number}: expected text;label with a label of {', '.join(labels)}")
-        texts.append(text)
-        numbers.append(labels.index(label))
-    return LabelledTexts(texts, numbers)
-
-
-def read_parquet_file(file: Path, settings: DataSettings) -> LabelledTexts:
-    """Read a text and a label column; labels are names, or numbers in the order of `EMOTIONS`.
-
-    Raises:
-        InputError: The file is empty or no Parquet, lacks a column, or holds nulls, other labels, or numbers whose
-            names, as the Hub's libraries store them beside the schema, are not in that order.
-    """
-    try:
-        schema = pq.read_schema(file)
-        for column in (settings.text, settings.label):
-            if column not in schema.names:
-                raise InputError(
-                    f"expected the column {column} in {file}, found {', '.join(schema.names)}; "
-                    "name them with data.text and data.label, or --text-column and --label-column"
-                )
-        table = pq.read_table(file, columns=[settings.text, settings.label])
-    except (pa.ArrowInvalid, OSError) as error:
-        raise InputError(f"expected a Parquet file at {file}, found a damaged one or another kind") from error
-    _refuse_another_order(file, schema, settings.label)
-    if not table.num_rows:
-        raise InputError(f"expected labelled sentences in {file}, found no rows")
-    texts = table[settings.text]
-    if not (pa.types.is_string(texts.type) or pa.types.is_large_string(texts.type)):
-        raise InputError(f"expected strings in the column {settings.text} of {file}, found {texts.type}")
-    blank = pc.sum(pc.or_kleene(pc.is_null(texts), pc.equal(pc.utf8_trim_whitespace(texts), ""))).as_py()
-    if blank:
-        raise InputError(f"expected a text in every row of {file}, found {blank} null or blank; remove those rows")
-    return LabelledTexts(texts.to_pylist(), _label_numbers(file, table[settings.label], settings.label))
-
-
-def _label_numbers(file: Path, column: pa.ChunkedArray, name: str) -> list[int]:
-    known = {emotion: i for i, emotion in enumerate(EMOTIONS)} | {i: i for i in range(len(EMOTIONS))}
-    values = column.to_pylist()
-    unknown = [value for value in values if type(value) not in (str, int, float) or value not in known]
-    if unknown:
-        raise InputError(
-            f"expected the labels {', '.join(EMOTIONS)}, or 0 to {len(EMOTIONS) - 1} in this order, in the column "
-            f"{name} of {file}, found {len(unknown)} others such as {unknown[0]!r}"
+    sources = [Source(given, read_source(given, settings.root)) for given in settings.all_sources()]
+    if settings.source is not None:
+        _refuse_missing_splits(sources[0])
+    train, validation, test = (_joined(s.splits[split] for s in sources if split in s.splits) for split in SPLITS)
+    overlaps = _overlaps(train, validation, test)
+    if extra_sentences:
+        own = SourceSettings(
+            name="extra sentences", path=".", per_epoch=extra_sentences, teacher_weight=0.0, license="Apache-2.0"
         )
-    return [known[value] for value in values]
+        sources.append(Source(own, {"train": read_extra_sentences()}))
+    corpus = Corpus(_without_held_out(sources), overlaps)
+    _refuse_too_little(corpus, settings)
+    return corpus
 
 
-def _refuse_another_order(file: Path, schema: pa.Schema, label: str) -> None:
-    """Compare with the label names that the Hub's `datasets` library writes into a file's schema."""
-    described = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
-    names = described.get("info", {}).get("features", {}).get(label, {}).get("names")
-    if names is not None and tuple(names) != EMOTIONS:
+def read_extra_sentences() -> LabelledTexts:
+    """Return sentences written for this project: plain ones of every emotion without "i feel", and neutral ones."""
+    return read_text_file(_EXTRA_SENTENCES)
+
+
+def read_text_file(file: Path) -> LabelledTexts:
+    """Read `text;label` lines whose labels are emotions or neutral."""
+    return translate(read_semicolon(file), SourceSettings(name=file.stem, path=str(file.parent)), file)
+
+
+def bare(text: str) -> str:
+    """Return the words of a text alone, so that copies with other capitals or punctuation are found."""
+    return " ".join(re.findall(r"\w+", text.lower())) or text
+
+
+def _without_held_out(sources: Iterable[Source]) -> list[Source]:
+    sources = list(sources)
+    held_out = {bare(text) for s in sources for split in s.splits if split != "train" for text in s.splits[split].texts}
+    cleaned = []
+    for source in sources:
+        rows = (row for row, text in enumerate(source.train.texts) if bare(text) not in held_out)
+        splits = source.splits | ({"train": source.train.take(rows)} if "train" in source.splits else {})
+        cleaned.append(Source(source.settings, splits))
+    return cleaned
+
+
+def _refuse_missing_splits(source: Source) -> None:
+    missing = [split for split in SPLITS if split not in source.splits]
+    if missing:
         raise InputError(
-            f"expected the labels of {file} in the order {', '.join(EMOTIONS)}, found {', '.join(names)}; "
-            "number them anew"
+            f"expected the splits {', '.join(SPLITS)} in {source.settings.path}, found no {', '.join(missing)}"
         )
+
+
+def _refuse_too_little(corpus: Corpus, settings: DataSettings) -> None:
+    found = sorted(set(corpus.train.labels))
+    where = settings.source or "data.sources"
+    if len(found) < 2:
+        only = EMOTIONS[found[0]] if found and found[0] < NEUTRAL else "one label"
+        raise InputError(
+            f"expected training sentences of several emotions in {where}, found "
+            f"{f'only {only}' if found else 'none that is not in validation or test'}"
+        )
+    if not any(labelled.with_emotion.texts for labelled in corpus.held_out("validation").values()):
+        raise InputError(f"expected sentences of an emotion to validate on in {where}, found none")
+
+
+def _joined(parts: Iterable[LabelledTexts]) -> LabelledTexts:
+    texts: list[str] = []
+    labels: list[int] = []
+    for part in parts:
+        texts += part.texts
+        labels += part.labels
+    return LabelledTexts(texts, labels)
+
+
+def _keyed(labelled: LabelledTexts) -> Iterator[tuple[str, int]]:
+    return zip(map(bare, labelled.texts), labelled.labels, strict=True)
 
 
 def _overlaps(train: LabelledTexts, validation: LabelledTexts, test: LabelledTexts) -> Overlaps:
-    held_out = {*zip(validation.texts, validation.labels, strict=True), *zip(test.texts, test.labels, strict=True)}
+    held_out = {*_keyed(validation), *_keyed(test)}
     held_out_texts = {text for text, _ in held_out}
-    pairs = Counter(zip(train.texts, train.labels, strict=True))
+    pairs = Counter(_keyed(train))
     labels_of = Counter(text for text, _ in pairs)
     return Overlaps(
         leaked=sum(count for (text, _), count in pairs.items() if text in held_out_texts),
@@ -242,5 +212,5 @@ def _overlaps(train: LabelledTexts, validation: LabelledTexts, test: LabelledTex
         ),
         repeated=sum(count - 1 for count in pairs.values()),
         conflicting=sum(labels > 1 for labels in labels_of.values()),
-        held_out=len({*validation.texts} & {*test.texts}),
+        held_out=len({*map(bare, validation.texts)} & {*map(bare, test.texts)}),
     )

@@ -22,8 +22,8 @@ def export(
 
     Args:
         network: The trained network.
-        config: What transformers says of it.
-        own: What transformers has no name for: temperature, threshold, version of the tokenizer's rules.
+        config: Its `config.json` in transformers' terms.
+        own: Values that transformers has no name for: temperature, threshold, version of the tokenizer's rules.
         tokenizer_json: Its tokenizer.
         folder: An empty folder.
 
@@ -52,6 +52,7 @@ def _tokenizer_config(max_tokens: int) -> dict[str, object]:
         "tokenizer_class": "PreTrainedTokenizerFast",
         "model_max_length": max_tokens,
         "model_input_names": ["input_ids", "attention_mask"],
+        "split_special_tokens": True,
         "unk_token": "[UNK]",
         "sep_token": "[SEP]",
         "pad_token": "[PAD]",

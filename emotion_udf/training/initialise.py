@@ -17,7 +17,7 @@ from transformers import (
 from transformers.utils import logging
 
 from emotion_udf.classifier.artifact import CONFIG, TOKENIZER, WEIGHTS
-from emotion_udf.classifier.configuration import Configuration
+from emotion_udf.classifier.configuration import ModelConfig
 from emotion_udf.classifier.distilbert import LAYER_NORM_EPSILON, DistilBert, Dropout
 from emotion_udf.classifier.hub import is_hub_id, snapshot
 from emotion_udf.classifier.weights import from_transformers
@@ -45,17 +45,17 @@ _LAYER_NAMES = {
 
 
 @dataclass(frozen=True)
-class Start:
-    """Where training starts.
+class PretrainedModel:
+    """What training starts from.
 
-    Args:
+    Attributes:
         network: Pre-trained layers under a new head of six emotions.
         sizes: The sizes of the network.
         config: What transformers' `config.json` says of it.
     """
 
     network: DistilBert
-    sizes: Configuration
+    sizes: ModelConfig
     config: dict[str, Any]
 
 
@@ -76,7 +76,7 @@ def find_base(settings: BaseModelSettings) -> Path:
     return folder
 
 
-def initialise(base: Path, seed: int) -> Start:
+def initialise(base: Path, seed: int) -> PretrainedModel:
     """Load the encoder of `base` under a fresh head.
 
     Args:
@@ -100,7 +100,7 @@ def initialise(base: Path, seed: int) -> Start:
     torch.manual_seed(seed)
     model = DistilBertForSequenceClassification(config)
     model.distilbert.load_state_dict(encoder)
-    sizes = Configuration(
+    sizes = ModelConfig(
         dim=config.dim,
         hidden_dim=config.hidden_dim,
         n_heads=config.n_heads,
@@ -110,31 +110,32 @@ def initialise(base: Path, seed: int) -> Start:
     )
     network = DistilBert(sizes, Dropout(config.dropout, config.attention_dropout, config.seq_classif_dropout))
     network.load_state_dict(from_transformers(dict(model.state_dict()), sizes.n_layers))
-    return Start(network, sizes, config.to_dict())
+    return PretrainedModel(network, sizes, config.to_dict())
 
 
 def _load_encoder(base: Path) -> tuple[DistilBertConfig, dict[str, Tensor]]:
     """Return the configuration, with six labels, and the encoder's weights in DistilBERT's names."""
-    kind = AutoConfig.from_pretrained(base, trust_remote_code=False).model_type
-    if kind == "bert":
-        bert = _whole(BertModel, base, add_pooling_layer=False)
+    architecture = AutoConfig.from_pretrained(base, trust_remote_code=False).model_type
+    if architecture == "bert":
+        bert = _load_whole(BertModel, base, add_pooling_layer=False)
         return _distilbert_config(bert.config, base), _rename(bert)
-    if kind == "distilbert":
-        encoder = _whole(DistilBertModel, base)
+    if architecture == "distilbert":
+        encoder = _load_whole(DistilBertModel, base)
         config: DistilBertConfig = DistilBertConfig.from_pretrained(base, **_HEAD)
         return config, dict(encoder.state_dict())
-    raise UsageError(f"expected an encoder of the distilbert or bert architecture in {base}, found {kind}")
+    raise UsageError(f"expected an encoder of the distilbert or bert architecture in {base}, found {architecture}")
 
 
-def _whole(kind: Any, base: Path, **options: Any) -> Any:
+def _load_whole(model_class: Any, base: Path, **options: Any) -> Any:
     """Load an encoder and see that the file holds the layers that the configuration describes, no fewer and no more.
 
     Raises:
         UsageError: Weights are missing, which transformers would fill with random numbers, or layers are left over.
     """
     load = {"use_safetensors": True, "trust_remote_code": False, "dtype": torch.float32}
-    model, found = kind.from_pretrained(base, output_loading_info=True, **load, **options)
-    missing, surplus = sorted(found["missing_keys"]), sorted(k for k in found["unexpected_keys"] if ".layer." in k)
+    model, found = model_class.from_pretrained(base, output_loading_info=True, **load, **options)
+    missing = sorted(found["missing_keys"])
+    surplus = sorted(name for name in found["unexpected_keys"] if ".layer." in name)
     if missing or surplus:
         wrong = f"no {missing[0]}" if missing else f"{surplus[0]}, of which the configuration knows nothing"
         raise UsageError(
@@ -169,8 +170,8 @@ def _rename(bert: BertModel) -> dict[str, Tensor]:
         source["embeddings.position_embeddings.weight"] + source["embeddings.token_type_embeddings.weight"][0]
     )
     return embeddings | {
-        f"transformer.layer.{layer}.{ours}.{kind}": source[f"encoder.layer.{layer}.{theirs}.{kind}"]
+        f"transformer.layer.{layer}.{ours}.{name}": source[f"encoder.layer.{layer}.{theirs}.{name}"]
         for layer in range(bert.config.num_hidden_layers)
         for theirs, ours in _LAYER_NAMES.items()
-        for kind in ("weight", "bias")
+        for name in ("weight", "bias")
     }

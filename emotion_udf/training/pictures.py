@@ -15,7 +15,7 @@ _PIXELS_PER_POINT = 2
 
 
 def draw_confusion(confusion: list[list[int]], title: str, file: Path) -> None:
-    """Draw how often each emotion (rows) was given each label (columns).
+    """Draw how often sentences of each emotion (rows) were given each label (columns).
 
     Args:
         confusion: (6, 6) counts of sentences.

@@ -6,8 +6,8 @@ from pydantic import BaseModel
 from emotion_udf.classifier.classifier import Classifier
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.probes import canary_sentences, neutral_sentences
-from emotion_udf.training.data import LabelledTexts
 from emotion_udf.training.evaluate import predict
+from emotion_udf.training.labels import LabelledTexts
 
 
 def canary() -> LabelledTexts:
@@ -17,7 +17,7 @@ def canary() -> LabelledTexts:
 
 
 class Probes(BaseModel):
-    """What the two sets say of a classifier.
+    """Labels and confidences on the two sets.
 
     Attributes:
         canary_accuracy: The share of canary sentences whose most probable emotion is the right one.
@@ -33,9 +33,9 @@ class Probes(BaseModel):
 def measure_probes(classifier: Classifier) -> Probes:
     """Label both sets."""
     confidence = classifier.score(neutral_sentences()).probabilities.max(axis=1)
-    threshold = np.float32(classifier.artifact.configuration.confident_from)
+    threshold = np.float32(classifier.artifact.configuration.min_confidence)
     return Probes(
-        canary_accuracy=float(predict(classifier, canary()).right.mean()),
+        canary_accuracy=float(predict(classifier, canary()).correct.mean()),
         neutral_set_aside=float((confidence < threshold).mean()),
         neutral_sentences=len(confidence),
     )

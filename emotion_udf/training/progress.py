@@ -12,7 +12,7 @@ from emotion_udf.training import fine_tune
 
 @contextmanager
 def training_progress() -> Iterator[Callable[[fine_tune.Progress], None]]:
-    """Yield what is to be called after each step; draws nothing where standard error is no terminal."""
+    """Yield the function to call every few steps; draws nothing where standard error is no terminal."""
     bar = Progress(
         TextColumn("epoch {task.fields[epoch]}"),
         BarColumn(),
@@ -24,7 +24,7 @@ def training_progress() -> Iterator[Callable[[fine_tune.Progress], None]]:
     )
     task = bar.add_task("training", total=None, epoch=1, loss=float("nan"), pace=0.0, start=False)
 
-    def on_step(so_far: fine_tune.Progress) -> None:
+    def on_progress(so_far: fine_tune.Progress) -> None:
         if not bar.tasks[task].started:
             bar.start_task(task)
         bar.update(
@@ -37,4 +37,4 @@ def training_progress() -> Iterator[Callable[[fine_tune.Progress], None]]:
         )
 
     with bar:
-        yield on_step
+        yield on_progress

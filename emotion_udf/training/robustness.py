@@ -1,4 +1,4 @@
-"""How labels hold when plain sentences are written as people write."""
+"""Robustness of labels to sentences rewritten as people type."""
 
 import random
 
@@ -7,16 +7,16 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from emotion_udf.classifier.classifier import Classifier
-from emotion_udf.training.data import LabelledTexts
-from emotion_udf.training.noise import KINDS, Rewrite, rewrite
+from emotion_udf.training.augmentation import REWRITES, Rewrite, rewrite
+from emotion_udf.training.labels import LabelledTexts
 
 _SEED = 42
 
 
 class Robustness(BaseModel):
-    """What rewriting every sentence in one way does.
+    """The effect of rewriting every sentence in one way.
 
-    Args:
+    Attributes:
         changed: The share of sentences that the rewriting changes.
         accuracy: The share whose most probable emotion is the right one afterwards.
         kept: The share whose label is the same as before.
@@ -28,11 +28,12 @@ class Robustness(BaseModel):
 
 
 def measure_robustness(classifier: Classifier, labelled: LabelledTexts) -> dict[str, Robustness]:
-    """Rewrite the sentences in each way of `noise`, and in several at once (`mixed`), and label them again."""
-    labels, before = np.asarray(labelled.labels), _labels_given(classifier, labelled)
+    """Rewrite the sentences in each way of `augmentation`, and in several at once (`mixed`), and label them again."""
+    labels = np.asarray(labelled.labels)
+    before = _labels_given(classifier, labelled)
     found = {}
-    for name, kind in {**KINDS, "mixed": rewrite}.items():
-        rewritten = _rewritten(labelled, kind)
+    for name, way in {**REWRITES, "mixed": rewrite}.items():
+        rewritten = _rewritten(labelled, way)
         after = _labels_given(classifier, rewritten)
         changed = sum(new != old for new, old in zip(rewritten.texts, labelled.texts, strict=True))
         found[name] = Robustness(
@@ -48,7 +49,7 @@ def _labels_given(classifier: Classifier, labelled: LabelledTexts) -> NDArray[np
     return given
 
 
-def _rewritten(labelled: LabelledTexts, kind: Rewrite) -> LabelledTexts:
-    dice = random.Random(_SEED)  # noqa: S311 (a measurement needs no secrecy)
+def _rewritten(labelled: LabelledTexts, way: Rewrite) -> LabelledTexts:
+    rng = random.Random(_SEED)  # noqa: S311 (a measurement needs no secrecy)
     pairs = zip(labelled.texts, labelled.labels, strict=True)
-    return LabelledTexts([kind(text, label, dice) for text, label in pairs], labelled.labels)
+    return LabelledTexts([way(text, label, rng) for text, label in pairs], labelled.labels)

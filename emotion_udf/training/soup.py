@@ -8,12 +8,11 @@ import torch
 from torch import Tensor
 
 from emotion_udf.classifier.artifact import TOKENIZER, WEIGHTS, Artifact, ArtifactSource, open_artifact
-from emotion_udf.classifier.configuration import Configuration
+from emotion_udf.classifier.configuration import ModelConfig
 from emotion_udf.classifier.distilbert import DistilBert
 from emotion_udf.classifier.weights import load_distilbert
 from emotion_udf.errors import UsageError
-from emotion_udf.training.batches import Encoded
-from emotion_udf.training.fine_tune import measure
+from emotion_udf.training.validation import Measured, Validation
 
 _sizes = attrgetter("dim", "hidden_dim", "n_heads", "n_layers", "vocab_size", "max_position_embeddings")
 
@@ -22,32 +21,30 @@ _sizes = attrgetter("dim", "hidden_dim", "n_heads", "n_layers", "vocab_size", "m
 class Ingredient:
     """One of the classifiers.
 
-    Args:
+    Attributes:
         name: Its folder's name.
-        validation_loss: Mean cross-entropy with the labels, in nats, temperature included.
-        validation_accuracy: The share of validation sentences whose most probable emotion is the right one.
+        measured: Its loss and accuracy on validation, temperature included.
     """
 
     name: str
-    validation_loss: float
-    validation_accuracy: float
+    measured: Measured
 
 
 @dataclass(frozen=True)
 class Soup:
     """The mean.
 
-    Args:
+    Attributes:
         network: In fp32, on the CPU; it wants a temperature, for heads of several seeds point elsewhere, and the
             logits of their mean are small.
-        ingredients: What it is the mean of.
+        ingredients: The classifiers that it is the mean of.
     """
 
     network: DistilBert
     ingredients: list[Ingredient]
 
 
-def open_ingredients(folders: Sequence[str], sizes: Configuration, tokenizer_json: str) -> list[Artifact]:
+def open_ingredients(folders: Sequence[str], sizes: ModelConfig, tokenizer_json: str) -> list[Artifact]:
     """Open the classifiers of a soup.
 
     Args:
@@ -68,40 +65,49 @@ def open_ingredients(folders: Sequence[str], sizes: Configuration, tokenizer_jso
     return artifacts
 
 
-def cook(artifacts: Sequence[Artifact], validation: Encoded) -> Soup:
+def average_classifiers(
+    artifacts: Sequence[Artifact], validation: Validation, weights: Sequence[float] = (), device: str = "cpu"
+) -> Soup:
     """Average classifiers, and measure each of them.
 
     Args:
         artifacts: As `open_ingredients` gives them, at least one.
-        validation: What to measure on.
+        validation: Sentences to measure on.
+        weights: Of each classifier in the mean; by default all the same.
+        device: The device to measure on.
     """
     networks = [_load(artifact) for artifact in artifacts]
     ingredients = [
-        Ingredient(artifact.folder.name, *measure(network, validation))
+        Ingredient(artifact.folder.name, validation.measure(network.to(device)))
         for artifact, network in zip(artifacts, networks, strict=True)
     ]
-    return Soup(_mean(networks), ingredients)
+    return Soup(_mean([network.cpu() for network in networks], weights), ingredients)
 
 
-def average(artifacts: Sequence[Artifact]) -> DistilBert:
+def average(artifacts: Sequence[Artifact], weights: Sequence[float] = ()) -> DistilBert:
     """Average the weights of classifiers, heads included.
 
     Each comes with its temperature, so no head counts for more because its logits are larger.
 
     Args:
         artifacts: As `open_ingredients` gives them, at least one.
+        weights: Of each classifier in the mean; by default all the same.
     """
-    return _mean([_load(artifact) for artifact in artifacts])
+    return _mean([_load(artifact) for artifact in artifacts], weights)
 
 
 def _load(artifact: Artifact) -> DistilBert:
     return load_distilbert(artifact.configuration, artifact.folder / WEIGHTS)
 
 
-def _mean(networks: Sequence[DistilBert]) -> DistilBert:
+def _mean(networks: Sequence[DistilBert], weights: Sequence[float]) -> DistilBert:
     """Return the mean in the place of the first network."""
-    weights = [network.state_dict() for network in networks]
-    mean: dict[str, Tensor] = {name: torch.stack([w[name] for w in weights]).mean(dim=0) for name in weights[0]}
+    shares = torch.tensor(weights or [1.0] * len(networks))
+    shares = shares / shares.sum()
+    states = [network.state_dict() for network in networks]
+    mean: dict[str, Tensor] = {
+        name: torch.tensordot(shares, torch.stack([state[name] for state in states]), dims=1) for name in states[0]
+    }
     networks[0].load_state_dict(mean)
     return networks[0]
 

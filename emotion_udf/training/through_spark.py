@@ -17,9 +17,9 @@ _TOLERANCE = 1e-4
 
 
 class ThroughSpark(BaseModel):
-    """How Spark's predictions compare with the classifier's own.
+    """A comparison of Spark's predictions with the classifier's own.
 
-    Args:
+    Attributes:
         different_labels: Sentences with another label.
         largest_difference: Of any probability.
         samples_per_s: Sentences a second, the start of the Python workers included.
@@ -30,7 +30,7 @@ class ThroughSpark(BaseModel):
     samples_per_s: float
 
     def refusal(self) -> GateError | None:
-        """Return what is wrong when a label differs, or a probability by more than rounding."""
+        """Return an error when a label differs, or a probability by more than rounding."""
         if not self.different_labels and self.largest_difference <= _TOLERANCE:
             return None
         return GateError(

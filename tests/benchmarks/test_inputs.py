@@ -1,68 +1,102 @@
-"""What all contenders are given: rows in equal parts, and a model that both sides load."""
+"""What benchmarks are run on: texts, files in equal parts, and a model that both sides load."""
 
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from benchmarks import inputs
-from benchmarks.inputs import BUNDLED, TINY, BenchmarkError, Sizes, find_model, make_model, write_rows
+from benchmarks.harness import BenchmarkError
+from benchmarks.inputs import (
+    BUNDLED,
+    CHUNK_ROWS,
+    PROBES,
+    RANDOM,
+    find_model,
+    make_model,
+    read_texts,
+    split,
+    windows,
+    write_job_input,
+)
 from emotion_udf.classifier.artifact import ArtifactSource, open_artifact
 from emotion_udf.emotions import EMOTIONS
+from emotion_udf.settings.classifier import ClassifierSettings
 
-SMALL = Sizes(dim=12, hidden_dim=24, n_heads=2, n_layers=1, max_position_embeddings=64)
+SMALL = {"dim": 12, "hidden_dim": 24, "n_heads": 2, "n_layers": 1, "max_position_embeddings": 64}
 
 
 @pytest.fixture
 def messages(tmp_path: Path) -> Path:
     """A Parquet file of 300 messages."""
     file = tmp_path / "tweets.parquet"
-    ids = [str(number) for number in range(300)]
-    pq.write_table(pa.table({"id": ids, "author": ids, "text": [f"text {number}" for number in ids]}), file)
+    pq.write_table(pa.table({"author": ["a"] * 300, "text": [f"text {n}" for n in range(300)]}), file)
     return file
 
 
-@pytest.mark.parametrize("rows", [3, 4, 7, 300])
-def test_rows_come_from_the_start_in_one_file_a_core(messages: Path, tmp_path: Path, rows: int) -> None:
-    written = write_rows(messages, rows, cores=3, folder=tmp_path / "rows")
-    parts = [pq.read_table(file) for file in sorted(written.timed.iterdir())]
-    assert [row for part in parts for row in part["id"].to_pylist()] == [str(number) for number in range(rows)]
-    assert len(parts) == 3
-    assert max(part.num_rows for part in parts) - min(part.num_rows for part in parts) <= 1
+def test_texts_come_from_the_start_and_start_over(messages: Path) -> None:
+    assert read_texts(messages, 2) == ["text 0", "text 1"]
+    assert read_texts(messages, 301)[-2:] == ["text 299", "text 0"]
+    assert len(read_texts(messages)) == 300
 
 
-def test_each_core_warms_up_on_rows_of_the_end(messages: Path, tmp_path: Path) -> None:
-    written = write_rows(messages, 10, cores=2, folder=tmp_path / "rows")
-    warm_up = pq.read_table(written.warm_up)
-    assert [pq.read_metadata(file).num_rows for file in sorted(written.warm_up.iterdir())] == [64, 64]
-    assert warm_up["id"].to_pylist()[-1] == "299"
+def test_probes_are_distinct_texts() -> None:
+    texts = read_texts(PROBES)
+    assert len(set(texts)) == len(texts) > 100
 
 
-def test_rows_of_an_earlier_run_are_replaced(messages: Path, tmp_path: Path) -> None:
-    write_rows(messages, 30, cores=3, folder=tmp_path / "rows")
-    written = write_rows(messages, 10, cores=2, folder=tmp_path / "rows")
-    assert pq.read_table(written.timed).num_rows == 10
-
-
-@pytest.mark.parametrize("rows", [1, 301])
-def test_a_file_of_too_few_rows_is_refused(messages: Path, tmp_path: Path, rows: int) -> None:
-    with pytest.raises(BenchmarkError, match=r"expected from 2 to 300 rows"):
-        write_rows(messages, rows, cores=2, folder=tmp_path / "rows")
-
-
-def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+def test_a_missing_or_empty_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BenchmarkError, match="found no such file"):
-        write_rows(tmp_path / "none.parquet", 10, cores=2, folder=tmp_path / "rows")
+        read_texts(tmp_path / "none.parquet")
+    pq.write_table(pa.table({"text": pa.array([], pa.string())}), tmp_path / "empty.parquet")
+    with pytest.raises(BenchmarkError, match="found none"):
+        read_texts(tmp_path / "empty.parquet", 3)
+
+
+@pytest.mark.parametrize("rows", [3, 4, 7, 280])
+def test_a_job_gets_a_file_a_core_and_is_warmed_up_with_other_rows(messages: Path, tmp_path: Path, rows: int) -> None:
+    folder = tmp_path / "rows"
+    write_job_input(messages, 30, 1, 2, folder)  # what an earlier run left
+    timed, warm_up = write_job_input(messages, rows, 5, 3, folder)
+    parts = [pq.read_table(file)["text"].to_pylist() for file in sorted(timed.iterdir())]
+    assert [text for part in parts for text in part] == [f"text {n}" for n in range(rows)]
+    assert len(parts) == 3
+    assert pq.read_table(warm_up)["text"].to_pylist() == [f"text {n}" for n in range(rows, rows + 15)]
+
+
+def test_a_job_of_fewer_rows_than_cores_is_refused(messages: Path, tmp_path: Path) -> None:
+    with pytest.raises(BenchmarkError, match="--rows 1"):
+        write_job_input(messages, 1, 5, 2, tmp_path / "rows")
+
+
+@given(st.integers(0, 50), st.integers(1, 9))
+def test_parts_hold_every_row_once_and_are_equal_but_for_one(rows: int, parts: int) -> None:
+    cut = [list(range(rows))[part] for part in split(rows, parts)]
+    assert [row for part in cut for row in part] == list(range(rows))
+    assert max(map(len, cut)) - min(map(len, cut)) <= 1
+
+
+@given(st.integers(0, 10))
+def test_windows_hold_every_text_once(count: int) -> None:
+    texts = [str(number) for number in range(count)]
+    cut = list(windows(texts, 3))
+    assert [text for window in cut for text in window] == texts
+    assert all(len(window) == 3 for window in cut[:-1])
+
+
+def test_windows_are_as_long_as_those_of_the_udf() -> None:
+    assert ClassifierSettings().chunk_rows == CHUNK_ROWS
 
 
 def test_the_made_model_loads_on_both_sides(tmp_path: Path) -> None:
     transformers = pytest.importorskip("transformers")
     folder = make_model(tmp_path / "models" / "tiny", SMALL)
 
-    artifact = open_artifact(ArtifactSource(str(folder)))
-    assert artifact.configuration.dim == SMALL.dim
-    assert artifact.configuration.n_layers == SMALL.n_layers
+    configuration = open_artifact(ArtifactSource(str(folder))).configuration
+    assert (configuration.dim, configuration.n_layers) == (12, 1)
 
     theirs = transformers.AutoModelForSequenceClassification.from_pretrained(folder, use_safetensors=True)
     assert type(theirs).__name__ == "DistilBertForSequenceClassification"
@@ -72,24 +106,18 @@ def test_the_made_model_loads_on_both_sides(tmp_path: Path) -> None:
 
 
 def test_a_model_is_made_once_and_the_same_from_its_seed(tmp_path: Path) -> None:
-    pytest.importorskip("transformers")
-    first = make_model(tmp_path / "first", SMALL)
-    weights = first / "model.safetensors"
+    weights = make_model(tmp_path / "first", SMALL) / "model.safetensors"
     made_at = weights.stat().st_mtime_ns
-    make_model(first, SMALL)
+    make_model(tmp_path / "first", SMALL)
     assert weights.stat().st_mtime_ns == made_at
     assert (make_model(tmp_path / "second", SMALL) / "model.safetensors").read_bytes() == weights.read_bytes()
 
 
-def test_models_are_found_by_name_and_by_folder() -> None:
+def test_models_are_found_by_name_and_by_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert find_model("bundled") == BUNDLED
     assert find_model(str(BUNDLED)) == BUNDLED
     with pytest.raises(BenchmarkError, match="expected base, tiny, bundled or a model folder"):
         find_model("no/such/model")
-
-
-def test_tiny_is_made_when_it_is_first_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("transformers")
     monkeypatch.setattr(inputs, "BUILD", tmp_path)
-    configuration = open_artifact(ArtifactSource(str(find_model("tiny")))).configuration
-    assert (configuration.dim, configuration.n_layers) == (TINY.dim, TINY.n_layers)
+    made = open_artifact(ArtifactSource(str(find_model("tiny")))).configuration
+    assert (made.dim, made.n_layers, made.vocab_size) == (RANDOM["tiny"]["dim"], 1, 30_522)

@@ -1,12 +1,11 @@
 """Where and of what a benchmark was measured."""
 
-import json
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from benchmarks.machine import commit, computes_in_bf16, cpu_flags, describe_machine, versions, write_result
+from benchmarks.machine import commit, computes_in_bf16, describe_machine, versions
 
 CPUINFO = """\
 processor\t: 0
@@ -27,18 +26,6 @@ def cpuinfo(tmp_path: Path) -> Path:
     return file
 
 
-@pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    """A git repository with one commit."""
-    folder = tmp_path / "repository"
-    folder.mkdir()
-    (folder / "file").write_text("1")
-    author = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
-    for command in (["init", "-q"], ["add", "."], [*author, "commit", "-q", "-m", "one"]):
-        subprocess.run(["git", "-C", str(folder), *command], check=True)
-    return folder
-
-
 def test_a_processor_is_described_by_its_first_core(cpuinfo: Path) -> None:
     machine = describe_machine(cpuinfo)
     assert machine["cpu"] == "Example 9000"
@@ -54,8 +41,9 @@ def test_bf16_is_known_by_the_flags(cpuinfo: Path, tmp_path: Path) -> None:
 
 
 def test_without_cpuinfo_there_are_no_flags(tmp_path: Path) -> None:
-    assert cpu_flags(tmp_path / "none") == []
-    assert describe_machine(tmp_path / "none")["cpu"]
+    machine = describe_machine(tmp_path / "none")
+    assert machine["flags"] == []
+    assert machine["cpu"]
 
 
 def test_versions_name_what_is_installed() -> None:
@@ -64,20 +52,16 @@ def test_versions_name_what_is_installed() -> None:
     assert "spark-infer-ai" not in found
 
 
-def test_a_commit_has_a_plus_when_files_differ(repository: Path) -> None:
-    clean = commit(repository)
+def test_a_commit_has_a_plus_when_files_differ(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("1")
+    author = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+    for command in (["init", "-q"], ["add", "."], [*author, "commit", "-q", "-m", "one"]):
+        subprocess.run(["git", "-C", str(tmp_path), *command], check=True)
+    clean = commit(tmp_path)
     assert len(clean) == 12
-    (repository / "file").write_text("2")
-    assert commit(repository) == f"{clean}+"
+    (tmp_path / "file").write_text("2")
+    assert commit(tmp_path) == f"{clean}+"
 
 
-def test_outside_of_git_the_commit_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+def test_outside_of_git_the_commit_is_unknown(tmp_path: Path) -> None:
     assert commit(tmp_path) == "unknown"
-
-
-def test_results_name_machine_versions_and_commit(tmp_path: Path) -> None:
-    write_result(tmp_path / "new" / "result.json", {"seconds": [1.5]})
-    written = json.loads((tmp_path / "new" / "result.json").read_text(encoding="utf-8"))
-    assert written["seconds"] == [1.5]
-    assert {"machine", "versions", "commit"} < set(written)

@@ -1,71 +1,87 @@
-"""The benchmark from end to end with a tiny model, and how its shares are put together."""
+"""The bare classifier, measured from end to end with a tiny model, and with the packages of a GPU machine only."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from benchmarks.gpu.inputs import write_random_model
-from benchmarks.inputs import Sizes
-from benchmarks.scoring import Share, Work, main, summarise
-from emotion_udf.classifier.artifact import ArtifactSource, open_artifact
-from emotion_udf.classifier.cpu.int16 import can_use_int16
+from benchmarks.inputs import RANDOM, make_model
+from benchmarks.machine import ROOT
+from benchmarks.scoring import goals, summarize
+from emotion_udf.classifier.configuration import ModelConfig
 
-BUNDLED = open_artifact(ArtifactSource())
+SIZES = ModelConfig(dim=96, hidden_dim=384, n_heads=4, n_layers=3, vocab_size=50, max_position_embeddings=64)
+
+WITHOUT = """
+import runpy, sys
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"pyspark", "pydantic", "rich", "deltalake", "altair", "llvmlite"}:
+            raise ModuleNotFoundError(f"{name} is not to be had here", name=name)
+
+sys.meta_path.insert(0, Refuse())
+sys.argv = sys.argv[1:]
+runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+"""
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    sizes = Sizes(dim=32, hidden_dim=64, n_heads=4, n_layers=2)
-    return write_random_model(tmp_path_factory.mktemp("models") / "tiny", sizes)
+    return make_model(tmp_path_factory.mktemp("models") / "tiny", RANDOM["tiny"])
 
 
-def test_two_cores_from_end_to_end(model: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    out = tmp_path / "scoring.json"
-    small = "--rows 120 --cores 2 --repeats 2 --precision fp32 --ceiling-tokens 16 --profile"
-    assert main([*small.split(), "--model", str(model), "--data", str(data / "tweets.parquet"), "--out", str(out)]) == 0
-    result = json.loads(out.read_text(encoding="utf-8"))
-    assert result["engines"] == ["torch fp32 on cpu"]
-    assert [len(of_core) for of_core in result["seconds_by_core"]] == [2, 2]
-    assert result["rows_per_second"] == pytest.approx(120 / result["median_s"])
-    assert set(result["linear_rates"]) - {"int16"} == {"fp32", "bf16"}
-    assert result["flops"]["useful_per_second"] > result["flops"]["executed_per_second"] > 0
-    shares = result["phase_shares"]
-    assert shares["batch"] + shares["forward"] + shares["waiting"] == pytest.approx(1)
-    assert "aten::addmm" in {one["operator"] for one in result["operators"]}
-    assert sum(one["share"] for one in result["operators"]) <= 1 + 1e-9
-    assert {"machine", "versions", "commit"} <= set(result)
-    assert "120" not in capsys.readouterr().err
+def run_with_few_packages(module: str, arguments: str, out: Path) -> tuple[int, dict[str, Any]]:
+    """Run a benchmark in a Python that has neither Spark nor pydantic."""
+    command = [sys.executable, "-c", WITHOUT, module, *arguments.split(), "--data", "probes", "--out", str(out)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 1), done.stderr
+    return done.returncode, json.loads(out.read_text(encoding="utf-8"))
 
 
-@pytest.mark.skipif(not can_use_int16(BUNDLED.configuration), reason="needs AVX2 and llvmlite")
-def test_a_profile_tells_of_kernels_that_are_not_torchs(model: Path, data: Path, tmp_path: Path) -> None:
-    out = tmp_path / "scoring.json"
-    small = "--rows 40 --cores 1 --repeats 1 --precision int16 --ceiling-tokens 16 --profile"
-    assert main([*small.split(), "--model", str(model), "--data", str(data / "tweets.parquet"), "--out", str(out)]) == 0
-    result = json.loads(out.read_text(encoding="utf-8"))
-    assert result["engines"] == ["torch int16 on cpu"]
-    assert set(result["linear_rates"]) == {"fp32", "bf16", "int16"}
-    assert "Int16Linear" in {one["operator"] for one in result["operators"]}
+def test_scoring_needs_few_packages(model: Path, tmp_path: Path) -> None:
+    asked = f"--rows 60 --cores 2 --repeats 2 --precision fp32 fp16 --window 20 --profile --model {model}"
+    code, record = run_with_few_packages("benchmarks.scoring", asked, tmp_path / "scoring.json")
+    assert code == 1
+    measured, failed = record["rows"]
+    assert "expects a GPU" in failed["failed"]
+    assert measured["engine"] == "torch fp32 on cpu"
+    assert [len(of_both) for of_both in measured["seconds"]] == [2, 2]
+    assert measured["rows_per_s"] > 0
+    assert measured["useful_of_fp32"] == pytest.approx(measured["useful_gflops"] / measured["linear_gflops_fp32"])
+    assert measured["time_tokenize"] > 0
+    assert measured["time_forward"] <= 1
+    assert "aten::addmm" in {one["operator"] for one in measured["operators"]}
+    assert sum(one["share"] for one in measured["operators"]) <= 1 + 1e-9
 
 
-def test_more_rows_than_there_are(model: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    out = tmp_path / "scoring.json"
-    asked = ["--rows", "99999", "--model", str(model), "--data", str(data / "tweets.parquet"), "--out", str(out)]
-    assert main(asked) == 2
-    assert "40,000 rows" in capsys.readouterr().err
+def test_parity_needs_few_packages(model: Path, tmp_path: Path) -> None:
+    asked = f"--rows 60 --precision bf16 --labelled emotion_udf/probes/canary.txt --model {model}"
+    code, record = run_with_few_packages("benchmarks.parity", asked, tmp_path / "parity.json")
+    assert record["rows"][0]["engine"] == "torch bf16 on cpu"
+    assert (code == 0) == all(goal["is_met"] for goal in record["goals"])
 
 
-def _share(seconds: list[float]) -> Share:
-    phases = {"tokenize": 0.5, "batch": 0.1, "forward": 0.9 * sum(seconds)}
-    return Share("torch bf16 on cpu", [10] * 50, seconds, phases, {"fp32": 1e9, "bf16": 4e9}, [])
+def test_a_repetition_lasts_as_long_as_its_slowest_process() -> None:
+    phases = {"tokenize": 0.5, "batch": 0.1, "forward": 6.0}
+    found = [{"phases": phases, "lengths": [10] * 50, "peak_memory_gib": None} for _ in range(2)]
+    seconds = [[1.0, 3.0], [2.0, 1.0], [4.0, 1.0]]
+    row = summarize(SIZES, seconds, found, [{"fp32": 1e9, "bf16": 4e9}] * 2)
+    assert row["rows_per_s"] == pytest.approx(100 / 3)
+    assert (row["linear_gflops_fp32"], row["linear_gflops_bf16"]) == (2.0, 8.0)
+    assert row["time_forward"] == 1.0
+    assert row["time_tokenize"] == pytest.approx(1 / 12)
 
 
-@pytest.mark.parametrize(("in_bf16", "met"), [(True, False), (False, None)])
-def test_a_repetition_lasts_as_long_as_its_slowest_core(model: Path, in_bf16: bool, met: bool | None) -> None:
-    work = Work(model, Path("unread"), 100, 2, "bf16", 3, False)
-    found = summarise(work, [_share([1.0, 2.0, 4.0]), _share([3.0, 1.0, 1.0])], in_bf16)
-    assert found["seconds"] == [3.0, 2.0, 4.0]
-    assert found["rows_per_second"] == pytest.approx(100 / 3)
-    assert found["linear_rates"] == {"fp32": 2e9, "bf16": 8e9}
-    assert found["goal"] == {"useful_share_of_bf16": 0.7, "applies": in_bf16, "met": met}
+def test_the_fastest_row_on_a_gpu_is_compared_with_its_goals() -> None:
+    slow = {"gpu": "a GPU", "rows_per_s": 90_000.0, "useful_of_square_bf16": 0.9}
+    fast = {"gpu": "a GPU", "rows_per_s": 160_000.0, "useful_of_square_bf16": 0.4}
+    assert [(goal.name, goal.is_met) for goal in goals([slow, fast])] == [
+        ("rows_per_s", True),
+        ("useful_of_square_bf16", False),
+    ]

@@ -1,13 +1,13 @@
-"""The memory of workers: what /proc tells, who is a worker, and the sampling."""
+"""The memory of workers: what /proc tells, who is a worker, and the sampling, on real processes."""
 
 import os
-from pathlib import Path
-from threading import Event
+import subprocess
+import sys
+import time
 
 import pytest
 
-from benchmarks import worker_memory
-from benchmarks.worker_memory import MemorySampler, Sample, WorkerMemory, python_workers, read_sample, summarise_memory
+from benchmarks.worker_memory import MemorySampler, python_workers, read_mib
 
 ROLLUP = """\
 55d0c8a00000-7ffd1b5f2000 ---p 00000000 00:00 0                          [rollup]
@@ -19,43 +19,42 @@ Pss_File:          51200 kB
 Private_Dirty:    280000 kB
 """
 
+DAEMON = """
+import os, time
+if os.fork() == 0:
+    time.sleep(60)
+print(os.getpid(), flush=True)
+time.sleep(60)
+"""
+
 
 def test_the_proportional_set_size_is_read_in_mib() -> None:
-    assert read_sample(ROLLUP) == Sample(300.0, 250.0)
-    assert read_sample("") == Sample(0.0, 0.0)  # a process without memory: it is ending
+    assert read_mib(ROLLUP) == (300.0, 250.0)
 
 
-def fake_process(proc: Path, pid: int, parent: int, command: str) -> None:
-    (proc / str(pid)).mkdir()
-    (proc / str(pid) / "stat").write_text(f"{pid} (py (x)) S {parent} 1 1 0\n", encoding="utf-8")
-    (proc / str(pid) / "cmdline").write_bytes(command.replace(" ", "\0").encode())
+def test_workers_are_what_daemons_of_this_process_forked_and_are_sampled() -> None:
+    alone = [sys.executable, "-c", DAEMON, "some.other"]
+    daemon = [sys.executable, "-c", DAEMON, "pyspark.daemon"]
+    with (
+        subprocess.Popen(alone, stdout=subprocess.PIPE, start_new_session=True) as other,
+        subprocess.Popen(daemon, stdout=subprocess.PIPE, start_new_session=True) as spark,
+    ):
+        for process in (other, spark):
+            assert process.stdout is not None
+            process.stdout.readline()
+        workers = python_workers(os.getpid())
+        with MemorySampler() as memory:
+            time.sleep(0.7)
+        for process in (other, spark):
+            os.killpg(process.pid, 9)
+    assert len(workers) == 1
+    assert spark.pid not in workers
+    assert len(memory.samples) >= 2
+    assert 0.1 < memory.peaks()["own_peak_mib"] < memory.peaks()["peak_mib"] < 1_000
 
 
-def test_workers_are_what_daemons_of_this_spark_forked(tmp_path: Path) -> None:
-    daemon = "python -m pyspark.daemon pyspark.worker"
-    fake_process(tmp_path, 10, 1, "python -m benchmarks.scaling")
-    fake_process(tmp_path, 11, 10, "java org.apache.spark.deploy.SparkSubmit")
-    fake_process(tmp_path, 12, 11, daemon)
-    fake_process(tmp_path, 13, 12, daemon)
-    fake_process(tmp_path, 14, 12, daemon)
-    fake_process(tmp_path, 20, 1, daemon)  # another Spark's
-    fake_process(tmp_path, 21, 20, daemon)
-    (tmp_path / "15").mkdir()  # has ended meanwhile
-    (tmp_path / "meminfo").write_text("", encoding="utf-8")
-    assert python_workers(10, tmp_path) == [13, 14]
-
-
-def test_memory_is_the_peak_and_the_mean_of_the_last_quarter() -> None:
-    samples = [Sample(mib, mib - 1) for mib in (1, 9, 2, 3, 4, 5, 6, 8)]
-    assert summarise_memory(samples) == WorkerMemory(9, 7.0, 8, 8)
-    assert summarise_memory([Sample(5.0, 3.0)]) == WorkerMemory(5.0, 5.0, 3.0, 1)
-
-
-def test_the_sampler_samples_until_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker_memory, "python_workers", lambda _: [os.getpid(), 2**30])  # the second has ended
-    with MemorySampler(0.01) as memory:
-        Event().wait(0.3)
-    taken = list(memory.samples[os.getpid()])
-    assert set(memory.samples) == {os.getpid()}
-    assert len(taken) > 2
-    assert all(10 < sample.own_mib < sample.mib < 100_000 for sample in taken)
+def test_a_spark_without_workers_has_no_memory_to_tell() -> None:
+    with MemorySampler() as memory:
+        time.sleep(0.3)
+    with pytest.raises(ValueError, match="empty"):
+        memory.peaks()

@@ -245,7 +245,8 @@ def test_a_local_snapshot_is_used_without_the_network(
 
     def offline(*arguments: Any, local_files_only: bool, **options: Any) -> str:
         assert local_files_only, "the network was asked"
-        return really(*arguments, local_files_only=True, cache_dir=tmp_path / "hub", **options)
+        folder: str = really(*arguments, local_files_only=True, cache_dir=tmp_path / "hub", **options)
+        return folder
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", offline)
     artifact = open_artifact(ArtifactSource("owner/name", COMMIT))

@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 from transformers import DistilBertForSequenceClassification
 
 from emotion_udf.classifier.artifact import ArtifactSource, open_artifact
@@ -25,15 +27,17 @@ def random_rows(lengths: list[int], vocabulary: int = 30522) -> list[list[int]]:
     return [torch.randint(1, vocabulary, (length,), generator=generator).tolist() for length in lengths]
 
 
-def stock_logits(model: DistilBertForSequenceClassification, rows: list[list[int]]) -> np.ndarray:
+def stock_logits(model: DistilBertForSequenceClassification, rows: list[list[int]]) -> NDArray[np.float32]:
     """Transformers' logits (B, 6), one row at a time, so that nothing is padded."""
     with torch.inference_mode():
-        return torch.cat([model(input_ids=torch.tensor([row])).logits for row in rows]).numpy()
+        logits: Tensor = torch.cat([model(input_ids=torch.tensor([row])).logits for row in rows])
+    return logits.numpy()
 
 
-def packed_logits(model: DistilBert, rows: list[list[int]]) -> np.ndarray:
+def packed_logits(model: DistilBert, rows: list[list[int]]) -> NDArray[np.float32]:
     with torch.inference_mode():
-        return model(*pack(rows)).numpy()
+        logits: Tensor = model(*pack(rows))
+    return logits.numpy()
 
 
 def open_tiny(folder: Path) -> DistilBert:
@@ -67,7 +71,8 @@ def test_probabilities_are_the_softmax_of_the_logits(tiny_folder: Path) -> None:
     stock = DistilBertForSequenceClassification.from_pretrained(tiny_folder)
     expected = torch.from_numpy(stock_logits(stock, rows)).softmax(dim=1).numpy()
     probabilities = engine.probabilities(rows).numpy()
-    assert (probabilities.shape, probabilities.dtype) == ((len(rows), 6), np.float32)
+    assert probabilities.shape == (len(rows), 6)
+    assert probabilities.dtype.name == "float32"
     np.testing.assert_allclose(probabilities, expected, atol=1e-5, rtol=0)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
 

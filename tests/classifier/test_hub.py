@@ -59,17 +59,17 @@ def test_an_id_has_one_slash_and_no_space(name: str) -> None:
         assert name.split() == [name]
 
 
-@pytest.mark.parametrize("kind", ["model", "dataset"])
+@pytest.mark.parametrize("repo_type", ["model", "dataset"])
 @pytest.mark.parametrize("revision", [None, "main", "v1.0"])
 def test_files_named_in_full_are_looked_for_here_first(
-    hub: Callable[..., Asked], tmp_path: Path, kind: Any, revision: str | None
+    hub: Callable[..., Asked], tmp_path: Path, repo_type: Any, revision: str | None
 ) -> None:
     asked = hub(LocalEntryNotFoundError("not here"), tmp_path)
-    assert snapshot("owner/name", revision, ("a.json", "b.json"), kind) == tmp_path
+    assert snapshot("owner/name", revision, ("a.json", "b.json"), repo_type) == tmp_path
     request = {
         "hub_id": "owner/name",
         "revision": revision,
-        "repo_type": kind,
+        "repo_type": repo_type,
         "allow_patterns": ["a.json", "b.json"],
     }
     assert asked == [request | {"local_files_only": True}, request | {"local_files_only": False}]

@@ -2,29 +2,29 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emotion_udf.classifier.packing import find_runs, pack, row_starts
+from emotion_udf.classifier.packing import find_groups, pack, row_starts
 
 
 @given(st.lists(st.integers(1, 5), max_size=40))
-def test_runs_cover_all_rows_in_order(lengths: list[int]) -> None:
-    runs = find_runs(lengths)
-    assert [run.length for run in runs for _ in range(run.rows)] == lengths
-    starts = [0, *np.cumsum([run.rows * run.length for run in runs]).tolist()]
-    assert [run.start for run in runs] == starts[: len(runs)]
-    assert [run.span.stop for run in runs] == starts[1:]
-    neighbours = zip(runs, runs[1:], strict=False)  # noqa: RUF007
+def test_groups_cover_all_rows_in_order(lengths: list[int]) -> None:
+    groups = find_groups(lengths)
+    assert [group.length for group in groups for _ in range(group.rows)] == lengths
+    starts = [0, *np.cumsum([group.rows * group.length for group in groups]).tolist()]
+    assert [group.start for group in groups] == starts[: len(groups)]
+    assert [group.span.stop for group in groups] == starts[1:]
+    neighbours = zip(groups, groups[1:], strict=False)  # noqa: RUF007
     assert all(a.length != b.length for a, b in neighbours)
 
 
 @given(st.lists(st.lists(st.integers(0, 30_521), min_size=1, max_size=9), min_size=1, max_size=20))
 def test_starts_are_those_of_each_row(rows: list[list[int]]) -> None:
     lengths = [len(row) for row in rows]
-    assert row_starts(find_runs(lengths)).tolist() == [sum(lengths[:row]) for row in range(len(rows))]
+    assert row_starts(find_groups(lengths)).tolist() == [sum(lengths[:row]) for row in range(len(rows))]
 
 
 @given(st.lists(st.lists(st.integers(0, 30_521), min_size=1, max_size=9), min_size=1, max_size=20))
 def test_rows_lie_end_to_end(rows: list[list[int]]) -> None:
-    token_ids, position_ids, runs = pack(rows)
+    token_ids, position_ids, groups = pack(rows)
     assert token_ids.tolist() == [token for row in rows for token in row]
     assert position_ids.tolist() == [place for row in rows for place in range(len(row))]
-    assert runs == find_runs([len(row) for row in rows])
+    assert groups == find_groups([len(row) for row in rows])

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 from transformers import DistilBertForSequenceClassification
 
-from emotion_udf.classifier.configuration import Configuration
+from emotion_udf.classifier.configuration import ModelConfig
 from emotion_udf.classifier.distilbert import DistilBert
 from emotion_udf.classifier.weights import from_transformers, to_transformers
 from tests.helpers.models import random_weights, tiny_distilbert
 
 LAYER = "distilbert.transformer.layer"
-SIZES = Configuration(dim=8, hidden_dim=16, n_heads=2, n_layers=2, vocab_size=20, max_position_embeddings=10)
+CONFIG = ModelConfig(dim=8, hidden_dim=16, n_heads=2, n_layers=2, vocab_size=20, max_position_embeddings=10)
 SHAPE = {"dim": 8, "hidden_dim": 16, "n_heads": 2, "vocab_size": 20, "max_position_embeddings": 10}
 
 
@@ -34,28 +34,28 @@ def test_transformers_weights_come_back(layers: int) -> None:
 
 
 def test_our_weights_come_back() -> None:
-    network = DistilBert(SIZES)
+    network = DistilBert(CONFIG)
     random_weights(network, 1)
     ours = dict(network.state_dict())
     assert same(from_transformers(to_transformers(ours, 2), 2), ours)
 
 
 def test_renamed_weights_are_all_that_the_network_has() -> None:
-    network = DistilBert(SIZES)
+    network = DistilBert(CONFIG)
     assert same(
         {name: torch.zeros(w.shape) for name, w in from_transformers(stock(), 2).items()},
         {name: torch.zeros(w.shape) for name, w in network.state_dict().items()},
     )
 
 
-@pytest.mark.parametrize("kind", ["weight", "bias"])
-def test_query_key_and_value_lie_in_this_order(kind: str) -> None:
+@pytest.mark.parametrize("name", ["weight", "bias"])
+def test_query_key_and_value_lie_in_this_order(name: str) -> None:
     theirs = stock()
     ours = from_transformers(theirs, 2)
     for layer in range(2):
-        q, k, v = ours[f"blocks.{layer}.attention.qkv.{kind}"].split(8)
+        q, k, v = ours[f"blocks.{layer}.attention.qkv.{name}"].chunk(3)
         for part, found in (("q", q), ("k", k), ("v", v)):
-            assert torch.equal(found, theirs[f"{LAYER}.{layer}.attention.{part}_lin.{kind}"])
+            assert torch.equal(found, theirs[f"{LAYER}.{layer}.attention.{part}_lin.{name}"])
 
 
 @pytest.mark.parametrize("name", sorted(stock()))
@@ -67,9 +67,9 @@ def test_a_missing_weight_of_transformers_is_named(name: str) -> None:
     assert caught.value.args == (name,)
 
 
-@pytest.mark.parametrize("name", sorted(DistilBert(SIZES).state_dict()))
+@pytest.mark.parametrize("name", sorted(DistilBert(CONFIG).state_dict()))
 def test_a_missing_weight_of_ours_is_named(name: str) -> None:
-    ours = dict(DistilBert(SIZES).state_dict())
+    ours = dict(DistilBert(CONFIG).state_dict())
     del ours[name]
     with pytest.raises(KeyError) as caught:
         to_transformers(ours, 2)

@@ -17,9 +17,9 @@ from emotion_udf.settings.training import TrainSettings
 from tests.helpers.facts import unstated
 from tests.helpers.jobs import Ended, run_main
 from tests.helpers.paths import SENTENCES_FILE
-from tests.helpers.training import make_recipe
+from tests.helpers.training import as_toml, make_recipe
 
-FILES = ["confusion.png", "metrics.json", "reliability.png", "worst_errors.csv"]
+FILES = ["confusion.png", "evaluation.json", "reliability.png", "worst_errors.csv"]
 COLUMNS = {"text": ["a", "b"], "label": [0, 1]}
 TEXT_OF = {"unknown.txt": "i feel fine;joy\nprivate words;happy\n", "empty.txt": "", "one.txt": "a;joy\nb;joy\n"}
 
@@ -66,10 +66,7 @@ class Recipe:
 
 def make(folder: Path) -> Recipe:
     settings = make_recipe(folder, BUNDLED_FOLDER / "tokenizer.json")
-    lines = []
-    for name, section in settings.model_dump(exclude_none=True).items():
-        lines += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in section.items())]
-    (folder / "train.toml").write_text("\n".join(lines), encoding="utf-8")
+    (folder / "train.toml").write_text(as_toml(settings), encoding="utf-8")
     return Recipe(folder)
 
 
@@ -90,16 +87,18 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, Ended]:
 def test_training_leaves_a_model_and_tells_where(trained: tuple[Recipe, Ended]) -> None:
     recipe, ended = trained
     assert ended.code == 0, ended.err
-    assert ended.out == f"model and card: {recipe.folder / 'model'}\n"
+    assert ended.out.startswith("set ")
+    assert ended.out.endswith(f"model and card: {recipe.folder / 'model'}\n")
     assert sorted(path.name for path in recipe.folder.iterdir()) == ["labelled", "model", "tiny-base", "train.toml"]
     assert sorted(path.name for path in (recipe.folder / "model").iterdir()) == [
         "MODEL_CARD.md",
         "config.json",
+        "evaluation.json",
         "model.safetensors",
         "tokenizer.json",
         "tokenizer_config.json",
     ]
-    for logged in ("epoch=1 ", "epoch=2 ", "part=validation accuracy=", "part=test accuracy="):
+    for logged in ("source=dair-ai/emotion train=240 ", "epoch=1 ", "epoch=2 "):
         assert logged in ended.err
     assert "Traceback" not in ended.err
     assert "Warning" not in ended.err
@@ -117,7 +116,7 @@ def test_an_existing_output_folder_is_refused_at_once(recipe: Recipe, here: Here
     ("changes", "facts"),
     [
         ({"data__source": "{}/nowhere"}, ["{}/nowhere", "data.source"]),
-        ({"data__source": "{}/unknown"}, ["{}/unknown/train.txt, line 2", "text;label", *EMOTIONS]),
+        ({"data__source": "{}/unknown"}, ["{}/unknown/train.txt", "row 2", *EMOTIONS]),
         ({"data__source": "{}/empty"}, ["{}/empty/train.txt", "empty"]),
         ({"data__source": "{}/one"}, ["several emotions", "{}/one", "only joy"]),
         (
@@ -167,7 +166,7 @@ def spoil(folder: Path) -> None:
     ("changes", "facts"),
     [
         ({"base__model": "/no/such/base"}, ["/no/such/base", "base.model"]),
-        ({"optimiser__epochs": "0"}, ["{}/train.toml", "optimiser.epochs", "1", "found 0"]),
+        ({"optimiser__epochs": "0"}, ["{}/train.toml", "optimizer.epochs", "1", "found 0"]),
         ({"data__folder": "x"}, ["{}/train.toml", "data.folder", "output.folder"]),
         ({"optimiser__precision": "fp16"}, ["precision = 'fp16'", "GPU", "bf16, fp32 or auto"]),
     ],
@@ -192,15 +191,14 @@ def test_what_was_trained_is_evaluated(trained: tuple[Recipe, Ended], here: Here
             f"--model={recipe.folder / 'model'}",
             f"--data={recipe.folder / 'labelled'}",
             f"--out={out}",
-            "--part=validation",
+            "--split=validation",
         ]
     )
-    written = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
+    (written,) = json.loads((out / "evaluation.json").read_text(encoding="utf-8"))["sets"]
     assert (ended.code, ended.err) == (0, "")
-    assert ended.out == (
-        f"accuracy {written['accuracy']:.4f}  loss {written['loss']:.4f}  macro F1 {written['macro_f1']:.4f}\n"
-        f"results: {out}\n"
-    )
+    assert f"{100 * written['emotions']['accuracy']:.1f} %" in ended.out
+    assert "labels that are correct, by length" in ended.out
+    assert ended.out.endswith(f"results: {out}\n")
     assert sorted(path.name for path in out.iterdir()) == FILES
 
 
@@ -237,8 +235,8 @@ def test_what_cannot_be_evaluated_is_told_in_one_message(
     ("arguments", "message"),
     [
         (["--data=x"], "the following arguments are required: --out"),
-        (["--out=x"], "the following arguments are required: --data"),
-        (["--data=x", "--out=y", "--part=dev"], "argument --part: invalid choice: 'dev'"),
+        (["--out=x"], "one of the arguments --config --data is required"),
+        (["--data=x", "--out=y", "--split=dev"], "argument --split: invalid choice: 'dev'"),
     ],
 )
 def test_a_wrong_command_line_ends_with_2(here: Here, arguments: list[str], message: str) -> None:
@@ -257,12 +255,13 @@ def test_spark_gives_the_same_labels_and_a_floor_that_is_missed_ends_with_4(here
 
     ended = here.evaluate([f"--data={source}", f"--out={out}", "--through-spark", "--at-least=accuracy=0.999"])
 
-    written = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
     assert ended.code == 4, ended.err
+    written = json.loads((out / "evaluation.json").read_text(encoding="utf-8"))
+    emotions = written["sets"][0]["emotions"]
+    message = f"error: expected at least accuracy=0.999, found accuracy={emotions['accuracy']:.4f} on labelled, test"
+    assert ended.err.splitlines()[-1] == message
     assert ended.out == ""
-    assert "accuracy=0.999" in ended.err.splitlines()[-1]
-    assert f"accuracy={written['accuracy']:.4f}" in ended.err.splitlines()[-1]
-    assert written["sentences"] == 61
+    assert emotions["sentences"] == 61
     assert written["through_spark"]["different_labels"] == 0
     assert written["through_spark"]["largest_difference"] <= 1e-4
     assert sorted(path.name for path in out.iterdir()) == FILES
@@ -292,9 +291,11 @@ def test_help_of_evaluation_explains_what_is_written_and_exit_codes(here: Here) 
         "--labels",
         "--text-column",
         "--label-column",
-        "--part",
+        "--split",
+        "--config",
+        "--root",
         "--out",
         "--at-least",
     )
-    for explained in (*options, "--noise", "--through-spark", "--debug", *FILES, "exit codes:", "4 a gate refused"):
+    for explained in (*options, "--augmented", "--through-spark", "--debug", *FILES, "exit codes:", "4 a gate refused"):
         assert explained in ended.out

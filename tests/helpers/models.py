@@ -28,7 +28,8 @@ def tiny_distilbert(seed: int = 0, **config: Any) -> DistilBertForSequenceClassi
     shape = {"n_layers": 2, "n_heads": 4, "dim": 32, "hidden_dim": 64}
     model = DistilBertForSequenceClassification(DistilBertConfig(**TINY | shape | config))
     random_weights(model, seed)
-    return model.train(False)
+    model.train(False)
+    return model
 
 
 def tiny_bert(seed: int = 0) -> BertModel:
@@ -43,4 +44,5 @@ def tiny_bert(seed: int = 0) -> BertModel:
     )
     model = BertModel(config, add_pooling_layer=False)
     random_weights(model, seed)
-    return model.train(False)
+    model.train(False)
+    return model

@@ -6,14 +6,16 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
-from emotion_udf.errors import GateError, InputError, WindowHeldError
+from emotion_udf.errors import GateError, InputError, UsageError, WindowHeldError
 from emotion_udf.gates import GateResult, check_gates
 from emotion_udf.nightly import pipeline
 from emotion_udf.nightly.pipeline import run_night
 from emotion_udf.schemas import DAILY, LABELS, QUARANTINE, RUNS, TEXT_SCORES
 from emotion_udf.settings.nightly import GateSettings, NightSettings, StagingSettings, WarehouseSettings
+from emotion_udf.steps.label import label
 from emotion_udf.storage import list_parquet, open_folder
 from emotion_udf.tables import publish
 from emotion_udf.tables.delta_warehouse import DeltaWarehouse
@@ -36,6 +38,15 @@ def night(folder: Path, **gate: Any) -> NightSettings:
 
 def rows(folder: Path, table: str) -> list[dict[str, Any]]:
     return list(DeltaTable(folder / "out" / table).to_pyarrow_table().to_pylist())
+
+
+def released(folder: Path, table: str) -> list[dict[str, Any]]:
+    """Return a table's rows as readers of the release see them."""
+    warehouse = DeltaWarehouse(open_folder(str(folder / "out")))
+    release = warehouse.release()
+    assert release is not None
+    version = release.versions[table]
+    return list(DeltaTable(warehouse.address(table), version=version).to_pyarrow_table().to_pylist())
 
 
 def per_date(folder: Path, table: str) -> dict[date, tuple[int, str]]:
@@ -66,14 +77,13 @@ def test_a_night_fills_all_four_tables(spark: SparkSession, feed: Path) -> None:
     assert (record["rows_read"], record["rows_labelled"], record["rows_quarantined"]) == (5, 4, 1)
     assert record["distinct_texts"] == 2
     assert (record["from_date"], record["to_date"], record["run_id"]) == (DAY, NEXT, run.run_id)
-    assert record["gates"] == [
-        {"name": "unaccounted_rows", "passed": True, "value": 0.0, "limit": 0.0},
-        {"name": "aggregate_difference", "passed": True, "value": 0.0, "limit": 0.0},
-        {"name": "quarantined_row_share", "passed": True, "value": 0.2, "limit": 0.9},
-        {"name": "refused_file_share", "passed": True, "value": 0.0, "limit": 0.9},
-    ]
+    gates = {gate["name"]: (gate["passed"], gate["value"], gate["limit"], gate["forced"]) for gate in record["gates"]}
+    assert gates["unaccounted_rows"] == (True, 0.0, 0.0, False)
+    assert gates["quarantined_row_share"] == (True, 0.2, 0.9, False)
+    assert gates["empty_dates"] == (True, 0.0, 0.0, False)
+    assert gates["fewest_of_weekday"] == (True, None, 0.5, False), "a first night has no history"
     assert [name for name, _ in record["seconds"]] == [
-        "read", "quarantine", "score", "label", "aggregate", "gate", "publish",
+        "read", "quarantine", "canary", "score", "label", "aggregate", "gate", "publish",
     ]  # fmt: skip
     assert "# emotion-minilm" in record["model_card"]
     assert len(record["weights_sha256"]) == 64
@@ -118,12 +128,52 @@ def test_a_backfill_changes_its_date_only(spark: SparkSession, feed: Path) -> No
 def test_a_date_whose_rows_are_gone_publishes_as_no_rows(spark: SparkSession, feed: Path) -> None:
     run_night(spark, night(feed), BOTH)
     write_messages(feed / "in/1.parquet", [message("e", created_at=NOON + timedelta(days=1))])
-    run = run_night(spark, night(feed), Window(DAY, DAY))
+    with pytest.raises(GateError, match="empty_dates: 1, at most 0"):
+        run_night(spark, night(feed), Window(DAY, DAY))
+    assert set(per_date(feed, LABELS)) == {DAY, NEXT}
+
+    run = run_night(spark, night(feed, allow_empty_dates=True), Window(DAY, DAY))
 
     assert run.rows_read == 0
     for table in (LABELS, DAILY):
         assert set(per_date(feed, table)) == {NEXT}
     assert rows(feed, QUARANTINE) == []
+    again = run_night(spark, night(feed), Window(DAY, DAY))
+    assert again.outcome == "published", "a date that is published as empty may be empty again"
+
+
+def test_a_damaged_input_never_replaces_a_published_date_by_far_less(spark: SparkSession, feed: Path) -> None:
+    write_messages(feed / "in/2.parquet", [message(f"more {n}") for n in range(20)])
+    good = run_night(spark, night(feed), BOTH)
+    (feed / "in/2.parquet").write_bytes((feed / "in/2.parquet").read_bytes()[:-50])
+
+    with pytest.raises(GateError, match=r"fewest_of_published: 0.130435, at least 0.8"):
+        run_night(spark, night(feed), BOTH)
+    assert per_date(feed, LABELS)[DAY] == (23, good.run_id)
+
+    run = run_night(spark, night(feed), BOTH, forced=["fewest_of_published"])
+    assert per_date(feed, LABELS)[DAY] == (3, run.run_id)
+    forced = [gate.name for gate in run.gates if gate.forced]
+    assert forced == ["fewest_of_published"]
+    (record,) = (row for row in rows(feed, RUNS) if row["run_id"] == run.run_id)
+    assert [gate["name"] for gate in record["gates"] if gate["forced"]] == forced
+
+
+def test_a_gate_that_does_not_exist_cannot_be_forced(spark: SparkSession, feed: Path) -> None:
+    with pytest.raises(UsageError, match="found everything"):
+        run_night(spark, night(feed), BOTH, forced=["everything"])
+    assert not (feed / "out" / LABELS).exists(), "it is known before any work"
+
+
+def test_a_label_whose_probabilities_are_not_numbers_is_not_published(
+    spark: SparkSession, feed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*args: Any) -> DataFrame:
+        return label(*args).withColumn("joy", F.lit(float("nan")).cast("float"))
+
+    monkeypatch.setattr("emotion_udf.nightly.pipeline.label", broken)
+    with pytest.raises(GateError, match="bad_probabilities: 4, at most 0"):
+        run_night(spark, night(feed), BOTH)
 
 
 def test_a_refused_night_keeps_yesterday_and_is_on_record(spark: SparkSession, feed: Path) -> None:
@@ -185,10 +235,10 @@ def test_a_run_that_was_overtaken_publishes_nothing(
 def kept(folder: Path) -> dict[str, list[str]]:
     """The tables below the warehouse that still hold data files, each with the runs whose files they are."""
     found: dict[str, set[str]] = {}
-    for file in (folder / "out").rglob("*.parquet"):
+    for file in (folder / "out").glob("*/data/*/**/*.parquet"):
         table, _, run_id, *_ = file.relative_to(folder / "out").parts
         found.setdefault(table, set()).add(run_id)
-    return {table: sorted(runs) for table, runs in found.items() if table != RUNS}
+    return {table: sorted(runs) for table, runs in found.items()}
 
 
 @pytest.mark.parametrize("step", ["quarantine", "score_night", "label", "aggregate", "check_gates", "_publish"])
@@ -221,26 +271,29 @@ def test_a_refused_night_leaves_the_files_of_the_good_one_only(spark: SparkSessi
     assert {run for runs in before.values() for run in runs} == {good.run_id}
 
 
-def test_a_run_that_fails_between_two_commits_keeps_the_files_of_the_first_only(
-    spark: SparkSession, feed: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_night_that_fails_between_two_commits_is_finished_by_the_next_start(
+    spark: SparkSession, feed: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    first = run_night(spark, night(feed), BOTH)
+
     commit = publish._commit
 
-    def fail_after_labels(tables: Any, table: str, *rest: Any) -> int:
-        if table != LABELS:
-            raise OSError("disk full")
-        return commit(tables, table, *rest)
+    def full_disk(target: DeltaTable, *rest: Any) -> None:
+        if target.metadata().name != LABELS:
+            raise OSError("no space left on device")
+        commit(target, *rest)
 
-    monkeypatch.setattr(publish, "_commit", fail_after_labels)
-    with pytest.raises(OSError, match="disk full"):
-        run_night(spark, night(feed), BOTH)
-    assert set(kept(feed)) == {LABELS, TEXT_SCORES}
-    assert len(rows(feed, LABELS)) == 4, "what is committed can be read"
+    with monkeypatch.context() as patch:
+        patch.setattr(publish, "_commit", full_disk)
+        with pytest.raises(OSError, match="no space left"):
+            run_night(spark, night(feed), BOTH)
+    assert {row["run_id"] for row in released(feed, DAILY)} == {first.run_id}
+    half = next(row["run_id"] for row in rows(feed, RUNS) if row["outcome"] == "failed")
 
-    monkeypatch.undo()
-    run = run_night(spark, night(feed), BOTH)
-    assert {found for _, found in per_date(feed, LABELS).values()} == {run.run_id}
-    assert {found for _, found in per_date(feed, DAILY).values()} == {run.run_id}
+    last = run_night(spark, night(feed), Window(DAY, DAY))
+    for table in (LABELS, DAILY):
+        assert {row["event_date"]: row["run_id"] for row in released(feed, table)} == {DAY: last.run_id, NEXT: half}
+    assert f"run_id={half} it was killed while it published; release 2 finishes it" in caplog.text
 
 
 def test_a_run_that_cannot_be_recorded_is_published_all_the_same(

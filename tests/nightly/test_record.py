@@ -100,7 +100,7 @@ def test_a_row_records_what_the_steps_counted(run: RunRecorder) -> None:
     assert row["rows_per_s"] == 2.5
     assert row["seconds"] == {"read": 0.5}
     assert row["input_files"] == ["file:///lake/a.parquet"]
-    assert row["gates"] == [{"name": "unaccounted_rows", "passed": True, "value": 0, "limit": 0}]
+    assert row["gates"] == [{"name": "unaccounted_rows", "passed": True, "value": 0, "limit": 0, "forced": False}]
 
 
 def test_a_row_names_the_settings_and_the_versions(run: RunRecorder, night: NightSettings) -> None:

@@ -151,7 +151,7 @@ def test_scores_of_a_precision_that_fell_back_are_found_again(
         in_fp32 = udf_of(artifact, settings.model_copy(update={"precision": "fp32"}))
         return lambda text: in_fp32(text).withField("engine", F.lit(fallen_back))
 
-    monkeypatch.setattr("emotion_udf.nightly.scoring.udf_of", scoring_in_fp32)
+    monkeypatch.setattr("emotion_udf.nightly.pipeline.udf_of", scoring_in_fp32)
     first = run_night(spark, night(feed, precision="bf16"), day)
     second = run_night(spark, night(feed, precision="bf16"), day)
 

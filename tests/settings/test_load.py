@@ -9,7 +9,7 @@ from emotion_udf.errors import UsageError
 from emotion_udf.settings.describe import describe_settings
 from emotion_udf.settings.load import load_settings
 from emotion_udf.settings.nightly import NightSettings
-from emotion_udf.settings.training import ObjectiveSettings, OptimiserSettings, TrainSettings
+from emotion_udf.settings.training import ObjectiveSettings, OptimizerSettings, TrainSettings
 from tests.helpers.facts import unstated
 
 ROOT = Path(__file__).parents[2]
@@ -55,19 +55,19 @@ def test_the_demo_settings_load() -> None:
 def test_the_training_settings_load() -> None:
     settings = load_settings(TrainSettings, ROOT / "conf" / "train.toml")
     assert settings.base.model == "build/base/all-MiniLM-L6-v2"
-    assert settings.optimiser.learning_rate == 2e-4
+    assert settings.optimizer.learning_rate == 2e-4
 
 
-@pytest.mark.parametrize("name", ["train", "train_published", "teacher"])
+@pytest.mark.parametrize("name", ["train", "train_open", "train_published", "teacher"])
 def test_every_recipe_of_training_loads(name: str) -> None:
     settings = load_settings(TrainSettings, ROOT / "conf" / f"{name}.toml")
     assert settings.output.folder.startswith("build/")
-    assert settings.data.source
+    assert settings.data.all_sources()
 
 
 def test_the_published_recipe_is_that_of_its_card() -> None:
     settings = load_settings(TrainSettings, ROOT / "conf" / "train_published.toml")
-    assert settings.optimiser == OptimiserSettings()
+    assert settings.optimizer == OptimizerSettings()
     assert settings.objective == ObjectiveSettings()
 
 
@@ -117,7 +117,7 @@ def test_a_setting_without_a_default_must_be_there(file: Path) -> None:
 
 
 def test_every_problem_is_in_the_same_message(file: Path) -> None:
-    wrong = ["input.pth=1", "gate.max_quarantined_share=2", "window.timezone=Berlin", "classifier.window_rows=0"]
+    wrong = ["input.pth=1", "gate.max_quarantined_share=2", "window.timezone=Berlin", "classifier.chunk_rows=0"]
     lines = problems(file, *wrong)
     assert len(lines) == 5
     assert {line.split(":")[0] for line in lines[1:]} == {override.split("=")[0] for override in wrong}

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from emotion_udf.classifier.artifact import ArtifactSource
 from emotion_udf.schemas import RESERVED_COLUMNS
 from emotion_udf.settings.classifier import ClassifierSettings
+from emotion_udf.settings.labelled import DataSettings
 from emotion_udf.settings.load import load_settings
 from emotion_udf.settings.nightly import (
     GateSettings,
@@ -21,9 +22,8 @@ from emotion_udf.settings.nightly import (
 )
 from emotion_udf.settings.training import (
     ConfidenceSettings,
-    DataSettings,
     ObjectiveSettings,
-    OptimiserSettings,
+    OptimizerSettings,
     SoupSettings,
 )
 
@@ -114,7 +114,7 @@ def test_staging_is_below_the_warehouse_unless_it_has_a_place_of_its_own(
     assert settings.staging_root == staging
 
 
-@pytest.mark.parametrize("name", ["token_budget", "window_rows", "rows_per_task"])
+@pytest.mark.parametrize("name", ["token_budget", "chunk_rows", "rows_per_task"])
 @pytest.mark.parametrize("value", [0, -1, 1.5, "10", True])
 def test_a_size_is_a_whole_number_from_1_on(name: str, value: Any) -> None:
     with pytest.raises(ValidationError):
@@ -140,8 +140,8 @@ def test_a_size_is_a_whole_number_from_1_on(name: str, value: Any) -> None:
 )
 def test_the_optimiser_refuses_what_cannot_train(name: str, value: Any, good: Any) -> None:
     with pytest.raises(ValidationError):
-        OptimiserSettings(**{name: value})
-    assert getattr(OptimiserSettings(**{name: good}), name) == good
+        OptimizerSettings(**{name: value})
+    assert getattr(OptimizerSettings(**{name: good}), name) == good
 
 
 @pytest.mark.parametrize(
@@ -150,9 +150,9 @@ def test_the_optimiser_refuses_what_cannot_train(name: str, value: Any, good: An
         ("label_smoothing", 1.0, 0.1),
         ("label_smoothing", -0.1, 0.0),
         ("teacher_weight", 1.1, 1.0),
-        ("noise_share", 1.1, 1.0),
-        ("noise_share", -0.1, 0.0),
-        ("own_sentences", -1, 0),
+        ("augmentation_share", 1.1, 1.0),
+        ("augmentation_share", -0.1, 0.0),
+        ("extra_sentences", -1, 0),
         ("teachers", "one", ["one", "two"]),
     ],
 )
@@ -171,7 +171,7 @@ def test_the_accuracy_of_confident_labels_is_above_0_and_at_most_1(accuracy: flo
 
 def test_a_plain_objective_is_the_default() -> None:
     plain = ObjectiveSettings()
-    assert (plain.label_smoothing, plain.teachers, plain.own_sentences, plain.noise_share) == (0, [], 0, 0)
+    assert (plain.label_smoothing, plain.teachers, plain.extra_sentences, plain.augmentation_share) == (0, [], 0, 0)
 
 
 def test_labels_have_the_models_threshold_by_default() -> None:
@@ -180,13 +180,13 @@ def test_labels_have_the_models_threshold_by_default() -> None:
 
 def test_labelled_sentences_need_a_source() -> None:
     with pytest.raises(ValidationError):
-        DataSettings()  # type: ignore[call-arg]
+        DataSettings()
     settings = DataSettings(source="dair-ai/emotion")
     assert (settings.revision, settings.text, settings.label) == (None, "text", "label")
 
 
 def test_the_optimiser_starts_from_the_published_models_card() -> None:
-    card = OptimiserSettings()
+    card = OptimizerSettings()
     assert (card.learning_rate, card.batch_size, card.epochs, card.seed) == (5e-5, 16, 3, 42)
     assert (card.beta1, card.beta2, card.epsilon) == (0.9, 0.999, 1e-8)
 
@@ -226,3 +226,13 @@ def test_the_digest_is_the_same_for_the_same_settings() -> None:
 def test_the_digest_changes_with_a_setting(override: str) -> None:
     file = ROOT / "conf" / "nightly.toml"
     assert load_settings(NightSettings, file).digest() != load_settings(NightSettings, file, [override]).digest()
+
+
+def test_the_baseline_is_shares_of_the_six() -> None:
+    assert GateSettings(baseline={"joy": 0.6, "anger": 0.4}).baseline == {"joy": 0.6, "anger": 0.4}
+
+
+@pytest.mark.parametrize("shares", [{"joy": 0.6}, {"joy": 1.5, "anger": -0.5}, {"calm": 1.0}])
+def test_another_baseline_is_refused(shares: dict[str, float]) -> None:
+    with pytest.raises(ValidationError):
+        GateSettings(baseline=shares)

@@ -5,7 +5,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from emotion_udf.classifier.artifact import Artifact
-from emotion_udf.classifier.configuration import Configuration
+from emotion_udf.classifier.configuration import DEFAULT_MIN_CONFIDENCE, ModelConfig
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.schemas import checked_schema, labels_schema, scores_schema
 from emotion_udf.settings.nightly import InputSettings, LabelSettings, NightSettings, WarehouseSettings
@@ -22,9 +22,9 @@ def settings(keep_text: bool = False, min_confidence: float | None = 0.5) -> Nig
 
 def artifact(min_confidence: float | None = None) -> Artifact:
     """A model folder as `label` sees it."""
-    configuration = Configuration(
+    configuration = ModelConfig(
         dim=32, hidden_dim=64, n_heads=4, n_layers=2, vocab_size=9, max_position_embeddings=64,
-        min_confidence=min_confidence,
+        min_confidence=DEFAULT_MIN_CONFIDENCE if min_confidence is None else min_confidence,
     )  # fmt: skip
     return Artifact(Path("model"), configuration, weights_sha256="0" * 64, fingerprint="print")
 

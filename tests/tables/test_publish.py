@@ -61,7 +61,7 @@ def publish(
 
 
 def read(warehouse: DeltaWarehouse, table: str = DAILY) -> list[Row]:
-    rows: list[Row] = DeltaTable(warehouse.folder(table).delta_uri).to_pyarrow_table().to_pylist()
+    rows: list[Row] = DeltaTable(warehouse.address(table)).to_pyarrow_table().to_pylist()
     return rows
 
 

@@ -1,3 +1,6 @@
+import json
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -5,7 +8,7 @@ import pytest
 
 from emotion_udf.nightly.context import new_run_id
 from emotion_udf.storage import open_folder
-from emotion_udf.tables.staging import staging_folder
+from emotion_udf.tables.staging import dead_runs, staging_folder
 
 RUN = "20261005T010203Z-abc123"
 
@@ -45,29 +48,55 @@ def test_a_run_that_staged_nothing_ends_well(tmp_path: Path) -> None:
     assert not (tmp_path / "new" / "_staging" / RUN).exists()
 
 
-def test_folders_of_runs_killed_long_ago_go_too(tmp_path: Path) -> None:
-    old = [fill(tmp_path / "_staging" / started(timedelta(days=days))) for days in (3, 400)]
-    with staging_folder(open_folder(str(tmp_path / "_staging")), RUN):
-        assert not any(folder.exists() for folder in old)
+def test_a_run_that_goes_on_is_not_dead(tmp_path: Path) -> None:
+    root = open_folder(str(tmp_path))
+    with staging_folder(root, RUN):
+        assert dead_runs(root) == []
 
 
-def test_folders_of_runs_that_may_still_run_stay(tmp_path: Path) -> None:
-    young = [fill(tmp_path / "_staging" / started(timedelta(hours=hours))) for hours in (0, 1, 47)]
-    with staging_folder(open_folder(str(tmp_path / "_staging")), RUN):
-        pass
-    assert all((folder / "part.parquet").exists() for folder in young)
+def test_a_killed_run_is_dead_at_once(tmp_path: Path) -> None:
+    run_id = started(timedelta(0))
+    script = (
+        "import sys, time\n"
+        "from emotion_udf.storage import open_folder\n"
+        "from emotion_udf.tables.staging import dead_runs, staging_folder\n"
+        "with staging_folder(open_folder(sys.argv[1]), sys.argv[2]):\n"
+        "    print('staged', flush=True)\n"
+        "    time.sleep(600)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path), run_id], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "staged\n"
+        assert dead_runs(open_folder(str(tmp_path))) == []
+        process.kill()
+    assert dead_runs(open_folder(str(tmp_path))) == [run_id]
+
+
+def test_a_process_of_the_same_number_is_another_one(tmp_path: Path) -> None:
+    root = open_folder(str(tmp_path))
+    with staging_folder(root, RUN) as staging:
+        mark = Path(staging.path) / "_driver.json"
+        mark.write_text(json.dumps(json.loads(mark.read_text()) | {"process_start": "1"}))
+        assert dead_runs(root) == [RUN]
+
+
+@pytest.mark.parametrize(("ago", "dead"), [(timedelta(hours=47), False), (timedelta(days=3), True)])
+@pytest.mark.parametrize("mark", ['{"machine": "another one", "process": 1, "process_start": "1"}', "", None])
+def test_of_a_run_elsewhere_only_the_age_tells(tmp_path: Path, ago: timedelta, dead: bool, mark: str | None) -> None:
+    run_id = started(ago)
+    folder = fill(tmp_path / run_id)
+    if mark is not None:
+        (folder / "_driver.json").write_text(mark)
+    assert dead_runs(open_folder(str(tmp_path))) == ([run_id] if dead else [])
 
 
 @pytest.mark.parametrize("name", ["notes", "2020", "20200101", "2020-01-01", "20201399T000000Z-abc123"])
 def test_folders_that_no_run_made_stay(tmp_path: Path, name: str) -> None:
-    foreign = fill(tmp_path / "_staging" / name)
-    with staging_folder(open_folder(str(tmp_path / "_staging")), RUN):
-        pass
-    assert (foreign / "part.parquet").exists()
+    fill(tmp_path / name)
+    assert dead_runs(open_folder(str(tmp_path))) == []
 
 
-def test_nothing_outside_the_staging_folder_is_touched(tmp_path: Path) -> None:
-    table = fill(tmp_path / "emotion_labels" / "data" / started(timedelta(days=9)))
-    with staging_folder(open_folder(str(tmp_path / "_staging")), RUN):
-        pass
-    assert (table / "part.parquet").exists()
+def test_without_a_staging_root_no_run_is_dead(tmp_path: Path) -> None:
+    assert dead_runs(open_folder(str(tmp_path / "none"))) == []

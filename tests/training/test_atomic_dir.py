@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from emotion_udf.errors import UsageError
-from emotion_udf.training.atomic_dir import refuse_existing, whole_folder
+from emotion_udf.training.atomic_dir import atomic_dir, refuse_existing
 
 
 class StoppedError(Exception):
@@ -12,7 +12,7 @@ class StoppedError(Exception):
 
 def test_the_folder_appears_once_all_is_written(tmp_path: Path) -> None:
     folder = tmp_path / "model"
-    with whole_folder(folder) as partial:
+    with atomic_dir(folder) as partial:
         assert list(partial.iterdir()) == []
         (partial / "card.md").write_text("text")
         (partial / "deep").mkdir()
@@ -23,7 +23,7 @@ def test_the_folder_appears_once_all_is_written(tmp_path: Path) -> None:
 
 
 def test_folders_above_are_made(tmp_path: Path) -> None:
-    with whole_folder(tmp_path / "a" / "b" / "model"):
+    with atomic_dir(tmp_path / "a" / "b" / "model"):
         pass
     assert (tmp_path / "a" / "b" / "model").is_dir()
 
@@ -31,7 +31,7 @@ def test_folders_above_are_made(tmp_path: Path) -> None:
 @pytest.mark.parametrize("error", [StoppedError, KeyboardInterrupt, UsageError])
 def test_nothing_is_left_when_the_writing_stops(tmp_path: Path, error: type[BaseException]) -> None:
     def stop() -> None:
-        with whole_folder(tmp_path / "model") as partial:
+        with atomic_dir(tmp_path / "model") as partial:
             (partial / "half.txt").write_text("half")
             raise error
 
@@ -54,7 +54,7 @@ def test_what_exists_is_refused_and_kept(tmp_path: Path, make: object) -> None:
     place = tmp_path / "model"
     make(place)  # type: ignore[operator]
     before = sorted(tmp_path.rglob("*"))
-    with pytest.raises(UsageError) as caught, whole_folder(place):
+    with pytest.raises(UsageError) as caught, atomic_dir(place):
         pytest.fail("nothing should be written")
     assert str(caught.value) == (
         f"expected no folder at {place}, found one; remove it or name another output folder"
@@ -73,7 +73,7 @@ def test_what_appeared_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
     folder = tmp_path / "model"
 
     def write() -> None:
-        with whole_folder(folder) as partial:
+        with atomic_dir(folder) as partial:
             (partial / "card.md").write_text("text")
             make_folder(folder)
 
@@ -85,6 +85,6 @@ def test_what_appeared_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
 
 def test_the_folder_may_be_read_by_whoever_may_read_others(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
-    with whole_folder(tmp_path / "model"):
+    with atomic_dir(tmp_path / "model"):
         pass
     assert (tmp_path / "model").stat().st_mode == (tmp_path / "other").stat().st_mode

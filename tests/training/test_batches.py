@@ -1,5 +1,6 @@
 """The order in which training sees its sentences, and the form in which the network takes them."""
 
+from collections import Counter
 from itertools import pairwise
 
 import pytest
@@ -7,10 +8,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emotion_udf.classifier.packing import Run
+from emotion_udf.classifier.packing import LengthGroup
 from emotion_udf.classifier.tokenizer import MessageTokenizer
-from emotion_udf.training.batches import Encoded, batches_by_length, encode, shuffled_batches, with_noise
-from emotion_udf.training.data import LabelledTexts
+from emotion_udf.training.batches import Encoded, augment, batches_by_length, draw_rows, encode, shuffled_batches
+from emotion_udf.training.labels import NEUTRAL, UNLABELLED, LabelledTexts, label_number
 from tests.helpers.training import seeded, sentences
 
 WINDOW = 50
@@ -62,8 +63,8 @@ def test_rows_of_similar_length_share_a_batch(lengths: list[int], seed: int) -> 
 
 
 def test_lengths_are_similar_within_each_window() -> None:
-    dice = seeded(0)
-    encoded = of_lengths([dice.randint(2, 60) for _ in range(2 * WINDOW * 3 + 5)])
+    rng = seeded(0)
+    encoded = of_lengths([rng.randint(2, 60) for _ in range(2 * WINDOW * 3 + 5)])
     batches = batches_of(encoded, 3, seed=1)
     windows = [batches[start : start + WINDOW] for start in range(0, len(batches), WINDOW)]
     assert list(map(len, windows)) == [WINDOW, WINDOW, 2]
@@ -90,8 +91,8 @@ def test_other_dice_give_other_batches() -> None:
 
 
 def test_one_generator_gives_another_order_each_pass() -> None:
-    encoded, dice = of_lengths([5] * 60), seeded(0)
-    assert list(shuffled_batches(encoded, 4, dice)) != list(shuffled_batches(encoded, 4, dice))
+    encoded, rng = of_lengths([5] * 60), seeded(0)
+    assert list(shuffled_batches(encoded, 4, rng)) != list(shuffled_batches(encoded, 4, rng))
 
 
 def test_no_rows_give_no_batches() -> None:
@@ -121,7 +122,7 @@ def test_rows_are_packed_end_to_end() -> None:
     token_ids, position_ids, runs = encoded.pack([3, 1, 2, 0], torch.device("cpu"))
     assert token_ids.tolist() == [41, 21, 22, 31, 32, 11, 12, 13]
     assert position_ids.tolist() == [0, 0, 1, 0, 1, 0, 1, 2]
-    assert runs == [Run(0, 1, 1), Run(1, 2, 2), Run(5, 1, 3)]
+    assert runs == [LengthGroup(0, 1, 1), LengthGroup(1, 2, 2), LengthGroup(5, 1, 3)]
     assert (token_ids.dtype, position_ids.dtype) == (torch.int64, torch.int64)
 
 
@@ -137,48 +138,57 @@ def test_a_pack_holds_every_token_of_its_rows(lengths: list[int], seed: int) -> 
         assert len(runs) == len({lengths[row] for row in batch})  # sorted by length, so one run a length
 
 
-# Noise
+# What an epoch shows
 
 
-def noisy(labelled: LabelledTexts, share: float, seed: int = 0) -> LabelledTexts:
-    return with_noise(labelled, share, seeded(seed))
+@given(st.lists(st.sampled_from([0.0, 0.3, 0.5, 1.0, 2.0, 2.5]), min_size=1, max_size=40), SEED)
+def test_rows_are_drawn_as_often_as_asked(per_epoch: list[float], seed: int) -> None:
+    rows = draw_rows(per_epoch, seeded(seed))
+    counts = Counter(rows)
+    assert all(int(often) <= counts[row] <= -(-often // 1) for row, often in enumerate(per_epoch))
+    for often in set(per_epoch):
+        same = [row for row, other in enumerate(per_epoch) if other == often]
+        assert sum(counts[row] for row in same) == int(often) * len(same) + round(len(same) * (often % 1))
 
 
-def share_changed(labelled: LabelledTexts, share: float) -> float:
-    texts = noisy(labelled, share).texts
-    return sum(new != old for new, old in zip(texts, labelled.texts, strict=True)) / len(labelled)
+def test_a_sample_is_drawn_anew_each_epoch() -> None:
+    rng = seeded(0)
+    assert draw_rows([0.5] * 40, rng) != draw_rows([0.5] * 40, rng)
+    assert draw_rows([0.5] * 40, seeded(0)) == draw_rows([0.5] * 40, seeded(0))
 
 
-def test_no_noise_changes_nothing() -> None:
-    labelled = sentences(240, 1)
-    assert noisy(labelled, 0.0) == labelled
+# Augmentation
 
 
-def test_all_noise_changes_nearly_all() -> None:
-    # Not all: a sentence of anger has no emoticon, and one without contractions no apostrophe.
-    assert share_changed(sentences(600, 1), 1.0) > 0.85
+def rewritten(labelled: LabelledTexts, share: float, seed: int = 0) -> dict[int, str]:
+    return augment(labelled, list(range(len(labelled))), share, seeded(seed))
 
 
-@pytest.mark.parametrize("share", [0.2, 0.5])
+def test_nothing_is_rewritten_unless_asked_for() -> None:
+    assert rewritten(sentences(240, 1), 0.0) == {}
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 1.0])
 def test_a_share_of_the_sentences_is_rewritten(share: float) -> None:
-    assert share_changed(sentences(2000, 1), share) == pytest.approx(share, abs=0.06)
+    labelled = sentences(2000, 1)
+    found = rewritten(labelled, share)
+    assert len(found) / 2000 == pytest.approx(share, abs=0.03)
+    # Not all change: a sentence of anger has no emoticon, and one without contractions no apostrophe.
+    assert sum(text != labelled.texts[row] for row, text in found.items()) / len(found) > 0.85
 
 
-@given(st.floats(0, 1), SEED)
-def test_noise_keeps_the_labels_and_the_order(share: float, seed: int) -> None:
-    labelled = sentences(30, 1)
-    rewritten = noisy(labelled, share, seed)
-    assert rewritten.labels == labelled.labels
-    assert all(text.strip() for text in rewritten.texts)
-    assert rewritten == noisy(labelled, share, seed)
+def test_each_showing_is_rewritten_by_itself() -> None:
+    labelled = sentences(6, 1)
+    found = augment(labelled, [3] * 20, 1.0, seeded(0))
+    assert list(found) == list(range(20))
+    assert len(set(found.values())) > 5
+    assert found == augment(labelled, [3] * 20, 1.0, seeded(0))
+    assert found != augment(labelled, [3] * 20, 1.0, seeded(1))
 
 
-def test_other_dice_make_other_noise() -> None:
-    labelled = sentences(60, 1)
-    assert noisy(labelled, 1.0, 1) != noisy(labelled, 1.0, 2)
-
-
-def test_the_sentences_themselves_stay_as_they_were() -> None:
-    labelled = sentences(60, 1)
-    noisy(labelled, 1.0)
-    assert labelled == sentences(60, 1)
+@pytest.mark.parametrize("label", [NEUTRAL, UNLABELLED, label_number([1, 2]), label_number([1, NEUTRAL])])
+def test_sentences_of_any_label_can_be_rewritten(label: int) -> None:
+    labelled = LabelledTexts(["we went there by train"] * 50, [label] * 50)
+    texts = "".join(rewritten(labelled, 1.0).values())
+    assert not set("😢😭😡🤬😱😨😲😮") & set(texts)
+    assert bool(set("😀😊❤😍") & set(texts)) == (label == label_number([1, 2]))

@@ -1,37 +1,41 @@
 """Temperature, calibration error and threshold, against distributions that are known."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from numpy.typing import NDArray
 from scipy.special import log_softmax, softmax
 
 from emotion_udf.classifier.tokenizer import MessageTokenizer
 from emotion_udf.training.batches import encode
 from emotion_udf.training.calibrate import (
+    Demand,
     expected_calibration_error,
     fit_temperature,
     fold_in,
-    lowest_confidence,
+    lowest_threshold,
     reliability,
     with_temperature,
 )
-from emotion_udf.training.fine_tune import logits_of
-from tests.helpers.training import SPLITS, Start
+from emotion_udf.training.validation import logits_of
+from tests.helpers.training import VALIDATION, Start
 
-Rows = np.ndarray
+Rows = NDArray[Any]
 
 LOGITS = arrays.arrays(np.float64, st.tuples(st.integers(1, 8), st.just(6)), elements=st.floats(-8, 8))
 
 
 def calibrated(count: int, seed: int) -> tuple[Rows, Rows]:
     """Return logits, and labels that are as frequent as the logits say."""
-    dice = np.random.default_rng(seed)
-    logits = dice.normal(size=(count, 6)) * 2
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(size=(count, 6)) * 2
     steps = softmax(logits, axis=1).cumsum(axis=1)
-    return logits, np.minimum((dice.random((count, 1)) > steps).sum(axis=1), 5)
+    return logits, np.minimum((rng.random((count, 1)) > steps).sum(axis=1), 5)
 
 
 def sure_of(confidences: list[float], right: list[bool]) -> tuple[Rows, Rows]:
@@ -108,7 +112,7 @@ def test_folding_in_divides_the_logits_and_keeps_the_labels(
 ) -> None:
     network = start()
     torch.nn.init.normal_(network.classifier.bias)
-    encoded = encode(SPLITS.validation, tokenizer)
+    encoded = encode(VALIDATION, tokenizer)
     before = logits_of(network, encoded)
     fold_in(network, temperature)
     after = logits_of(network, encoded)
@@ -119,7 +123,7 @@ def test_folding_in_divides_the_logits_and_keeps_the_labels(
 
 def test_the_folded_probabilities_are_those_of_with_temperature(start: Start, tokenizer: MessageTokenizer) -> None:
     network = start()
-    encoded = encode(SPLITS.validation, tokenizer)
+    encoded = encode(VALIDATION, tokenizer)
     before = logits_of(network, encoded).softmax(dim=1).numpy()
     fold_in(network, 1.8)
     after = logits_of(network, encoded).softmax(dim=1).numpy()
@@ -173,13 +177,19 @@ def test_bins_without_a_sentence_are_left_out() -> None:
 # Threshold
 
 
+def lowest(probabilities: Rows, labels: Rows, accuracy: float) -> float:
+    """Return the threshold of a single source."""
+    correct = probabilities.argmax(axis=1) == labels
+    return lowest_threshold([Demand(probabilities.max(axis=1), correct, accuracy)])
+
+
 def test_when_every_label_is_right_all_are_confident() -> None:
-    assert lowest_confidence(*sure_of([0.3, 0.9], [True, True]), 0.97) == 0.0
+    assert lowest(*sure_of([0.3, 0.9], [True, True]), 0.97) == 0.0
 
 
 def test_when_no_confidence_is_enough_none_is() -> None:
-    assert lowest_confidence(*sure_of([0.3, 0.9], [False, False]), 0.97) == 1.0
-    assert lowest_confidence(*sure_of([0.3, 0.9], [True, False]), 0.97) == 1.0
+    assert lowest(*sure_of([0.3, 0.9], [False, False]), 0.97) == 1.0
+    assert lowest(*sure_of([0.3, 0.9], [True, False]), 0.97) == 1.0
 
 
 @pytest.mark.parametrize(
@@ -196,7 +206,7 @@ def test_when_no_confidence_is_enough_none_is() -> None:
 def test_the_threshold_is_the_first_thousandth_that_is_enough(
     confidences: list[float], right: list[bool], accuracy: float, threshold: float
 ) -> None:
-    assert lowest_confidence(*sure_of(confidences, right), accuracy) == threshold
+    assert lowest(*sure_of(confidences, right), accuracy) == threshold
 
 
 @given(
@@ -205,7 +215,7 @@ def test_the_threshold_is_the_first_thousandth_that_is_enough(
 )
 def test_from_the_threshold_on_labels_are_right_often_enough(rows: list[tuple[int, bool]], accuracy: float) -> None:
     probabilities, labels = sure_of([sure / 1024 for sure, _ in rows], [hit for _, hit in rows])
-    threshold = lowest_confidence(probabilities, labels, accuracy)
+    threshold = lowest(probabilities, labels, accuracy)
     assert 0 <= threshold <= 1
     assert threshold == round(threshold, 3)
     confident = probabilities.max(axis=1) >= np.float32(threshold)  # as `is_confident` compares
@@ -219,6 +229,33 @@ def test_from_the_threshold_on_labels_are_right_often_enough(rows: list[tuple[in
 @pytest.mark.parametrize("confidence", [0.7, 0.95])
 def test_a_confidence_at_the_threshold_counts_as_is_confident_counts_it(confidence: float) -> None:
     probabilities, labels = sure_of([confidence, 0.97], [False, True])
-    threshold = lowest_confidence(probabilities, labels, 1.0)
+    threshold = lowest(probabilities, labels, 1.0)
     confident = probabilities.max(axis=1) >= np.float32(threshold)
     assert (labels[confident] == 0).mean() == 1.0
+
+
+def demand(confidences: list[float], right: list[bool], accuracy: float, max_share: float = 1.0) -> Demand:
+    return Demand(np.array(confidences, np.float32), np.array(right), accuracy, max_share)
+
+
+def test_the_threshold_holds_for_every_source() -> None:
+    easy = demand([0.3, 0.9], [True, True], 0.9)
+    hard = demand([0.5, 0.7, 0.8], [False, True, True], 1.0)
+    neutral = demand([0.2, 0.6, 0.75, 0.76], [False] * 4, 0.0, max_share=0.25)
+    assert lowest_threshold([easy]) == 0.0
+    assert lowest_threshold([easy, hard]) == 0.501
+    assert lowest_threshold([easy, hard, neutral]) == 0.751
+    assert lowest_threshold([neutral]) == 0.751
+
+
+def test_a_source_of_which_nothing_would_be_confident_is_not_held() -> None:
+    assert lowest_threshold([demand([0.5], [True], 0.9), demand([0.9], [False], 0.0, max_share=0.0)]) == 1.0
+
+
+def test_sentences_may_count_differently_for_the_temperature() -> None:
+    logits = np.log(np.array([[0.9, *[0.02] * 5], [0.6, *[0.08] * 5]]))
+    sure, unsure = (fit_temperature(logits, np.array([0, 1]), np.array(w)) for w in ([10.0, 1.0], [1.0, 10.0]))
+    assert sure < unsure
+    assert fit_temperature(logits, np.array([0, 1]), np.array([3.0, 3.0])) == pytest.approx(
+        fit_temperature(logits, np.array([0, 1])), rel=1e-3
+    )

@@ -10,14 +10,14 @@ from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, log_loss
 
 from emotion_udf.classifier.artifact import ArtifactSource, open_artifact
 from emotion_udf.classifier.classifier import Classifier, load_classifier
-from emotion_udf.classifier.configuration import Configuration
+from emotion_udf.classifier.configuration import ModelConfig
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.training.calibrate import expected_calibration_error, with_temperature
-from emotion_udf.training.data import LabelledTexts
 from emotion_udf.training.evaluate import Metrics, Predictions, metrics_of, predict
-from tests.helpers.training import SPLITS, Trained
+from emotion_udf.training.labels import NEUTRAL, LabelledTexts, label_number
+from tests.helpers.training import TEST, Trained
 
-PLAIN = Configuration(dim=32, hidden_dim=64, n_heads=4, n_layers=2, vocab_size=30522, max_position_embeddings=64)
+PLAIN = ModelConfig(dim=32, hidden_dim=64, n_heads=4, n_layers=2, vocab_size=30522, max_position_embeddings=64)
 ALL = list(range(6))
 
 
@@ -28,23 +28,21 @@ def predictions_of(probabilities: list[list[float]] | np.ndarray, labels: list[i
         np.asarray(labels, dtype=np.int64),
         np.full(rows, 10, np.int32),
         np.zeros(rows, np.bool_),
-        unknown_tokens=0,
+        unknown_tokens=np.zeros(rows, np.int64),
         seconds=2.0,
     )
 
 
 def random_predictions(rows: int = 80, seed: int = 1, emotions: int = 6) -> Predictions:
     """Predictions that are often right, of the first so many emotions."""
-    dice = np.random.default_rng(seed)
-    labels = dice.integers(0, emotions, rows)
-    logits = dice.normal(size=(rows, 6)) + 2 * np.eye(6)[labels]
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, emotions, rows)
+    logits = rng.normal(size=(rows, 6)) + 2 * np.eye(6)[labels]
     return predictions_of(softmax(logits, axis=1), labels)
 
 
 @cache
-def measured(
-    temperature: float | None = None, min_confidence: float | None = None, fitted: float | None = None
-) -> Metrics:
+def measured(temperature: float | None = None, min_confidence: float = 0.5, fitted: float | None = None) -> Metrics:
     """Measure `random_predictions`; resampling takes a second, so each case is measured once."""
     configuration = replace(PLAIN, temperature=temperature, min_confidence=min_confidence)
     return metrics_of(random_predictions(), configuration, fitted)
@@ -70,7 +68,8 @@ def test_figures_are_those_of_scikit_learn(emotions: int) -> None:
     probabilities /= probabilities.sum(axis=1, keepdims=True)
     assert found.loss == pytest.approx(log_loss(labels, probabilities, labels=ALL), abs=1e-6)
     for average, figure in (("macro", found.macro_f1), ("weighted", found.weighted_f1)):
-        assert figure == pytest.approx(f1_score(labels, given, labels=ALL, average=average, zero_division=0))
+        there = range(emotions)  # an emotion that no sentence has is no part of the mean
+        assert figure == pytest.approx(f1_score(labels, given, labels=there, average=average, zero_division=0))
     assert found.confusion == confusion_matrix(labels, given, labels=ALL).tolist()
     assert list(found.emotions) == list(EMOTIONS)
     each = {
@@ -96,7 +95,7 @@ def test_figures_of_four_sentences_are_those_worked_out_by_hand() -> None:
         {"precision": 1.0, "recall": 2 / 3, "f1": 0.8, "support": 3}
     )
     assert found.emotions["love"].model_dump() == {"precision": 0, "recall": 0, "f1": 0, "support": 0}
-    assert found.macro_f1 == pytest.approx((2 / 3 + 0.8) / 6)
+    assert found.macro_f1 == pytest.approx((2 / 3 + 0.8) / 2)
     assert found.weighted_f1 == pytest.approx((2 / 3 + 3 * 0.8) / 4)
     assert found.confusion[0][:2] == [1, 0]
     assert found.confusion[1][:2] == [1, 2]
@@ -161,6 +160,24 @@ def test_a_model_without_a_threshold_is_measured_at_the_usual_one() -> None:
     assert measured().min_confidence == 0.5
 
 
+# Labels that are no single emotion
+
+
+def test_a_label_may_fit_without_being_the_only_one() -> None:
+    rows = [sure(1, 0.75), sure(2, 0.5), sure(0, 0.5)]
+    found = predictions_of(rows, [label_number([1, 2]), label_number([1, 2]), NEUTRAL])
+    assert found.correct.tolist() == [True, True, False]
+    np.testing.assert_allclose(found.losses[:2], [-np.log(0.8), -np.log(0.6)], rtol=1e-6)
+    assert found.losses[2] == pytest.approx(-(np.log(0.5) + 5 * np.log(0.1)) / 6)
+
+
+def test_a_part_of_the_predictions_is_told_by_its_rows() -> None:
+    found = predictions_of(np.eye(6), ALL)
+    some = found.take(found.labels < 2)
+    assert some.labels.tolist() == [0, 1]
+    assert some.seconds == pytest.approx(found.seconds / 3)
+
+
 # Temperature
 
 
@@ -178,7 +195,8 @@ def test_a_stored_temperature_is_taken_out_for_before(fitted: float | None) -> N
 def test_a_fitted_temperature_is_put_in_for_after() -> None:
     predictions = random_predictions()
     labels = predictions.labels
-    found, plain = measured(fitted=2.0), measured()
+    found = measured(fitted=2.0)
+    plain = measured()
     scaled = with_temperature(predictions.probabilities, 2.0)
     assert (found.temperature, plain.temperature) == (2.0, 1.0)
     assert found.expected_calibration_error.before == expected_calibration_error(predictions.probabilities, labels)
@@ -205,12 +223,12 @@ def tiny(trained: Trained) -> Classifier:
 
 
 def test_predictions_are_the_classifiers_own_scores(tiny: Classifier) -> None:
-    found = predict(tiny, SPLITS.test)
-    scores = tiny.score(SPLITS.test.texts)
+    found = predict(tiny, TEST)
+    scores = tiny.score(TEST.texts)
     np.testing.assert_array_equal(found.probabilities, scores.probabilities)
-    assert found.labels.tolist() == SPLITS.test.labels
-    assert found.right.tolist() == (scores.probabilities.argmax(axis=1) == SPLITS.test.labels).tolist()
-    of_the_right_one = scores.probabilities[np.arange(60), SPLITS.test.labels]
+    assert found.labels.tolist() == TEST.labels
+    assert found.correct.tolist() == (scores.probabilities.argmax(axis=1) == TEST.labels).tolist()
+    of_the_right_one = scores.probabilities[np.arange(60), TEST.labels]
     np.testing.assert_allclose(found.losses, -np.log(of_the_right_one), rtol=1e-6)
     assert found.seconds > 0
 
@@ -224,7 +242,7 @@ def test_truncated_sentences_are_counted(tiny: Classifier) -> None:
 
 def test_unknown_tokens_are_counted(tiny: Classifier) -> None:
     found = predict(tiny, LabelledTexts(["i feel 𓀀", "fine 𓀀 𓁀", "so"], [0, 1, 2]))
-    assert found.unknown_tokens == 3
+    assert found.unknown_tokens.tolist() == [1, 2, 0]
     assert metrics_of(found, tiny.artifact.configuration).unknown_token_share == 3 / (5 + 5 + 3)
 
 
@@ -235,6 +253,6 @@ def test_unknown_tokens_of_truncated_sentences_are_a_share_of_what_was_looked_at
 
 
 def test_figures_of_a_trained_model_are_those_that_training_returned(tiny: Classifier, trained: Trained) -> None:
-    found = metrics_of(predict(tiny, SPLITS.test), tiny.artifact.configuration)
+    found = metrics_of(predict(tiny, TEST), tiny.artifact.configuration)
     speed = {"samples_per_s": 0.0}
-    assert found.model_copy(update=speed) == trained.results["test"].model_copy(update=speed)
+    assert found.model_copy(update=speed) == trained.metrics("test").model_copy(update=speed)

@@ -3,13 +3,14 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import huggingface_hub
 import numpy as np
 import pytest
 import torch
 from huggingface_hub.errors import LocalEntryNotFoundError
+from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch.nn import functional as F
 from transformers import (
@@ -22,13 +23,13 @@ from transformers import (
     RobertaModel,
 )
 
-from emotion_udf.classifier.distilbert import DistilBert
+from emotion_udf.classifier.distilbert import Block, DistilBert
 from emotion_udf.classifier.packing import pack
 from emotion_udf.classifier.weights import to_transformers
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.errors import ModelError, UsageError
 from emotion_udf.settings.training import BaseModelSettings
-from emotion_udf.training.initialise import Start, find_base, initialise
+from emotion_udf.training.initialise import PretrainedModel, find_base, initialise
 from tests.helpers.models import random_weights, tiny_bert, tiny_distilbert
 
 FILES = ("config.json", "tokenizer.json", "model.safetensors")
@@ -61,16 +62,18 @@ def rows() -> list[list[int]]:
     return [torch.randint(1, 30522, (length,), generator=generator).tolist() for length in (64, 33, 33, 5, 5, 2, 1)]
 
 
-def logits_over(encoder: BertModel | DistilBertModel, network: DistilBert) -> np.ndarray:
+def logits_over(encoder: BertModel | DistilBertModel, network: DistilBert) -> NDArray[np.float32]:
     """What the network's head makes of transformers' encoder, one row at a time, so that nothing is padded."""
     with torch.inference_mode():
         states = torch.cat([encoder(input_ids=torch.tensor([row])).last_hidden_state[:, 0] for row in rows()])
-        return network.classifier(F.relu(network.pre_classifier(states))).numpy()
+        logits: NDArray[np.float32] = network.classifier(F.relu(network.pre_classifier(states))).numpy()
+    return logits
 
 
-def logits_of(network: DistilBert) -> np.ndarray:
+def logits_of(network: DistilBert) -> NDArray[np.float32]:
     with torch.inference_mode():
-        return network.eval()(*pack(rows())).numpy()
+        logits: NDArray[np.float32] = network.eval()(*pack(rows())).numpy()
+    return logits
 
 
 def enlarge_head(network: DistilBert) -> None:
@@ -123,7 +126,7 @@ def test_the_network_is_as_large_as_its_base(tmp_path: Path, save: Save) -> None
     sizes = initialise(save(tmp_path), seed=0).sizes
     assert (sizes.dim, sizes.hidden_dim, sizes.n_heads, sizes.n_layers) == (32, 64, 4, 2)
     assert (sizes.vocab_size, sizes.max_position_embeddings) == (30522, 64)
-    assert (sizes.temperature, sizes.min_confidence) == (None, None)
+    assert (sizes.temperature, sizes.min_confidence) == (None, 0.5)
 
 
 @both_kinds
@@ -143,7 +146,7 @@ def test_the_network_loads_in_transformers_by_its_config(tmp_path: Path, save: S
     stock = DistilBertForSequenceClassification(DistilBertConfig(**start.config))
     stock.load_state_dict(to_transformers(dict(start.network.state_dict()), start.sizes.n_layers))
     with torch.inference_mode():
-        expected = torch.cat([stock.eval()(input_ids=torch.tensor([row])).logits for row in rows()])
+        expected = torch.cat([stock.train(False)(input_ids=torch.tensor([row])).logits for row in rows()])
     np.testing.assert_allclose(logits_of(start.network), expected.numpy(), atol=1e-5, rtol=0)
 
 
@@ -151,7 +154,7 @@ def test_what_training_drops_comes_from_the_base(tmp_path: Path) -> None:
     folder = distilbert_folder(tmp_path, dropout=0.3, attention_dropout=0.25, seq_classif_dropout=0.4)
     network = initialise(folder, seed=0).network
     assert (network.dropout.p, network.head_dropout.p) == (0.3, 0.4)
-    assert (network.attention_dropout, {block.dropout.p for block in network.blocks}) == (0.25, {0.3})
+    assert (network.attention_dropout, {cast(Block, block).dropout.p for block in network.blocks}) == (0.25, {0.3})
 
 
 def test_a_bert_is_trained_with_distilberts_dropout(tmp_path: Path) -> None:
@@ -162,7 +165,7 @@ def test_a_bert_is_trained_with_distilberts_dropout(tmp_path: Path) -> None:
 # The head
 
 
-def head_of(start: Start) -> torch.Tensor:
+def head_of(start: PretrainedModel) -> torch.Tensor:
     weights = start.network.state_dict()
     return torch.cat([weights[name].flatten() for name in HEAD])
 
@@ -317,7 +320,7 @@ def test_a_base_that_lacks_a_weight_is_refused(tmp_path: Path, save: Save) -> No
 
 
 def base(model: Path | str, revision: str | None = None) -> BaseModelSettings:
-    return BaseModelSettings(name="a base", licence="MIT", model=str(model), revision=revision)
+    return BaseModelSettings(name="a base", license="MIT", model=str(model), revision=revision)
 
 
 def refused_base(model: Path | str) -> str:

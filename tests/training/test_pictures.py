@@ -41,7 +41,7 @@ def predictions(confidences: list[float], labels: list[int]) -> Predictions:
         np.array(labels),
         np.full(rows, 5, np.int32),
         np.zeros(rows, np.bool_),
-        unknown_tokens=0,
+        unknown_tokens=np.zeros(rows, np.int64),
         seconds=1,
     )
 

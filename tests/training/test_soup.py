@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +15,14 @@ from emotion_udf.classifier.packing import pack
 from emotion_udf.classifier.tokenizer import MessageTokenizer
 from emotion_udf.errors import ModelError, UsageError
 from emotion_udf.settings.training import OutputSettings, SoupSettings, TrainSettings
-from emotion_udf.training.batches import encode
 from emotion_udf.training.calibrate import fold_in
 from emotion_udf.training.export import export
-from emotion_udf.training.initialise import Start, initialise
+from emotion_udf.training.initialise import PretrainedModel, initialise
 from emotion_udf.training.message_tokenizer import make_message_tokenizer
-from emotion_udf.training.soup import Soup, cook, open_ingredients
+from emotion_udf.training.soup import Soup, average_classifiers, open_ingredients
 from emotion_udf.training.train import train
-from tests.helpers.training import SPLITS, Trained
+from emotion_udf.training.validation import prepare_validation
+from tests.helpers.training import VALIDATION, Trained, corpus
 
 Write = Callable[..., str]
 
@@ -52,17 +52,18 @@ def write(tmp_path: Path, base: Path, tokenizer_text: str) -> Write:
     return classifier
 
 
-def stored(start: Start) -> Start:
+def stored(start: PretrainedModel) -> PretrainedModel:
     """Round all weights to fp16, as folders hold them."""
     start.network.load_state_dict({name: w.half().float() for name, w in start.network.state_dict().items()})
     return start
 
 
-def soup_of(folders: list[str], base: Path) -> Soup:
+def soup_of(folders: list[str], base: Path, weights: Sequence[float] = ()) -> Soup:
     sizes = initialise(base, 0).sizes
     tokenizer = base / "tokenizer.json"
     artifacts = open_ingredients(folders, sizes, make_message_tokenizer(tokenizer, message_rules=False))
-    return cook(artifacts, encode(SPLITS.validation, MessageTokenizer(tokenizer, 64)))
+    validation = prepare_validation(corpus(), MessageTokenizer(tokenizer, 64))
+    return average_classifiers(artifacts, validation, weights)
 
 
 def test_the_mean_of_one_classifier_is_that_classifier(base: Path, write: Write) -> None:
@@ -80,6 +81,13 @@ def test_every_weight_is_the_mean_of_the_classifiers(base: Path, write: Write) -
     assert not torch.equal(found["classifier.weight"], wanted[0]["classifier.weight"])
 
 
+def test_classifiers_may_have_weights_in_the_mean(base: Path, write: Write) -> None:
+    first, second = (stored(initialise(base, seed)).network.state_dict() for seed in (1, 2))
+    found = soup_of([write(1), write(2)], base, [3.0, 1.0]).network.state_dict()
+    for name, weight in found.items():
+        torch.testing.assert_close(weight, (3 * first[name] + second[name]) / 4)
+
+
 def test_heads_are_averaged_with_their_temperatures(base: Path, write: Write) -> None:
     first, second = (stored(initialise(base, seed)).network.state_dict()["classifier.weight"] for seed in (1, 2))
     found = soup_of([write(1, temperature=0.5), write(2, temperature=4.0)], base).network.classifier.weight
@@ -91,8 +99,8 @@ def test_every_classifier_is_measured_by_itself(base: Path, write: Write) -> Non
     assert [one.name for one in soup.ingredients] == ["seed-1", "seed-2"]
     for seed, one in zip((1, 2), soup.ingredients, strict=True):
         classifier = load_classifier(open_artifact(ArtifactSource(str(base.parent / f"seed-{seed}"))))
-        found = classifier.score(SPLITS.validation.texts).probabilities.argmax(axis=1)
-        assert one.validation_accuracy == pytest.approx((found == SPLITS.validation.labels).mean())
+        found = classifier.score(VALIDATION.texts).probabilities.argmax(axis=1)
+        assert one.measured.accuracy == pytest.approx((found == VALIDATION.labels).mean())
 
 
 def test_classifiers_of_other_sizes_are_refused(base: Path) -> None:
@@ -124,7 +132,7 @@ def test_the_job_writes_a_calibrated_mean_and_says_of_what(recipe: TrainSettings
     train(recipe.model_copy(update={"soup": SoupSettings(of=[write(1), write(2)]), "output": output}))
     made = open_artifact(ArtifactSource(output.folder))
     assert made.configuration.temperature is not None
-    texts = SPLITS.validation.texts
+    texts = VALIDATION.texts
     mean = soup_of([str(tmp_path / "seed-1"), str(tmp_path / "seed-2")], Path(recipe.base.model)).network
     fold_in(mean, made.configuration.temperature)
     classifier = load_classifier(made)
@@ -149,12 +157,12 @@ def mean_probabilities(network: torch.nn.Module, ids: list[list[int]]) -> torch.
 
 
 def test_training_can_go_on_from_the_mean(trained: Trained, tmp_path: Path) -> None:
-    still = trained.settings.optimiser.model_copy(update={"learning_rate": 1e-9, "epochs": 1})
+    still = trained.settings.optimizer.model_copy(update={"learning_rate": 1e-9, "epochs": 1})
     soup = SoupSettings(of=[str(trained.folder)], train_on=True)
     output = OutputSettings(folder=str(tmp_path / "on"))
-    train(trained.settings.model_copy(update={"soup": soup, "optimiser": still, "output": output}))
+    train(trained.settings.model_copy(update={"soup": soup, "optimizer": still, "output": output}))
     before, after = (
-        load_classifier(open_artifact(ArtifactSource(str(folder)))).score(SPLITS.validation.texts).probabilities
+        load_classifier(open_artifact(ArtifactSource(str(folder)))).score(VALIDATION.texts).probabilities
         for folder in (trained.folder, output.folder)
     )
     np.testing.assert_allclose(after, before, atol=0.01, rtol=0)

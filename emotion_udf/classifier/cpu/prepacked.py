@@ -1,6 +1,6 @@
-"""Linear layers whose weights lie as oneDNN's kernels want them, with what follows the product fused to it.
+"""Linear layers with weights in oneDNN's own layout, and the activation fused to the product.
 
-They are what torch's own compiler puts in the place of `nn.Linear` on a CPU. Here no compiler has to run in a worker.
+torch.compile puts the same operators in the place of `nn.Linear` on a CPU; here no compiler has to run in a worker.
 """
 
 from collections.abc import Sequence
@@ -35,16 +35,20 @@ class PrepackedLinear(nn.Module):
 
 
 def can_prepack(dtype: torch.dtype) -> bool:
-    """Tell whether oneDNN packs weights of this type on this machine."""
+    """Tell whether oneDNN packs weights of a type on this machine."""
     if dtype not in (torch.float32, torch.bfloat16) or not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
         return False
     return dtype is torch.float32 or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def prepack(network: DistilBert) -> None:
-    """Prepack the layers of a network for inference, in place; the last block takes its weights apart and stays."""
+    """Prepack the layers of a network for inference, in place.
+
+    The last block stays plain: it computes parts of its outputs alone, which packed weights do not allow.
+    """
     for block in cast(Sequence[Block], network.blocks[:-1]):
-        attention, feed_forward = block.attention, block.feed_forward
+        attention = block.attention
+        feed_forward = block.feed_forward
         attention.register_module("qkv", PrepackedLinear(attention.qkv))
         attention.register_module("out", PrepackedLinear(attention.out))
         feed_forward.register_module("expand", PrepackedLinear(feed_forward.expand, "gelu"))

@@ -10,19 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from emotion_udf.classifier import int16
 from emotion_udf.classifier.artifact import ArtifactSource, open_artifact
 from emotion_udf.classifier.classifier import Classifier, load_classifier
-from emotion_udf.classifier.configuration import Configuration
-from emotion_udf.classifier.cpu.int16 import Int16FeedForward, Int16Linear, can_use_int16, longest, require_int16
+from emotion_udf.classifier.configuration import ModelConfig
+from emotion_udf.classifier.cpu import int16
+from emotion_udf.classifier.cpu.int16 import Int16FeedForward, Int16Linear, can_use_int16, max_l2_norm, require_int16
 from emotion_udf.classifier.distilbert import FeedForward
 from emotion_udf.errors import DeviceError
 
-SIZES = Configuration(
+CONFIG = ModelConfig(
     dim=32, hidden_dim=64, n_heads=4, n_layers=1, vocab_size=30_522, max_position_embeddings=64
 )  # fmt: skip
 
-needs_kernels = pytest.mark.skipif(not can_use_int16(SIZES), reason="needs AVX2 and llvmlite")
+needs_kernels = pytest.mark.skipif(not can_use_int16(CONFIG), reason="needs AVX2 and llvmlite")
 
 
 def linear(inputs: int, outputs: int, seed: int = 1) -> nn.Linear:
@@ -35,7 +35,7 @@ def rounding(x: Tensor, layer: nn.Linear) -> Tensor:
     width = x.shape[1]
 
     def scales(rows: Tensor) -> Tensor:
-        return torch.maximum(rows.norm(dim=1) / longest(width), rows.abs().amax(dim=1) / 32_767)
+        return torch.maximum(rows.norm(dim=1) / max_l2_norm(width), rows.abs().amax(dim=1) / 32_767)
 
     of_rows, of_columns = scales(x)[:, None], scales(layer.weight)[None]
     half_of_rows = of_rows * layer.weight.abs().sum(dim=1)[None]
@@ -130,20 +130,20 @@ def test_the_feed_forward_part_says_what_the_plain_one_says(tokens: int) -> None
 
 @needs_kernels
 def test_the_gelu_is_right_to_2e_5() -> None:
-    """Weights of one each, so that a layer's output is its input's GELU, at what its whole numbers stand for."""
+    """Weights of one each, so that a layer's output is its input's GELU, on a grid of all inputs."""
     from emotion_udf.classifier.cpu.int16_kernels import kernels
 
-    whole = torch.arange(-32_767, 32_767, 1, dtype=torch.int16)[: 65_532 // 96 * 96].view(-1, 16).contiguous()
+    grid = torch.arange(-32_767, 32_767, 1, dtype=torch.int16)[: 65_532 // 96 * 96].view(-1, 16).contiguous()
     scale = 12 / 32_767
     weights = torch.eye(16, dtype=torch.int16).view(16, 8, 2).transpose(0, 1).contiguous()  # (pairs, 16, 2)
-    scales, out = torch.full((len(whole),), scale), torch.empty(len(whole), 16)
+    scales, out = torch.full((len(grid),), scale), torch.empty(len(grid), 16)
     ones, zeros = torch.ones(16), torch.zeros(16)
-    addresses = (tensor.data_ptr() for tensor in (whole, weights, scales, ones, zeros, out))
-    kernels().multiply_gelu(*addresses, len(whole), 16, 16)
-    expected = nn.functional.gelu(whole.double() * scale)
+    addresses = (tensor.data_ptr() for tensor in (grid, weights, scales, ones, zeros, out))
+    kernels().multiply_gelu(*addresses, len(grid), 16, 16)
+    expected = nn.functional.gelu(grid.double() * scale)
     assert (out - expected).abs().max() < 2e-5
     assert out.flatten()[0].abs() < 1e-6  # at -12
-    assert out.flatten()[-1] == pytest.approx(whole.flatten()[-1].item() * scale)
+    assert out.flatten()[-1] == pytest.approx(grid.flatten()[-1].item() * scale)
 
 
 @needs_kernels
@@ -172,18 +172,18 @@ def test_the_bundled_classifier_gives_the_same_labels(bundled: Classifier) -> No
 
 @pytest.mark.parametrize("width", [16, 384, 768, 3072, 16_384])
 def test_what_rounding_adds_to_two_vectors_leaves_their_product_below_two_to_31(width: int) -> None:
-    assert (longest(width) + math.sqrt(width) / 2) ** 2 < 2**31 - 1
+    assert (max_l2_norm(width) + math.sqrt(width) / 2) ** 2 < 2**31 - 1
 
 
 @pytest.mark.parametrize(
-    ("device", "sizes", "has", "llvmlite", "message"),
+    ("device", "config", "has", "llvmlite", "message"),
     [
-        ("cuda", SIZES, {"avx2": True}, True, "a CPU, found the device cuda"),
-        ("cpu", SIZES, {}, True, "a processor with AVX2, found none"),
-        ("cpu", SIZES, {"avx2": True}, False, "llvmlite, found none in this Python; install emotion-udf[int16]"),
+        ("cuda", CONFIG, {"avx2": True}, True, "a CPU, found the device cuda"),
+        ("cpu", CONFIG, {}, True, "a processor with AVX2, found none"),
+        ("cpu", CONFIG, {"avx2": True}, False, "llvmlite, found none in this Python; install emotion-udf[int16]"),
         (
             "cpu",
-            Configuration(
+            ModelConfig(
                 dim=24, hidden_dim=64, n_heads=4, n_layers=1, vocab_size=30_522, max_position_embeddings=64
             ),
             {"avx2": True},
@@ -195,7 +195,7 @@ def test_what_rounding_adds_to_two_vectors_leaves_their_product_below_two_to_31(
 def test_what_is_missing_is_said(
     monkeypatch: pytest.MonkeyPatch,
     device: str,
-    sizes: Configuration,
+    config: ModelConfig,
     has: dict[str, bool],
     llvmlite: bool,
     message: str,
@@ -204,20 +204,20 @@ def test_what_is_missing_is_said(
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: has)
     monkeypatch.setattr(int16, "find_spec", finds)
     with pytest.raises(DeviceError) as caught:
-        require_int16(device, sizes)
+        require_int16(device, config)
     assert str(caught.value) == f"precision = 'int16' expects {message}; or choose fp32 or auto"
     if device == "cpu":
-        assert not can_use_int16(sizes)
+        assert not can_use_int16(config)
 
 
 @needs_kernels
 def test_kernels_that_do_not_compile_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    from emotion_udf.classifier import int16_kernels
+    from emotion_udf.classifier.cpu import int16_kernels
 
     def refuse() -> None:
         raise OSError("no memory may be executed")
 
     monkeypatch.setattr(int16_kernels, "kernels", refuse)
-    assert not can_use_int16(SIZES)
+    assert not can_use_int16(CONFIG)
     with pytest.raises(DeviceError, match="found OSError: no memory may be executed; or choose fp32 or auto"):
-        require_int16("cpu", SIZES)
+        require_int16("cpu", CONFIG)

@@ -1,0 +1,81 @@
+"""What a contender is asked and what it answers, as JSON. Needs the standard library only."""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.machine import versions
+
+Settings = dict[str, Any]
+"""How a contender is set beyond the request; goes to the record."""
+
+Answer = dict[str, Any]
+"""`seconds` and `start_up_s` of each timed job, `warmed_up_at` in seconds since the epoch, `settings`, `versions`."""
+
+Job = Callable[[str, str], float | None]
+"""Label the rows of the first folder into the second. May return how many of its seconds passed before its workers
+were ready, where the peer starts them anew with every job."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a contender is asked to do.
+
+    Attributes:
+        contender: Its name.
+        model: The model folder.
+        timed: The folder of Parquet files to label, with `id` and `text`, one file a core.
+        warm_up: The same, to label first and untimed, so that workers have loaded their model.
+        output: Where the labels go, as Parquet with `id` and `label`; the answer goes beside it, as `.answer.json`.
+        cores: Cores to use.
+        repeats: How often to label all rows.
+        best: Use the best settings known for it, not those of its documentation.
+    """
+
+    contender: str
+    model: str
+    timed: str
+    warm_up: str
+    output: str
+    cores: int
+    repeats: int
+    best: bool
+
+    @property
+    def answer(self) -> Path:
+        """The JSON file to write."""
+        return Path(f"{self.output}.answer.json")
+
+    def to_json(self) -> str:
+        """Return what the contender's process is given as its argument."""
+        return json.dumps(asdict(self))
+
+
+def answer(run: Callable[[Request], Answer]) -> None:
+    """Be a contender: read the request from the command line, do it, and write the answer."""
+    request = Request(**json.loads(sys.argv[1]))
+    request.answer.write_text(json.dumps(run(request)), encoding="utf-8")
+
+
+def time_jobs(request: Request, job: Job, settings: Settings) -> Answer:
+    """Label the warm-up rows once, then all rows `repeats` times, each on the clock."""
+    job(request.warm_up, request.output)
+    answered: Answer = {"warmed_up_at": time.time(), "settings": settings, "versions": versions()}
+    seconds = []
+    start_up_s = []
+    for _ in range(request.repeats):
+        started = time.perf_counter()
+        start_up = job(request.timed, request.output) or 0.0
+        seconds.append(time.perf_counter() - started - start_up)
+        start_up_s.append(start_up)
+    return answered | {"seconds": seconds, "start_up_s": start_up_s}
+
+
+def labels_of(model: str) -> list[str]:
+    """Return a model folder's labels in the order of their ids."""
+    id2label = json.loads((Path(model) / "config.json").read_text(encoding="utf-8"))["id2label"]
+    return [str(id2label[number]) for number in sorted(id2label, key=int)]

@@ -1,0 +1,49 @@
+"""The records that benchmarks/README.md quotes can be read, and keep what their goals say."""
+
+import json
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from benchmarks.harness import to_table
+from benchmarks.machine import ROOT
+from benchmarks.pictures import main
+from benchmarks.scaling import goals
+
+RESULTS = ROOT / "benchmarks" / "results"
+PAGE = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("file", sorted(RESULTS.iterdir()), ids=lambda file: file.name)
+def test_every_result_is_quoted(file: Path) -> None:
+    assert f"results/{file.name}" in PAGE
+
+
+@pytest.mark.parametrize("file", sorted(RESULTS.glob("*.json")), ids=lambda file: file.name)
+def test_every_record_says_where_it_is_from(file: Path) -> None:
+    record = json.loads(file.read_text(encoding="utf-8"))
+    assert {"commit", "machine", "versions", "options", "rows", "goals"} <= set(record)
+    assert import_module(f"benchmarks.{record['benchmark']}").measure
+    assert to_table(record["rows"])
+    assert all(goal["is_met"] for goal in record["goals"] if goal["is_required"])
+
+
+def test_a_comparison_becomes_a_picture(tmp_path: Path) -> None:
+    record = json.loads((RESULTS / "throughput-base.json").read_text(encoding="utf-8"))
+    slower = [row | {"rows_per_s": row["rows_per_s"] / 2} for row in record["rows"][:1]] + record["rows"][1:]
+    (tmp_path / "one.json").write_text(json.dumps(record), encoding="utf-8")
+    (tmp_path / "other.json").write_text(json.dumps(record | {"rows": slower}), encoding="utf-8")
+    assert main([str(tmp_path / "one.json"), str(tmp_path / "other.json")]) == 0
+    one, other = ((tmp_path / f"{name}.png").read_bytes() for name in ("one", "other"))
+    assert one[:8] == other[:8] == b"\x89PNG\r\n\x1a\n"
+    assert one != other
+
+
+def test_growth_is_told_for_each_number_of_cores() -> None:
+    measured = [(10, 2, 100.0), (10, 1, 50.0), (100, 2, 120.0), (100, 1, 50.0)]
+    rows = [{"rows": rows, "cores": cores, "peak_mib": mib, "spark_rate": 0.95} for rows, cores, mib in measured]
+    found = {goal.name: (round(goal.value, 6), goal.is_met) for goal in goals(rows)}
+    assert found["growth on 1 cores"] == (0.0, True)
+    assert found["growth on 2 cores"] == (0.2, False)
+    assert found["spark_rate of 10 rows"] == (0.95, True)

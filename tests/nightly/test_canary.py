@@ -1,0 +1,74 @@
+"""A model that is not what it was is found before the night's messages are scored."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from deltalake import DeltaTable
+from pyspark.sql import SparkSession
+from safetensors.numpy import load_file, save_file
+
+from emotion_udf.classifier.artifact import BUNDLED_FOLDER
+from emotion_udf.errors import EmotionUdfError, GateError
+from emotion_udf.nightly.pipeline import run_night
+from emotion_udf.schemas import LABELS, RUNS, TEXT_SCORES
+from emotion_udf.settings.classifier import ClassifierSettings
+from emotion_udf.settings.nightly import NightSettings, WarehouseSettings
+from emotion_udf.window import Window
+from tests.helpers.messages import input_settings, message, write_messages
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    folder = tmp_path / "model"
+    shutil.copytree(BUNDLED_FOLDER, folder)
+    return folder
+
+
+def night(folder: Path, model: Path) -> NightSettings:
+    write_messages(folder / "in/1.parquet", [message("a"), message("b", "i am so angry")])
+    return NightSettings(
+        input=input_settings(folder / "in"),
+        classifier=ClassifierSettings(model=str(model), precision="fp32"),
+        warehouse=WarehouseSettings(root=str(folder / "out")),
+    )
+
+
+def test_a_good_model_is_on_record(spark: SparkSession, tmp_path: Path, model: Path, day: Window) -> None:
+    run = run_night(spark, night(tmp_path, model), day)
+    gates = {gate.name: gate for gate in run.gates}
+    assert gates["canary_error_share"].value == 0
+    assert gates["canary_change"].value == pytest.approx(0, abs=1e-4)
+
+
+def test_changed_weights_are_refused_before_anything_is_scored(
+    spark: SparkSession, tmp_path: Path, model: Path, day: Window
+) -> None:
+    weights = load_file(model / "model.safetensors")
+    for name in ("classifier.weight", "classifier.bias"):
+        weights[name] = np.roll(weights[name], 1, axis=0)  # every emotion becomes the next one
+    save_file(weights, model / "model.safetensors", {"format": "pt"})
+    (model / "canary.json").unlink()
+
+    with pytest.raises(GateError, match="canary_error_share"):
+        run_night(spark, night(tmp_path, model), day)
+    assert not (tmp_path / "out" / LABELS / "_delta_log").exists()
+    assert not (tmp_path / "out" / TEXT_SCORES / "_delta_log").exists()
+    (record,) = DeltaTable(tmp_path / "out" / RUNS).to_pyarrow_table().to_pylist()
+    assert {gate["name"]: gate["passed"] for gate in record["gates"]}["canary_error_share"] is False
+
+
+def test_a_weight_that_is_no_number_never_labels_a_message(
+    spark: SparkSession, tmp_path: Path, model: Path, day: Window
+) -> None:
+    weights = load_file(model / "model.safetensors")
+    weights["classifier.bias"] = weights["classifier.bias"].copy()
+    weights["classifier.bias"][0] = float("nan")
+    save_file(weights, model / "model.safetensors", {"format": "pt"})
+    (model / "canary.json").unlink()
+
+    with pytest.raises(EmotionUdfError) as caught:
+        run_night(spark, night(tmp_path, model), day)
+    assert caught.value.exit_code in (2, 4)
+    assert not (tmp_path / "out" / LABELS / "_delta_log").exists()
