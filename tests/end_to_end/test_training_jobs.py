@@ -166,9 +166,9 @@ def spoil(folder: Path) -> None:
     ("changes", "facts"),
     [
         ({"base__model": "/no/such/base"}, ["/no/such/base", "base.model"]),
-        ({"optimiser__epochs": "0"}, ["{}/train.toml", "optimizer.epochs", "1", "found 0"]),
-        ({"data__folder": "x"}, ["{}/train.toml", "data.folder", "output.folder"]),
-        ({"optimiser__precision": "fp16"}, ["precision = 'fp16'", "GPU", "bf16, fp32 or auto"]),
+        ({"optimizer__epochs": "0"}, ["{}/train.toml", "optimizer.epochs", "1", "found 0"]),
+        ({"data__folder": "x"}, ["{}/train.toml", "data.folder", "did you mean"]),
+        ({"optimizer__precision": "fp16"}, ["precision = 'fp16'", "GPU", "bf16, fp32 or auto"]),
     ],
 )
 def test_wrong_settings_of_training_end_with_2(
@@ -206,12 +206,12 @@ def test_what_was_trained_is_evaluated(trained: tuple[Recipe, Ended], here: Here
     ("model", "source", "options", "code", "facts"),
     [
         ("bundled", "{}/nowhere", [], 3, ["{}/nowhere", "data.source"]),
-        ("bundled", "{}/unknown", [], 3, ["{}/unknown/train.txt, line 2", "text;label", *EMOTIONS]),
-        ("bundled", "{}/one", ["--part=train"], 3, ["several emotions", "train", "{}/one", "only joy"]),
+        ("bundled", "{}/unknown", ["--split=train"], 3, ["{}/unknown/train.txt", *EMOTIONS]),
+        ("bundled", "{}/one", ["--split=train"], 3, ["several emotions", "train", "{}/one", "only joy"]),
         (
             "bundled",
             "{}/parquet",
-            ["--label-column=emotion"],
+            ["--label-column=emotion", "--split=train"],
             3,
             ["column emotion", "{}/parquet/train.parquet", "text, label", "--label-column"],
         ),
