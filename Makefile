@@ -38,8 +38,8 @@ PYTEST := python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reord
 test: .venv/.ready ## run the tests, but for the slow ones; some need EMOTION_UDF_DATA
 	@$(PYTEST) -m 'not slow'
 
-test-unit: .venv/.ready ## run the tests that need neither Spark nor Java, in less than a minute
-	@$(PYTEST) -m 'not slow and not spark'
+test-unit: .venv/.ready ## run the package's tests that need neither Spark nor Java, in less than a minute
+	@$(PYTEST) -m 'not slow and not spark' --ignore tests/benchmarks
 
 test-slow: .venv/.ready ## run the slow tests: the wheel, the launcher, 300 nights in a row, the model's figures
 	@python -m pytest -m slow

@@ -23,6 +23,9 @@ if TYPE_CHECKING:  # the classifier's tests run where there is no Spark
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
+# Several threads of several processes wait for each other; Spark gives its workers one, too.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # Workers run the Python of the tests.
 os.environ["PYSPARK_PYTHON"] = sys.executable
 os.environ.setdefault("PYSPARK_SUBMIT_ARGS", submit_arguments())

@@ -46,7 +46,7 @@ def run(cache: Path, *arguments: str | Path, **variables: str) -> Ended:
     """Run the launcher to its end."""
     known = environment() | {"EMOTION_UDF_CACHE": str(cache)} | variables
     ended = subprocess.run([SUBMIT, *arguments], env=known, capture_output=True, text=True, timeout=300)
-    return Ended(ended.returncode, ended.stdout + ended.stderr)
+    return Ended(ended.returncode, ended.stdout, ended.stderr)
 
 
 def test_a_prepared_start_maps_sparks_classes_and_imports_compiled_pyspark(

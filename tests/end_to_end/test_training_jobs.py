@@ -1,8 +1,6 @@
 """The jobs that train and evaluate, as people start them: what they leave, and what they say when they cannot."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,33 +15,13 @@ from emotion_udf.jobs import evaluate_classifier, train_classifier
 from emotion_udf.settings.describe import describe_settings
 from emotion_udf.settings.training import TrainSettings
 from tests.helpers.facts import unstated
-from tests.helpers.jobs import environment
-from tests.helpers.paths import ROOT, SENTENCES_FILE
+from tests.helpers.jobs import Ended, run_main
+from tests.helpers.paths import SENTENCES_FILE
 from tests.helpers.training import as_toml, make_recipe
 
 FILES = ["confusion.png", "evaluation.json", "reliability.png", "worst_errors.csv"]
 COLUMNS = {"text": ["a", "b"], "label": [0, 1]}
 TEXT_OF = {"unknown.txt": "i feel fine;joy\nprivate words;happy\n", "empty.txt": "", "one.txt": "a;joy\nb;joy\n"}
-
-
-@dataclass(frozen=True)
-class Ended:
-    code: int
-    out: str
-    err: str
-
-    def assert_failed(self, code: int, facts: list[str]) -> None:
-        """Assert that there is one message, an error that states the facts, and nothing else."""
-        assert (self.code, self.out, "Traceback" in self.err) == (code, "", False)
-        assert self.err.startswith("error: ")
-        assert unstated(facts, self.err) == []
-
-
-def run(job: str, *arguments: str) -> Ended:
-    """Run a job as a process of its own, from the project's root."""
-    command = [sys.executable, f"jobs/{job}.py", *arguments]
-    ended = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=600)
-    return Ended(ended.returncode, ended.stdout, ended.stderr)
 
 
 @pytest.fixture
@@ -103,7 +81,7 @@ def recipe(tmp_path: Path) -> Recipe:
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, Ended]:
     recipe = make(tmp_path_factory.mktemp("trained"))
-    return recipe, run("train_classifier", *recipe.arguments())
+    return recipe, run_main(train_classifier.main, recipe.arguments())
 
 
 def test_training_leaves_a_model_and_tells_where(trained: tuple[Recipe, Ended]) -> None:
@@ -130,7 +108,7 @@ def test_an_existing_output_folder_is_refused_at_once(recipe: Recipe, here: Here
     (recipe.folder / "model").mkdir()
     before = recipe.everything()
     ended = here.train(recipe.arguments(data__source=str(recipe.folder / "nowhere")))
-    ended.assert_failed(2, [str(recipe.folder / "model"), "remove"])
+    assert_failed(ended, 2, [str(recipe.folder / "model"), "remove"])
     assert recipe.everything() == before
 
 
@@ -154,9 +132,16 @@ def test_sentences_that_cannot_be_trained_on_end_with_3(
     spoil(recipe.folder)
     before = recipe.everything()
     ended = here.train(recipe.arguments(**{path: value.format(recipe.folder) for path, value in changes.items()}))
-    ended.assert_failed(3, [fact.format(recipe.folder) for fact in facts])
+    assert_failed(ended, 3, [fact.format(recipe.folder) for fact in facts])
     assert "private words" not in ended.err
     assert recipe.everything() == before
+
+
+def assert_failed(ended: Ended, code: int, facts: list[str]) -> None:
+    """Assert that there is one message, an error that states the facts, and nothing else."""
+    assert (ended.code, ended.out, "Traceback" in ended.err) == (code, "", False)
+    assert ended.err.startswith("error: ")
+    assert unstated(facts, ended.err) == []
 
 
 def spoil(folder: Path) -> None:
@@ -181,9 +166,9 @@ def spoil(folder: Path) -> None:
     ("changes", "facts"),
     [
         ({"base__model": "/no/such/base"}, ["/no/such/base", "base.model"]),
-        ({"optimiser__epochs": "0"}, ["{}/train.toml", "optimizer.epochs", "1", "found 0"]),
-        ({"data__folder": "x"}, ["{}/train.toml", "data.folder", "output.folder"]),
-        ({"optimiser__precision": "fp16"}, ["precision = 'fp16'", "GPU", "bf16, fp32 or auto"]),
+        ({"optimizer__epochs": "0"}, ["{}/train.toml", "optimizer.epochs", "1", "found 0"]),
+        ({"data__folder": "x"}, ["{}/train.toml", "data.folder", "did you mean"]),
+        ({"optimizer__precision": "fp16"}, ["precision = 'fp16'", "GPU", "bf16, fp32 or auto"]),
     ],
 )
 def test_wrong_settings_of_training_end_with_2(
@@ -191,7 +176,7 @@ def test_wrong_settings_of_training_end_with_2(
 ) -> None:
     before = recipe.everything()
     ended = here.train(recipe.arguments(**changes))
-    ended.assert_failed(2, [fact.format(recipe.folder) for fact in facts])
+    assert_failed(ended, 2, [fact.format(recipe.folder) for fact in facts])
     assert recipe.everything() == before
 
 
@@ -221,12 +206,12 @@ def test_what_was_trained_is_evaluated(trained: tuple[Recipe, Ended], here: Here
     ("model", "source", "options", "code", "facts"),
     [
         ("bundled", "{}/nowhere", [], 3, ["{}/nowhere", "data.source"]),
-        ("bundled", "{}/unknown", [], 3, ["{}/unknown/train.txt, line 2", "text;label", *EMOTIONS]),
-        ("bundled", "{}/one", ["--part=train"], 3, ["several emotions", "train", "{}/one", "only joy"]),
+        ("bundled", "{}/unknown", ["--split=train"], 3, ["{}/unknown/train.txt", *EMOTIONS]),
+        ("bundled", "{}/one", ["--split=train"], 3, ["several emotions", "train", "{}/one", "only joy"]),
         (
             "bundled",
             "{}/parquet",
-            ["--label-column=emotion"],
+            ["--label-column=emotion", "--split=train"],
             3,
             ["column emotion", "{}/parquet/train.parquet", "text, label", "--label-column"],
         ),
@@ -242,7 +227,7 @@ def test_what_cannot_be_evaluated_is_told_in_one_message(
     out = tmp_path / "out"
     arguments = [f"--model={model.format(tmp_path)}", f"--data={source.format(tmp_path)}", f"--out={out}"]
     ended = here.evaluate([*arguments, *options])
-    ended.assert_failed(code, [fact.format(tmp_path) for fact in facts])
+    assert_failed(ended, code, [fact.format(tmp_path) for fact in facts])
     assert not out.exists()
 
 

@@ -1,6 +1,6 @@
 """A publishing process that is killed at each call which changes a table's log, or finds the disk full from there on.
 
-`make faults` takes every call; `make test` takes some of them.
+`make faults` takes every call; `make test-slow` takes some of them.
 """
 
 import os
@@ -22,7 +22,10 @@ from tests.helpers.releases import D5, D6, publish_night, released, same_in_all
 SOME = 6
 WAYS = ("before", "after", "half", "full")
 
-pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler: apt-get install gcc libc6-dev")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler: apt-get install gcc libc6-dev"),
+]
 
 
 @pytest.fixture(scope="session")

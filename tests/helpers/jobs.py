@@ -1,11 +1,12 @@
 """The jobs as a scheduler starts them, and the tables as their readers open them."""
 
 import io
+import logging
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,12 @@ class Ended:
     """A job that has ended; spark-submit prints both of the job's streams to one."""
 
     code: int
-    output: str
+    out: str
+    err: str = ""
+
+    @property
+    def output(self) -> str:
+        return self.out + self.err
 
 
 Submit = Callable[..., Ended]
@@ -46,18 +52,33 @@ def submit(*arguments: str) -> Ended:
     ended = subprocess.run(
         command(*arguments), cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=600
     )
-    return Ended(ended.returncode, ended.stdout + ended.stderr)
+    return Ended(ended.returncode, ended.stdout, ended.stderr)
 
 
 def run_main(main: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> Ended:
-    """Run a job in this process; what argparse refuses ends with SystemExit."""
-    output = io.StringIO()
-    with redirect_stdout(output), redirect_stderr(output):
+    """Run a job in this process, as if it were its own; what argparse refuses ends with SystemExit."""
+    out = io.StringIO()
+    err = io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err), fresh_logging():
         try:
             code = main(arguments)
         except SystemExit as exit_:
             code = int(str(exit_.code))
-    return Ended(code, output.getvalue())
+    return Ended(code, out.getvalue(), err.getvalue())
+
+
+@contextmanager
+def fresh_logging() -> Iterator[None]:
+    """Let a job start logging anew, where pytest has started it already."""
+    root = logging.getLogger()
+    handlers = root.handlers
+    level = root.level
+    root.handlers = []
+    try:
+        yield
+    finally:
+        root.handlers = handlers
+        root.setLevel(level)
 
 
 def query(warehouse: Path, sql: str) -> list[tuple[Any, ...]]:

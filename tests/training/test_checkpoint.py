@@ -284,6 +284,7 @@ def started(config: Path) -> "subprocess.Popen[str]":
     )
 
 
+@pytest.mark.slow
 def test_a_job_that_is_killed_goes_on_when_it_is_started_again(
     recipe: TrainSettings, tmp_path: Path, trained: Trained
 ) -> None:
