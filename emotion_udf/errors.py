@@ -33,6 +33,10 @@ class InputError(EmotionUdfError):
     exit_code = 3
 
 
+class StorageError(EmotionUdfError):
+    """The storage did not answer, although it was asked several times: start again later."""
+
+
 class GateError(EmotionUdfError):
     """A check before publishing refused the night; the tables stay as they were."""
 

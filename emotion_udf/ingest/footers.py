@@ -1,17 +1,20 @@
-"""Parquet footers, in the types that Spark reads the columns as."""
+"""Parquet footers: the types of a file's columns, and what its row groups hold of the window."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
-from pyspark.sql.pandas.types import from_arrow_type
-from pyspark.sql.types import DataType, StringType, TimestampType
+from pyspark.sql.types import DataType, TimestampType
 
-UNREADABLE: Final = (pa.ArrowException, OSError, ValueError)
-"""The errors of `read_columns` for a file that is no whole Parquet file."""
+from emotion_udf.ingest.column_types import spark_type, time_type, type_name
+from emotion_udf.ingest.listing import InputFile
+from emotion_udf.ingest.times import RowGroup, StoredTime, count_in_window
+from emotion_udf.window import Window
+
+_STANDARD_CODECS: Final = {"UNCOMPRESSED", "SNAPPY", "GZIP", "ZSTD", "LZ4", "LZ4_RAW"}
 
 
 @dataclass(frozen=True)
@@ -19,77 +22,115 @@ class Footer:
     """The footer of a file.
 
     Attributes:
-        uri: The file.
+        file: The file.
         columns: The types of its columns as Spark reads them, or the name of a type that Spark cannot read.
-        partitions: The Hive keys of its folders.
+        stored: The form of its times; None where the column is missing or no timestamp.
+        row_groups: Its row groups, in their order.
+        codecs: What compresses its columns and does not come with every Spark.
+        bytes_per_row: Bytes of a row before compression, in the row group with the largest rows.
+        window_rows: Rows that belong to the window.
     """
 
-    uri: str
+    file: InputFile
     columns: dict[str, DataType | str]
-    partitions: dict[str, str]
+    stored: StoredTime | None
+    row_groups: tuple[RowGroup, ...]
+    codecs: frozenset[str] = frozenset()
+    bytes_per_row: float = 0
+    window_rows: int = 0
 
     def shape(self, needed: Collection[str]) -> tuple[str, ...]:
         """Return what files that are read together share: the types of the needed columns, and the Hive keys."""
-        own = [f"{name} {type_name(self.columns.get(name, 'none'))}" for name in needed if name not in self.partitions]
-        return (*own, *self.partitions)
+        keys = self.file.keys
+        own = [f"{name} {type_name(self.columns.get(name, 'none'))}" for name in needed if name not in keys]
+        return (*own, str(self.stored), str(self.file.has_encoded_keys), *keys)
+
+    def is_outside(self, window: Window, undated: bool) -> bool:
+        """Tell a file that certainly holds no row of the window."""
+        if self.stored is None:
+            return not any(group.rows for group in self.row_groups)
+        return all(group.rows_in_window(self.stored, window, undated) == 0 for group in self.row_groups)
 
 
-def read_columns(system: pafs.FileSystem, path: str) -> dict[str, DataType | str] | None:
-    """Read the types of a file's columns.
+def read_footer(system: pafs.FileSystem, file: InputFile, time_column: str) -> Footer | None:
+    """Read the footer of a file.
 
     Returns:
-        Each column's type as Spark reads it, or the name of a type that Spark cannot read. None when two columns
-        have one name, or names such as `Text` and `text` that Spark cannot tell apart.
+        The footer; None when two columns have one name, or names such as `Text` and `text` that Spark cannot tell
+        apart.
 
     Raises:
-        UNREADABLE: It is no whole Parquet file.
+        READ_ERRORS: It is no whole Parquet file, or cannot be opened.
     """
-    metadata = pq.read_metadata(path, filesystem=system)
-    fields = list(metadata.schema.to_arrow_schema())
-    if len({field.name.lower() for field in fields}) < len(fields):
+    metadata = pq.read_metadata(file.path, filesystem=system)
+    fields = {field.name: field.type for field in metadata.schema.to_arrow_schema()}
+    if len({name.lower() for name in fields}) < len(metadata.schema.to_arrow_schema()):
         return None
-    int96 = {column.path for column in map(metadata.schema.column, range(metadata.num_columns)) if _is_int96(column)}
+    leaves = [metadata.schema.column(i) for i in range(metadata.num_columns)]
+    int96 = {leaf.path for leaf in leaves if leaf.physical_type == "INT96"}
     # Spark reads an INT96 as an instant; pyarrow shows it as nanoseconds without a zone.
-    return {field.name: TimestampType() if field.name in int96 else _spark_type(field.type) for field in fields}
+    columns = {name: TimestampType() if name in int96 else spark_type(dtype) for name, dtype in fields.items()}
+    groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+    at = next((i for i, leaf in enumerate(leaves) if leaf.path == time_column), None)
+    stored, times = None, tuple(RowGroup(group.num_rows) for group in groups)
+    if at is not None and pa.types.is_timestamp(fields.get(time_column)):
+        columns[time_column] = TimestampType() if time_column in int96 else time_type(fields[time_column])
+        times = tuple(_row_group(group, at) for group in groups)
+        stored = _stored_time(fields[time_column], time_column in int96, times)
+    return Footer(
+        file,
+        columns,
+        stored,
+        times,
+        frozenset(g.column(i).compression for g in groups for i in range(g.num_columns)) - _STANDARD_CODECS,
+        max((group.total_byte_size / group.num_rows for group in groups if group.num_rows), default=0),
+    )
 
 
-def _is_int96(column: Any) -> bool:
-    return bool(column.physical_type == "INT96")
+def _row_group(group: Any, at: int) -> RowGroup:
+    statistics = group.column(at).statistics
+    if statistics is None:
+        return RowGroup(group.num_rows)
+    nulls = statistics.null_count if statistics.has_null_count else None
+    if not statistics.has_min_max or statistics.physical_type != "INT64":
+        return RowGroup(group.num_rows, nulls=nulls)
+    return RowGroup(group.num_rows, statistics.min_raw, statistics.max_raw, nulls)
 
 
-def _spark_type(dtype: pa.DataType) -> DataType | str:
-    """Return the type that Spark reads a Parquet column as, or the name of one that it cannot read."""
-    if pa.types.is_dictionary(dtype):
-        return _spark_type(dtype.value_type)
-    if pa.types.is_string_view(dtype):
-        return StringType()
-    if any(_is_refused_by_spark(part) or _has_duplicate_fields(part) for part in _with_parts(dtype)):
-        return str(dtype)
-    try:
-        return from_arrow_type(dtype, prefer_timestamp_ntz=True)
-    except Exception:  # pyspark has an error class of its own for each way a type can be foreign to it
-        return str(dtype)
+def _stored_time(dtype: pa.DataType, is_int96: bool, groups: Collection[RowGroup]) -> StoredTime:
+    if is_int96:
+        return StoredTime("us", is_instant=True)  # as `_read_times` asks pyarrow for
+    stored = StoredTime(dtype.unit, is_instant=dtype.tz is not None)
+    ends = [(group.low, group.high) for group in groups if group.rows != group.nulls]
+    known = all(low is not None and high is not None and stored.is_in_range(low, high) for low, high in ends)
+    return replace(stored, as_integer=stored.unit == "ns" or (stored.unit == "ms" and not known))
 
 
-def _with_parts(dtype: pa.DataType) -> list[pa.DataType]:
-    """List a type and, for a nested one, all types inside it."""
-    if not pa.types.is_nested(dtype):
-        return [dtype]
-    return [dtype, *(part for i in range(dtype.num_fields) for part in _with_parts(dtype.field(i).type))]
+def count_window_rows(system: pafs.FileSystem, footer: Footer, time_column: str, window: Window, undated: bool) -> int:
+    """Count a file's rows of the window, by its footer where that is certain, otherwise by its times.
+
+    Raises:
+        READ_ERRORS: The times cannot be read.
+    """
+    assert footer.stored is not None, "files without times are refused before"
+    known = [group.rows_in_window(footer.stored, window, undated) for group in footer.row_groups]
+    straddling = [i for i, rows in enumerate(known) if rows is None]
+    count = sum(rows for rows in known if rows is not None)
+    if straddling:
+        with pq.ParquetFile(footer.file.path, filesystem=system, coerce_int96_timestamp_unit="us") as parquet:
+            for i in straddling:
+                times = parquet.read_row_group(i, columns=[time_column], use_threads=False)[time_column]
+                count += count_in_window(times, footer.stored, window, undated)
+    return count
 
 
-def _has_duplicate_fields(dtype: pa.DataType) -> bool:
-    """Tell a struct whose fields Spark cannot tell apart, such as `a` beside `A`."""
-    names = [dtype.field(i).name.lower() for i in range(dtype.num_fields)] if pa.types.is_struct(dtype) else []
-    return len(set(names)) < len(names)
+def check_content(system: pafs.FileSystem, footer: Footer, columns: Collection[str]) -> None:
+    """Decode a file's columns.
 
-
-def _is_refused_by_spark(dtype: pa.DataType) -> bool:
-    """Tell types that pyspark would translate but Spark's Parquet reader does not accept."""
-    nanoseconds = pa.types.is_timestamp(dtype) and dtype.unit == "ns"
-    return bool(nanoseconds or pa.types.is_time(dtype) or pa.types.is_decimal256(dtype))
-
-
-def type_name(dtype: DataType | str) -> str:
-    """Name a type of `read_columns`."""
-    return dtype if isinstance(dtype, str) else dtype.simpleString()
+    Raises:
+        READ_ERRORS: They cannot be decoded.
+    """
+    with pq.ParquetFile(footer.file.path, filesystem=system) as parquet:
+        present = [name for name in columns if name in footer.columns]
+        for _ in parquet.iter_batches(batch_size=1_000, columns=present, use_threads=False):
+            pass

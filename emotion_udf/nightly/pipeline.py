@@ -12,8 +12,9 @@ from pyspark.sql import functions as F
 from emotion_udf.classifier.artifact import open_artifact
 from emotion_udf.errors import EmotionUdfError, from_worker
 from emotion_udf.gates import Evidence, check_gates, require
+from emotion_udf.ingest.attempts import write_window
 from emotion_udf.ingest.inventory import Inventory
-from emotion_udf.ingest.read import damaged_file, read_window
+from emotion_udf.ingest.surroundings import check_surroundings
 from emotion_udf.nightly.context import RunContext
 from emotion_udf.nightly.record import RunRecord, RunRecorder
 from emotion_udf.nightly.scoring import score_night
@@ -132,19 +133,12 @@ def _prepare(
 
 
 def _stage_checked(spark: SparkSession, context: RunContext, folder: Folder) -> tuple[Inventory, int]:
-    """Read and validate the window into `folder`; begin again without a file that turns out to be damaged."""
+    """Read and validate the window into `folder`."""
     settings = context.settings.input
-    damaged: list[str] = []
-    while True:
-        raw = read_window(spark, settings, context.window, damaged)
-        try:
-            return raw.inventory, write_rows(validate(raw.rows, settings), folder)
-        except Exception as error:
-            file = damaged_file(str(error))
-            if file is None or file in damaged:
-                raise
-            damaged.append(file)
-            folder.remove()
+    check_surroundings(spark, context.settings, context.window)
+    return write_window(
+        spark, settings, context.window, lambda rows: write_rows(validate(rows, settings), folder), folder.remove
+    )
 
 
 def _by_date(daily: DataFrame, dimensions: list[str]) -> DataFrame:

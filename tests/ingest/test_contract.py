@@ -10,14 +10,12 @@ from pyspark.sql.types import (
     IntegerType,
     LongType,
     StringType,
-    StructField,
-    StructType,
     TimestampNTZType,
     TimestampType,
 )
 
 from emotion_udf.errors import InputError
-from emotion_udf.ingest.contract import check_contract, needed_columns
+from emotion_udf.ingest.contract import check_contract, contract_problems, needed_columns
 from emotion_udf.settings.nightly import ColumnSettings, InputSettings
 
 SETTINGS = InputSettings(
@@ -34,7 +32,7 @@ GOOD: dict[str, DataType] = {
 
 
 def check(**types: DataType) -> None:
-    check_contract(StructType([StructField(name, kind) for name, kind in types.items()]), SETTINGS, "lake.feedback")
+    check_contract(types, SETTINGS, "lake.feedback")
 
 
 def test_the_needed_columns_are_those_that_settings_name() -> None:
@@ -49,7 +47,7 @@ def test_the_needed_columns_are_those_that_settings_name() -> None:
 @pytest.mark.parametrize(
     ("column", "kinds"),
     [
-        ("key", [StringType(), ByteType(), IntegerType(), LongType()]),
+        ("key", [StringType(), ByteType(), IntegerType(), LongType(), DecimalType(20, 0), BinaryType()]),
         ("body", [StringType()]),
         ("at", [TimestampType(), TimestampNTZType()]),
         ("channel", [StringType(), LongType(), BooleanType(), DateType()]),
@@ -67,18 +65,22 @@ def test_more_columns_do_not_matter() -> None:
 @pytest.mark.parametrize(
     ("column", "kind", "problem"),
     [
-        ("key", DoubleType(), "expected 'key' (input.columns.id) to be a string or an integer, found double"),
+        (
+            "key",
+            DoubleType(),
+            "expected 'key' (input.columns.id) to be a string, an integer, a decimal or binary, found double",
+        ),
         ("body", BinaryType(), "expected 'body' (input.columns.text) to be a string, found binary"),
         ("body", LongType(), "expected 'body' (input.columns.text) to be a string, found bigint"),
         (
             "at",
             StringType(),
-            "expected 'at' (input.columns.created_at) to be a timestamp in micro- or milliseconds, found string",
+            "expected 'at' (input.columns.created_at) to be a timestamp, found string",
         ),
         (
             "at",
             DateType(),
-            "expected 'at' (input.columns.created_at) to be a timestamp in micro- or milliseconds, found date",
+            "expected 'at' (input.columns.created_at) to be a timestamp, found date",
         ),
         (
             "channel",
@@ -101,9 +103,9 @@ def test_all_problems_are_named_together() -> None:
         check(body=LongType())
     assert str(caught.value).splitlines() == [
         "the columns of lake.feedback do not meet the contract:",
-        "  expected a column 'key' (input.columns.id, a string or an integer), found none",
+        "  expected a column 'key' (input.columns.id, a string, an integer, a decimal or binary), found none",
         "  expected 'body' (input.columns.text) to be a string, found bigint",
-        "  expected a column 'at' (input.columns.created_at, a timestamp in micro- or milliseconds), found none",
+        "  expected a column 'at' (input.columns.created_at, a timestamp), found none",
         "  expected a column 'channel' (input.dimensions.source, a string, an integer, a boolean or a date), found "
         "none",
         "  columns found: body bigint",
@@ -114,3 +116,14 @@ def test_all_problems_are_named_together() -> None:
 def test_an_input_without_columns_is_refused() -> None:
     with pytest.raises(InputError, match="columns found: none"):
         check()
+
+
+def test_a_file_may_lack_its_dimensions_and_nothing_else() -> None:
+    assert contract_problems({name: GOOD[name] for name in ("key", "body", "at")}, SETTINGS, True) == []
+    assert len(contract_problems({"channel": StringType()}, SETTINGS, True)) == 3
+
+
+def test_a_column_may_be_a_dimension_and_the_id() -> None:
+    settings = SETTINGS.model_copy(update={"dimensions": {"thread": "key"}})
+    assert contract_problems(GOOD | {"key": DecimalType(20, 0)}, settings) == []
+    assert len(contract_problems({"body": StringType(), "at": TimestampType()}, settings, True)) == 1
