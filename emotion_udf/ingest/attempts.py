@@ -112,7 +112,8 @@ def _wait(pauses: Iterator[float], error: Exception) -> None:
 def _sized_for(spark: SparkSession, inventory: Inventory) -> Iterator[None]:
     """Set how much Spark reads at once by the size of the files, and set it back."""
     settings = dict(_FOR_SMALL_FILES)
-    largest = max((footer.bytes_per_row for footer in inventory.footers), default=0)
+    read = inventory.schema.fieldNames()
+    largest = max((sum(footer.bytes_per_row.get(name, 0) for name in read) for footer in inventory.footers), default=0)
     if largest * _BATCH_ROWS > _BATCH_BYTES:
         settings["spark.sql.parquet.columnarReaderBatchSize"] = str(max(1, int(_BATCH_BYTES / largest)))
     before = {key: spark.conf.get(key, None) for key in settings}

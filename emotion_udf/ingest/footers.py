@@ -1,7 +1,7 @@
 """Parquet footers: the types of a file's columns, and what its row groups hold of the window."""
 
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import pyarrow as pa
@@ -16,6 +16,9 @@ from emotion_udf.window import Window
 
 _STANDARD_CODECS: Final = {"UNCOMPRESSED", "SNAPPY", "GZIP", "ZSTD", "LZ4", "LZ4_RAW"}
 
+_PAGE_ROWS: Final = 1_024
+_MOST_PAGE_BYTES: Final = 512 * 1024 * 1024
+
 
 @dataclass(frozen=True)
 class Footer:
@@ -27,7 +30,7 @@ class Footer:
         stored: The form of its times; None where the column is missing or no timestamp.
         row_groups: Its row groups, in their order.
         codecs: What compresses its columns and does not come with every Spark.
-        bytes_per_row: Bytes of a row before compression, in the row group with the largest rows.
+        bytes_per_row: Bytes of a row of each column before compression, in the row group with the largest rows.
         window_rows: Rows that belong to the window.
     """
 
@@ -36,7 +39,7 @@ class Footer:
     stored: StoredTime | None
     row_groups: tuple[RowGroup, ...]
     codecs: frozenset[str] = frozenset()
-    bytes_per_row: float = 0
+    bytes_per_row: dict[str, float] = field(default_factory=dict)
     window_rows: int = 0
 
     def shape(self, needed: Collection[str]) -> tuple[str, ...]:
@@ -44,6 +47,11 @@ class Footer:
         keys = self.file.keys
         own = [f"{name} {type_name(self.columns.get(name, 'none'))}" for name in needed if name not in keys]
         return (*own, str(self.stored), str(self.file.has_encoded_keys), *keys)
+
+    def is_too_large(self, needed: Collection[str]) -> bool:
+        """Tell a file of which a worker could not hold one page: writers put up to 1,024 values of any size into it."""
+        rows = min(_PAGE_ROWS, max((group.rows for group in self.row_groups), default=0))
+        return any(self.bytes_per_row.get(name, 0) * rows > _MOST_PAGE_BYTES for name in needed)
 
     def is_outside(self, window: Window, undated: bool) -> bool:
         """Tell a file that certainly holds no row of the window."""
@@ -82,9 +90,26 @@ def read_footer(system: pafs.FileSystem, file: InputFile, time_column: str) -> F
         columns,
         stored,
         times,
-        frozenset(g.column(i).compression for g in groups for i in range(g.num_columns)) - _STANDARD_CODECS,
-        max((group.total_byte_size / group.num_rows for group in groups if group.num_rows), default=0),
+        frozenset(chunk.compression for group in groups for chunk in _chunks(group)) - _STANDARD_CODECS,
+        {name: _bytes_per_row(groups, name) for name in fields},
     )
+
+
+def _bytes_per_row(groups: Sequence[Any], name: str) -> float:
+    """Return the bytes of a row of a column, nested ones included, in the row group with the largest rows."""
+    sizes = [
+        (group.num_rows, sum(c.total_uncompressed_size for c in _chunks(group) if _is_of(c.path_in_schema, name)))
+        for group in groups
+    ]
+    return max((size / rows for rows, size in sizes if rows), default=0.0)
+
+
+def _chunks(group: Any) -> list[Any]:
+    return [group.column(i) for i in range(group.num_columns)]
+
+
+def _is_of(path: str, name: str) -> bool:
+    return path == name or path.startswith(name + ".")
 
 
 def _row_group(group: Any, at: int) -> RowGroup:

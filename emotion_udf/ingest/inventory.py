@@ -7,7 +7,7 @@ reason, one that holds no row of the window has no say, and the others are read 
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
@@ -30,6 +30,9 @@ log = logging.getLogger(__name__)
 
 # A folder that is named for the day of arrival can hold messages of the day before or after, in another time zone.
 _PARTITION_SLACK: Final = timedelta(days=1)
+
+# Bytes of a row, on average, of a column that only the quarantine would show.
+_MOST_EXTRA_BYTES: Final = 64 * 1024
 
 _NAMED: Final = 5
 """Files that a message names; the quarantine names them all."""
@@ -105,7 +108,7 @@ class Inventory:
         by_shape: dict[tuple[str, ...], list[Footer]] = {}
         for footer in self.footers:
             by_shape.setdefault(footer.shape(needed), []).append(footer)
-        return [ReadGroup(alike, _common_columns(alike)) for alike in by_shape.values()]
+        return [ReadGroup(alike, _common_columns(alike, needed)) for alike in by_shape.values()]
 
     @cached_property
     def schema(self) -> StructType:
@@ -206,6 +209,8 @@ def _examine(root: Folder, file: InputFile, settings: InputSettings, window: Win
         present = footer.columns | dict.fromkeys(file.keys, StringType())
         if footer.stored is None or contract_problems(present, settings, may_lack_dimensions=True):
             return RefusedFile(file.uri, Reason.SCHEMA_MISMATCH, footer)
+        if footer.is_too_large(needed_columns(settings)):
+            return RefusedFile(file.uri, Reason.VALUE_TOO_LONG, footer)
         rows = retried(lambda: count_window_rows(root.system, footer, time_column, window, undated))
         return replace(footer, window_rows=rows)
     except READ_ERRORS as error:
@@ -236,16 +241,23 @@ def _warn_of_missing_dimensions(inventory: Inventory) -> None:
             )
 
 
-def _common_columns(alike: Sequence[Footer]) -> StructType:
+def _common_columns(alike: Sequence[Footer], needed: Collection[str]) -> StructType:
     """Return the columns that all files agree on, Hive keys last.
 
     Other than the needed columns, which are agreed on already, they only serve the quarantine. So those that Spark
-    cannot read, or that differ between files in type or in the case of a name, are left out.
+    cannot read, that hold pictures or the like, or that differ between files in type or in the case of a name, are
+    left out.
     """
     keys = alike[0].file.keys
     columns: dict[str, DataType | str] = {name: dtype for footer in alike for name, dtype in footer.columns.items()}
     variants = {(name.lower(), name, type_name(dtype)) for footer in alike for name, dtype in footer.columns.items()}
     left_out = {name for name, count in Counter(lower for lower, _, _ in variants).items() if count > 1}
+    left_out |= {
+        name.lower()
+        for footer in alike
+        for name, size in footer.bytes_per_row.items()
+        if size > _MOST_EXTRA_BYTES and name not in needed
+    }
     left_out |= {key.lower() for key in keys}  # a folder's key hides a column of the same name, in Spark too
     kept = [(name, dtype) for name, dtype in columns.items() if name.lower() not in left_out]
     fields = [StructField(name, dtype) for name, dtype in kept if not isinstance(dtype, str)]

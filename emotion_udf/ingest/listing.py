@@ -94,7 +94,7 @@ def list_files(root: Folder) -> list[InputFile]:
     data = [file for relative, file in found.items() if file.size >= 0 and _is_data(relative)]
     if live is not None:
         data = [file for file in data if file.path.removeprefix(root.path).lstrip("/") in live]
-    if not data and not live:
+    if not data and live is None:
         raise InputError(
             f"expected Parquet files in {root.uri}, found none; check input.path and the job that writes it"
         )

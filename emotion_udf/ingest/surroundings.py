@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -38,7 +39,7 @@ def check_zone(spark: SparkSession, window: Window) -> None:
     if window.timezone == "UTC":
         return
     ends = [*window.dates, window.last + timedelta(days=1)]
-    midnights = [Window(day, day, window.timezone).start for day in ends]
+    midnights = [replace(window, first=day, last=day).start for day in ends]
     borders = F.array(*(F.lit(midnight - ago) for midnight in midnights for ago in (_NOW, _JUST_BEFORE)))
     days = F.transform(borders, lambda instant: F.to_date(F.from_utc_timestamp(instant, window.timezone)))
     try:

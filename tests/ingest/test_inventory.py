@@ -539,3 +539,17 @@ def test_refused_files_are_named_but_not_all(root: Path) -> None:
     message = refusal(root)
     assert "4.parquet (unreadable_file) and 4 more" in message
     assert "5.parquet" not in message
+
+
+def test_a_column_of_pictures_is_not_read(root: Path, write: WriteMessages) -> None:
+    write("a.parquet", messages(photo=pa.array([os.urandom(100_000)] * 2), notes=pa.array(["x", "y"])))
+    assert set(take(root).schema.fieldNames()) == {"id", "text", "created_at", "notes"}
+
+
+def test_a_file_whose_texts_no_worker_could_hold_is_set_aside(root: Path, write: WriteMessages) -> None:
+    good = write("b.parquet")
+    huge = pa.array(["x" * 60_000_000 + str(i) for i in range(10)], pa.large_string())
+    bad = write("a.parquet", messages(10, text=huge), compression="zstd")
+    inventory = take(root)
+    assert inventory.files == uris(good)
+    assert inventory.refused == [RefusedFile(f"file://{bad}", Reason.VALUE_TOO_LONG)]

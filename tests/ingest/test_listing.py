@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake import DeltaTable, write_deltalake
 
 from emotion_udf.errors import InputError
 from emotion_udf.ingest.listing import list_files
@@ -57,7 +57,7 @@ def test_a_delta_table_that_is_empty_has_no_files(tmp_path: Path) -> None:
 
 def test_a_delta_table_of_another_protocol_is_refused(tmp_path: Path) -> None:
     root = tmp_path / "table"
-    write_deltalake(root, messages(2), commit_properties=CommitProperties())
+    write_deltalake(root, messages(2))
     DeltaTable.create(
         tmp_path / "vectors",
         DeltaTable(root).schema(),

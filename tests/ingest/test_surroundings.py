@@ -1,4 +1,7 @@
-from datetime import date
+import os
+import subprocess
+import sys
+from datetime import date, datetime, timedelta
 from zoneinfo import available_timezones
 
 import pytest
@@ -26,16 +29,36 @@ def test_a_zone_that_java_does_not_know_is_refused(spark: SparkSession, zone: st
         check_zone(spark, Window(*JULY, zone))
 
 
-def test_midnights_that_differ_are_refused(spark: SparkSession) -> None:
-    class Other(Window):
-        @property
-        def timezone(self) -> str:  # type: ignore[override]
-            return "UTC"
+class _Shifted(Window):
+    """A window of a Python whose time zone data has another offset than Java's."""
 
-    check_names(spark, ["/in/ü", "s3a://bucket/ü"])
+    @property
+    def start(self) -> datetime:
+        return super().start + timedelta(hours=1)
+
+
+def test_midnights_that_differ_are_refused(spark: SparkSession) -> None:
     with pytest.raises(UsageError, match="agree on the days"):
         check_zone(spark, _Shifted(*JULY, "Europe/Berlin"))
 
 
-class _Shifted(Window):
-    """A window of a Python whose zone data knows another offset."""
+def test_names_are_good_where_java_writes_utf8(spark: SparkSession) -> None:
+    check_names(spark, ["/in/ü", "s3a://bucket/ü", "file:///in/plain"])
+
+
+def test_a_java_that_cannot_name_a_file_is_refused() -> None:
+    script = (
+        "from emotion_udf.session import start_session\n"
+        "from emotion_udf.ingest.surroundings import check_names\n"
+        "spark = start_session('cron')\n"
+        "check_names(spark, ['/in/plain', 's3a://bucket/ü'])\n"
+        "print('plain names are good')\n"
+        "check_names(spark, ['file:///in/ü'])\n"
+    )
+    locale = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG"))}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=locale | {"LC_ALL": "C"}, capture_output=True, text=True, timeout=300
+    )
+    assert "plain names are good" in done.stdout
+    assert "UsageError: expected names of files in UTF-8" in done.stderr
+    assert "LC_ALL=C.UTF-8" in done.stderr
