@@ -1,8 +1,8 @@
 """Parquet footers: the types of a file's columns, and what its row groups hold of the window."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.fs as pafs
@@ -11,10 +11,15 @@ from pyspark.sql.types import DataType, TimestampType
 
 from emotion_udf.ingest.column_types import spark_type, time_type, type_name
 from emotion_udf.ingest.listing import InputFile
+from emotion_udf.ingest.thrift import Fields, read_struct
 from emotion_udf.ingest.times import RowGroup, StoredTime, count_in_window
 from emotion_udf.window import Window
 
-_STANDARD_CODECS: Final = {"UNCOMPRESSED", "SNAPPY", "GZIP", "ZSTD", "LZ4", "LZ4_RAW"}
+_MAGIC: Final = b"PAR1"
+_TAIL: Final = 64 * 1024  # read at once; most footers are smaller
+
+# By their numbers in Parquet: none, Snappy, gzip, LZ4, Zstandard, LZ4 raw. Brotli and LZO need a library of their own.
+_STANDARD_CODECS: Final = {0, 1, 2, 5, 6, 7}
 
 _PAGE_ROWS: Final = 1_024
 _MOST_PAGE_BYTES: Final = 512 * 1024 * 1024
@@ -29,7 +34,7 @@ class Footer:
         columns: The types of its columns as Spark reads them, or the name of a type that Spark cannot read.
         stored: The form of its times; None where the column is missing or no timestamp.
         row_groups: Its row groups, in their order.
-        codecs: What compresses its columns and does not come with every Spark.
+        codecs: What compresses its columns and does not come with every Spark, by Parquet's numbers.
         bytes_per_row: Bytes of a row of each column before compression, in the row group with the largest rows.
         window_rows: Rows that belong to the window.
     """
@@ -38,7 +43,7 @@ class Footer:
     columns: dict[str, DataType | str]
     stored: StoredTime | None
     row_groups: tuple[RowGroup, ...]
-    codecs: frozenset[str] = frozenset()
+    codecs: frozenset[int] = frozenset()
     bytes_per_row: dict[str, float] = field(default_factory=dict)
     window_rows: int = 0
 
@@ -70,56 +75,89 @@ def read_footer(system: pafs.FileSystem, file: InputFile, time_column: str) -> F
     Raises:
         READ_ERRORS: It is no whole Parquet file, or cannot be opened.
     """
-    metadata = pq.read_metadata(file.path, filesystem=system)
-    fields = {field.name: field.type for field in metadata.schema.to_arrow_schema()}
-    if len({name.lower() for name in fields}) < len(metadata.schema.to_arrow_schema()):
+    content = _footer_bytes(system, file)
+    schema = pq.read_metadata(pa.BufferReader(_MAGIC + content + len(content).to_bytes(4, "little") + _MAGIC)).schema
+    fields = {field.name: field.type for field in schema.to_arrow_schema()}
+    if len({name.lower() for name in fields}) < len(schema.to_arrow_schema()):
         return None
-    leaves = [metadata.schema.column(i) for i in range(metadata.num_columns)]
+    leaves = map(schema.column, range(len(schema)))
     int96 = {leaf.path for leaf in leaves if leaf.physical_type == "INT96"}
     # Spark reads an INT96 as an instant; pyarrow shows it as nanoseconds without a zone.
     columns = {name: TimestampType() if name in int96 else spark_type(dtype) for name, dtype in fields.items()}
-    groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
-    at = next((i for i, leaf in enumerate(leaves) if leaf.path == time_column), None)
-    stored, times = None, tuple(RowGroup(group.num_rows) for group in groups)
-    if at is not None and pa.types.is_timestamp(fields.get(time_column)):
+    groups = [_row_group(group, time_column) for group in read_struct(content).get(_ROW_GROUPS, [])]
+    stored = None
+    if time_column in fields and pa.types.is_timestamp(fields[time_column]):
         columns[time_column] = TimestampType() if time_column in int96 else time_type(fields[time_column])
-        times = tuple(_row_group(group, at) for group in groups)
-        stored = _stored_time(fields[time_column], time_column in int96, times)
+        stored = _stored_time(fields[time_column], time_column in int96, [group.times for group in groups])
     return Footer(
         file,
         columns,
         stored,
-        times,
-        frozenset(chunk.compression for group in groups for chunk in _chunks(group)) - _STANDARD_CODECS,
-        {name: _bytes_per_row(groups, name) for name in fields},
+        tuple(group.times for group in groups),
+        frozenset(codec for group in groups for codec in group.codecs) - _STANDARD_CODECS,
+        {name: max((group.bytes_per_row.get(name, 0.0) for group in groups), default=0.0) for name in fields},
     )
 
 
-def _bytes_per_row(groups: Sequence[Any], name: str) -> float:
-    """Return the bytes of a row of a column, nested ones included, in the row group with the largest rows."""
-    sizes = [
-        (group.num_rows, sum(c.total_uncompressed_size for c in _chunks(group) if _is_of(c.path_in_schema, name)))
-        for group in groups
-    ]
-    return max((size / rows for rows, size in sizes if rows), default=0.0)
+def _footer_bytes(system: pafs.FileSystem, file: InputFile) -> bytes:
+    with system.open_input_file(file.path) as stream:
+        size = stream.size()
+        tail = bytes(stream.read_at(min(size, _TAIL), max(0, size - _TAIL)))
+        if size < 12 or tail[-4:] != _MAGIC:
+            raise ValueError("the file does not end as a Parquet file")
+        length = int.from_bytes(tail[-8:-4], "little")
+        if length + 12 > size:
+            raise ValueError("the file is shorter than its footer")
+        return bytes(stream.read_at(length, size - 8 - length)) if length + 8 > len(tail) else tail[-8 - length : -8]
 
 
-def _chunks(group: Any) -> list[Any]:
-    return [group.column(i) for i in range(group.num_columns)]
+@dataclass(frozen=True)
+class _RowGroup:
+    """A row group, by the fields of Parquet's Thrift definition."""
+
+    times: RowGroup
+    codecs: frozenset[int]
+    bytes_per_row: dict[str, float]
 
 
-def _is_of(path: str, name: str) -> bool:
-    return path == name or path.startswith(name + ".")
+# The numbers of fields in parquet.thrift, https://github.com/apache/parquet-format.
+_ROW_GROUPS = 4  # FileMetaData
+_CHUNKS, _ROWS = 1, 3  # RowGroup
+_CHUNK = 3  # ColumnChunk
+_PATH, _CODEC, _UNCOMPRESSED, _STATISTICS = 3, 4, 6, 12  # ColumnMetaData
+_OLD_MAX, _OLD_MIN, _NULLS, _MAX, _MIN = 1, 2, 3, 5, 6  # Statistics
 
 
-def _row_group(group: Any, at: int) -> RowGroup:
-    statistics = group.column(at).statistics
-    if statistics is None:
-        return RowGroup(group.num_rows)
-    nulls = statistics.null_count if statistics.has_null_count else None
-    if not statistics.has_min_max or statistics.physical_type != "INT64":
-        return RowGroup(group.num_rows, nulls=nulls)
-    return RowGroup(group.num_rows, statistics.min_raw, statistics.max_raw, nulls)
+def _row_group(group: Fields, time_column: str) -> _RowGroup:
+    """Read a row group.
+
+    Raises:
+        ValueError: The footer is damaged.
+    """
+    try:
+        rows = group[_ROWS]
+        chunks = [chunk[_CHUNK] for chunk in group[_CHUNKS]]
+        sizes: dict[str, float] = {}
+        times = RowGroup(rows)
+        for chunk in chunks:
+            path = [part.decode() for part in chunk[_PATH]]
+            sizes[path[0]] = sizes.get(path[0], 0.0) + chunk[_UNCOMPRESSED] / max(rows, 1)
+            if path == [time_column]:
+                times = _times(rows, chunk.get(_STATISTICS, {}))
+        return _RowGroup(times, frozenset(chunk[_CODEC] for chunk in chunks), sizes)
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        raise ValueError("the footer lacks a field of its row groups") from error
+
+
+def _times(rows: int, statistics: Fields) -> RowGroup:
+    low = statistics.get(_MIN, statistics.get(_OLD_MIN))
+    high = statistics.get(_MAX, statistics.get(_OLD_MAX))
+    nulls = statistics.get(_NULLS)
+    if low is None or high is None or len(low) != 8 or len(high) != 8:  # an INT96 has twelve bytes and no order
+        return RowGroup(rows, nulls=nulls)
+    return RowGroup(
+        rows, int.from_bytes(low, "little", signed=True), int.from_bytes(high, "little", signed=True), nulls
+    )
 
 
 def _stored_time(dtype: pa.DataType, is_int96: bool, groups: Collection[RowGroup]) -> StoredTime:

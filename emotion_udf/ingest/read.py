@@ -20,7 +20,8 @@ from pyspark.sql.types import (
 
 from emotion_udf.errors import InputError
 from emotion_udf.ingest.contract import check_contract
-from emotion_udf.ingest.inventory import Inventory, ReadGroup, take_inventory
+from emotion_udf.ingest.groups import ReadGroup
+from emotion_udf.ingest.inventory import Inventory, take_inventory
 from emotion_udf.ingest.times import StoredTime, wall_clock_bounds
 from emotion_udf.settings.nightly import InputSettings
 from emotion_udf.storage import open_folder

@@ -6,8 +6,8 @@ from io import TextIOWrapper
 from typing import TextIO
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.nightly.record import RunRecord
@@ -63,7 +63,7 @@ def _emotions(run: RunRecord, warehouse: Warehouse) -> Table:
     for heading in (*EMOTIONS, "messages"):
         table.add_column(heading, justify="right")
     for group, found in sorted(_largest(counts).items()):
-        table.add_row(escape(group), *(f"{found[emotion]:,}" for emotion in EMOTIONS), f"{found.total():,}")
+        table.add_row(Text(group), *(f"{found[emotion]:,}" for emotion in EMOTIONS), f"{found.total():,}")
     return table
 
 

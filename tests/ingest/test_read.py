@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from pyspark.sql import Row, SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql.functions import to_json
 
 from emotion_udf.errors import InputError
@@ -25,7 +25,7 @@ from tests.helpers.messages import (
 )
 
 
-def ids(rows) -> set[str]:
+def ids(rows: DataFrame) -> set[str]:
     return {row.feedback_id for row in rows.select("feedback_id").collect()}
 
 

@@ -72,9 +72,7 @@ def test_an_accepted_row_keeps_its_text_and_a_refused_one_its_whole_row(
     }
 
 
-def test_a_time_out_of_range_is_a_reason_of_its_own(
-    spark: SparkSession, tmp_path: Path, day: Window, write: WriteMessages
-) -> None:
+def test_a_time_out_of_range_is_a_reason_of_its_own(spark: SparkSession, day: Window, write: WriteMessages) -> None:
     table = good_messages(2, created_at=pa.array([2**63 - 1, None], pa.timestamp("ms", "UTC")))
     settings = InputSettings(path=str(write("a.parquet", table)))
     rows = validate(read_window(spark, settings, day).rows, settings).orderBy("feedback_id").collect()
