@@ -17,7 +17,7 @@ SEEDED := build/students/seed-1 build/students/seed-2 build/students/seed-3
 TRAIN := python jobs/train_classifier.py --config conf/train.toml --set data.source=$(EMOTION_UDF_DATA)/emotion
 DEMO_DAYS := --from 2026-10-05 --to 2026-10-18
 
-.PHONY: help setup demo test test-slow check docs format train base evaluate bench clean
+.PHONY: help setup demo test test-slow fuzz check docs format train base evaluate bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -37,6 +37,9 @@ test: .venv/.ready ## run the tests, but for the slow ones
 
 test-slow: .venv/.ready ## run the slow tests: the launcher, which prepares itself first
 	@python -m pytest -m slow tests/end_to_end
+
+fuzz: .venv/.ready ## search for inputs that the job cannot take, FUZZ_EXAMPLES of each form
+	@HYPOTHESIS_PROFILE=fuzz python -m pytest tests/fuzz
 
 check: .venv/.ready ## style, types, docstrings, the direction of imports, and docs/settings.md
 	@ruff check .
