@@ -17,7 +17,7 @@ STUDENTS := build/students/seed-1 build/students/seed-2 build/students/seed-3
 TRAIN := python jobs/train_classifier.py --set data.root=$(EMOTION_UDF_DATA) --config
 DEMO_DAYS := --from 2026-10-05 --to 2026-10-18
 
-.PHONY: help setup demo test test-unit test-slow check docs format train train-open base evaluate bench clean
+.PHONY: help setup demo test test-unit test-slow fuzz check docs format train train-open base evaluate bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -43,6 +43,9 @@ test-unit: .venv/.ready ## run the package's tests that need neither Spark nor J
 
 test-slow: .venv/.ready ## run the slow tests: the wheel, the launcher, 300 nights in a row, the model's figures
 	@python -m pytest -m slow
+
+fuzz: .venv/.ready ## search for inputs that the job cannot take, FUZZ_EXAMPLES of each form
+	@HYPOTHESIS_PROFILE=fuzz python -m pytest tests/fuzz
 
 check: .venv/.ready ## style, types, docstrings, the direction of imports, and docs/settings.md
 	@ruff check .

@@ -12,6 +12,7 @@ from emotion_udf.errors import (
     GateError,
     InputError,
     ModelError,
+    StorageError,
     UsageError,
     WindowHeldError,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "GateError",
     "InputError",
     "ModelError",
+    "StorageError",
     "UsageError",
     "WindowHeldError",
     "__version__",

@@ -6,6 +6,7 @@
         + DeviceError           2
       x InputError              3
       x GateError               4
+      x StorageError            1
       x WindowHeldError         5
 
 A message says what was expected, what was found and what to do. It never holds a message's text or author.
@@ -55,6 +56,10 @@ class InputError(EmotionUdfError):
     """
 
     exit_code = 3
+
+
+class StorageError(EmotionUdfError):
+    """The storage did not answer, although it was asked several times. Catch it to start again later."""
 
 
 class GateError(EmotionUdfError):

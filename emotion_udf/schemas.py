@@ -41,10 +41,18 @@ class Reason(StrEnum):
     MISSING_TEXT = "missing_text"
     BLANK_TEXT = "blank_text"
     TEXT_TOO_LONG = "text_too_long"
+    VALUE_TOO_LONG = "value_too_long"
+    VALUE_OUT_OF_RANGE = "value_out_of_range"
     INVALID_UTF8 = "invalid_utf8"
     DUPLICATE_ID = "duplicate_id"
+    # Of whole files:
     UNREADABLE_FILE = "unreadable_file"
     SCHEMA_MISMATCH = "schema_mismatch"
+    UNSUPPORTED_CODEC = "unsupported_codec"
+    CHECKSUM_MISMATCH = "checksum_mismatch"
+    PERMISSION_DENIED = "permission_denied"
+    UNREADABLE_NAME = "unreadable_name"
+    MISSING_FILE = "missing_file"
 
 
 def _required(name: str, dtype: DataType) -> StructField:

@@ -1,6 +1,7 @@
 """Files outside Spark: the driver's view of a folder, local or on an object store, through pyarrow's file systems."""
 
 import json
+import re
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -16,6 +17,8 @@ import pyarrow.parquet as pq
 from emotion_udf.errors import UsageError
 
 _THREADS: Final = 16
+
+_SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -65,22 +68,62 @@ class Folder:
 def open_folder(location: str) -> Folder:
     """Open a local path or a URI such as `s3a://bucket/folder`; nothing has to be there yet.
 
+    What follows a `?` in a URI, such as `?region=eu-central-1`, is for pyarrow alone: Spark would take it for a name.
+
     Raises:
-        UsageError: It is a URI of a file system that is not known here.
+        UsageError: It is a URI of a file system that is not known here, or one that Spark and pyarrow would read
+            differently.
     """
-    if location.startswith("file:"):
-        location = "/" + location.removeprefix("file:").lstrip("/")
-    if "://" not in location:
-        path = str(Path(location).resolve())
-        return Folder(f"file://{path}", pafs.LocalFileSystem(), path)
-    location = location.rstrip("/")
+    place = canonical(location)
+    if place.startswith("/"):
+        return Folder(f"file://{place}", pafs.LocalFileSystem(), place)
     try:
-        system, path = pafs.FileSystem.from_uri(_without_hadoop_scheme(location))
+        system, path = pafs.FileSystem.from_uri(_without_hadoop_scheme(location.rstrip("/")))
     except (pa.ArrowException, ValueError, OSError) as error:
         raise UsageError(
             f"expected a local path or a URI such as s3a://bucket/folder, found {location!r}, which pyarrow cannot open"
         ) from error
-    return Folder(location, system, path)
+    return Folder(place, system, path)
+
+
+def canonical(location: str) -> str:
+    """Return the one spelling of a place: an absolute local path without links, or a URI without its options.
+
+    Raises:
+        UsageError: Spark, delta-rs and Python would take it for different places.
+    """
+    if location != location.strip() or not location.isprintable():
+        raise _misread(location, "it begins or ends with a blank, or holds a character that cannot be seen")
+    if location.startswith("~"):
+        raise _misread(location, "only a shell knows what ~ stands for; write the whole path")
+    scheme = _SCHEME.match(location)
+    if scheme is None:
+        return str(Path(location).resolve())
+    if scheme[1].lower() == "file":
+        path = location[len(scheme[0]) :]
+        if not path.startswith("/") or (path.startswith("//") and not path.startswith("///")):
+            raise _misread(location, "three slashes stand before a path, as in file:///folder")
+        return str(Path("/" + path.lstrip("/")).resolve())
+    rest = location[len(scheme[0]) :].partition("?")[0].rstrip("/")
+    if not rest.startswith("//"):
+        raise _misread(
+            location,
+            f"slashes are missing; write {scheme[1]}:///folder or {scheme[1]}://server/folder, or the whole path of a "
+            "local folder",
+        )
+    if re.search(r"[%#\\]|/\.{1,2}(/|$)", rest):
+        raise _misread(location, "it holds one of % # \\ or a step such as /../")
+    return f"{scheme[1]}:{rest}"
+
+
+def _misread(location: str, reason: str) -> UsageError:
+    return UsageError(f"expected a place that Spark, delta-rs and Python read alike, found {location!r}: {reason}")
+
+
+def is_inside(location: str, folder: str) -> bool:
+    """Tell whether a place is a folder itself or lies below it."""
+    inner, outer = (_without_hadoop_scheme(canonical(place)) for place in (location, folder))
+    return inner == outer or inner.startswith(outer.rstrip("/") + "/")
 
 
 def _without_hadoop_scheme(uri: str) -> str:
@@ -127,4 +170,8 @@ def list_parquet(folder: Folder) -> list[ParquetFile]:
 def in_threads(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
     """Call `function` on each item, many at a time: on an object store each call waits for the network."""
     with ThreadPoolExecutor(_THREADS) as pool:
-        return list(pool.map(function, items))
+        try:
+            return list(pool.map(function, items))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)  # one error is enough, however many items wait
+            raise

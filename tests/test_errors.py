@@ -12,6 +12,7 @@ from emotion_udf.errors import (
     GateError,
     InputError,
     ModelError,
+    StorageError,
     UsageError,
     WindowHeldError,
     from_worker,
@@ -34,6 +35,7 @@ Traceback (most recent call last):
     ("error", "code"),
     [
         (EmotionUdfError, 1),
+        (StorageError, 1),
         (UsageError, 2),
         (ModelError, 2),
         (DeviceError, 2),
@@ -122,6 +124,6 @@ def test_another_error_of_a_worker_is_not_ours(last: str) -> None:
 
 def test_every_error_of_the_tree_says_when_to_expect_it() -> None:
     tree = [v for v in vars(errors).values() if isinstance(v, type) and issubclass(v, EmotionUdfError)]
-    assert len(tree) == 7
+    assert len(tree) == 8
     assert all("Catch it" in (error.__doc__ or "") for error in tree)
     assert all(f"{error.__name__} " in (errors.__doc__ or "") for error in tree)

@@ -1,4 +1,5 @@
 import json
+import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -6,7 +7,8 @@ import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 import pytest
 
-from emotion_udf.storage import Folder, in_threads, list_parquet, open_folder
+from emotion_udf.errors import UsageError
+from emotion_udf.storage import Folder, in_threads, is_inside, list_parquet, open_folder
 
 
 def write_rows(file: Path, rows: int) -> None:
@@ -116,3 +118,79 @@ def test_a_file_uri_with_one_slash_is_a_local_path(tmp_path: Path) -> None:
 
 def test_a_file_uri_may_hold_a_blank(tmp_path: Path) -> None:
     assert open_folder(f"file://{tmp_path}/a b").path == f"{tmp_path}/a b"
+
+
+@pytest.mark.parametrize(
+    ("location", "advice"),
+    [
+        ("hdfs:/lake/x", "hdfs:///folder"),
+        ("hdfs:lake/x", "hdfs:///folder"),
+        ("s3a:/bucket/x", "slashes are missing"),
+        ("s3a:bucket", "slashes are missing"),
+        ("dt:2026/x", "the whole path of a local folder"),
+        ("file://host/x", "file:///folder"),
+        ("file:x", "file:///folder"),
+        ("~/lake", "the whole path"),
+        (" /lake", "a blank"),
+        ("/lake\n", "a blank"),
+        ("/la\0ke", "cannot be seen"),
+        ("/la\u200bke", "cannot be seen"),
+        ("s3a://bucket/a%20b", "%"),
+        ("s3a://bucket/a#b", "#"),
+        ("s3a://bucket/a/../b", "/../"),
+    ],
+)
+def test_a_place_that_is_read_differently_is_refused(location: str, advice: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        open_folder(location)
+    assert repr(location) in str(caught.value)
+    assert advice in str(caught.value)
+
+
+@pytest.mark.parametrize("location", ["/a:b/c", "/a%20b", "/a#b", "./a:b"])
+def test_a_local_path_may_hold_what_a_uri_may_not(location: str) -> None:
+    assert open_folder(location).uri == f"file://{Path(location).resolve()}"
+
+
+def test_options_of_a_uri_are_for_pyarrow_alone() -> None:
+    folder = open_folder("s3a://bucket/lake?region=eu-central-1")
+    assert (folder.uri, folder.delta_uri) == ("s3a://bucket/lake", "s3://bucket/lake")
+
+
+@pytest.mark.parametrize(
+    ("place", "folder", "inside"),
+    [
+        ("/a/b", "/a", True),
+        ("/a", "/a", True),
+        ("/a/", "/a", True),
+        ("/ab", "/a", False),
+        ("/a", "/a/b", False),
+        ("file:///a/b", "/a", True),
+        ("/x/../a/b", "/a", True),
+        ("s3a://bucket/a/b", "s3://bucket/a", True),
+        ("s3a://bucket/ab", "s3a://bucket/a", False),
+        ("/", "/", True),
+        ("/a", "/", True),
+    ],
+)
+def test_a_place_is_inside_by_its_one_spelling(place: str, folder: str, inside: bool) -> None:
+    assert is_inside(place, folder) is inside
+
+
+def test_a_link_leads_inside(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    (tmp_path / "real").mkdir()
+    assert is_inside(str(tmp_path / "link/tables"), str(tmp_path / "real"))
+
+
+def test_one_error_is_enough_however_many_items_wait() -> None:
+    done: list[int] = []
+
+    def fail(n: int) -> None:
+        time.sleep(0.01)
+        done.append(n)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        in_threads(fail, range(1_000))
+    assert len(done) < 500

@@ -10,6 +10,13 @@ def check_counts(evidence: Evidence, settings: GateSettings) -> list[GateResult]
     unaccounted = evidence.read - evidence.labelled - evidence.quarantined
     return [
         at_most(
+            "unread_rows",
+            abs(evidence.expected - evidence.read),
+            0,
+            f"Spark read {evidence.read} rows of the window, the files hold {evidence.expected}; check that the input "
+            "is not being written while it is read, and run again",
+        ),
+        at_most(
             "unaccounted_rows",
             abs(unaccounted),
             0,

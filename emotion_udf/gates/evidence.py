@@ -32,7 +32,8 @@ class Evidence:
     """Figures of a night and of the nights before it; counts of rows, unless a name says otherwise.
 
     Attributes:
-        read: Rows of the window.
+        read: Rows of the window, as Spark read them.
+        expected: Rows of the window, as footers and a second reader count them.
         quarantined: Rows that were refused.
         labelled: Rows of `emotion_labels`.
         daily_total: The sum of `feedback_count` over `emotion_daily`.
@@ -45,6 +46,7 @@ class Evidence:
     """
 
     read: int = 0
+    expected: int = 0
     quarantined: int = 0
     labelled: int = 0
     daily_total: int = 0

@@ -72,7 +72,7 @@ def _weekday_share(evidence: Evidence, settings: GateSettings) -> GateResult:
 
 
 def _replaced_share(evidence: Evidence, settings: GateSettings) -> GateResult:
-    """Compare each date with what the newest release shows of it; the worst counts, empty ones have a gate of their own."""
+    """Compare each date that has messages with what the newest release shows of it; the worst date counts."""
     name = "fewest_of_published"
     shares = {
         day: profile.labelled / evidence.published[day].labelled

@@ -1,17 +1,28 @@
-"""Parquet footers, in the types that Spark reads the columns as."""
+"""Parquet footers: the types of a file's columns, and what its row groups hold of the window."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
-from pyspark.sql.pandas.types import from_arrow_type
-from pyspark.sql.types import DataType, StringType, TimestampType
+from pyspark.sql.types import DataType, TimestampType
 
-UNREADABLE: Final = (pa.ArrowException, OSError, ValueError)
-"""The errors of `read_columns` for a file that is no whole Parquet file."""
+from emotion_udf.ingest.column_types import spark_type, time_type, type_name
+from emotion_udf.ingest.listing import InputFile
+from emotion_udf.ingest.thrift import Fields, read_struct
+from emotion_udf.ingest.times import RowGroup, StoredTime, count_in_window
+from emotion_udf.window import Window
+
+_MAGIC: Final = b"PAR1"
+_TAIL: Final = 64 * 1024  # read at once; most footers are smaller
+
+# By their numbers in Parquet: none, Snappy, gzip, LZ4, Zstandard, LZ4 raw. Brotli and LZO need a library of their own.
+_STANDARD_CODECS: Final = {0, 1, 2, 5, 6, 7}
+
+_PAGE_ROWS: Final = 1_024
+_MOST_PAGE_BYTES: Final = 512 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -19,77 +30,170 @@ class Footer:
     """The footer of a file.
 
     Attributes:
-        uri: The file.
+        file: The file.
         columns: The types of its columns as Spark reads them, or the name of a type that Spark cannot read.
-        partitions: The Hive keys of its folders.
+        stored: The form of its times; None where the column is missing or no timestamp.
+        row_groups: Its row groups, in their order.
+        codecs: What compresses its columns and does not come with every Spark, by Parquet's numbers.
+        bytes_per_row: Bytes of a row of each column before compression, in the row group with the largest rows.
+        window_rows: Rows that belong to the window.
     """
 
-    uri: str
+    file: InputFile
     columns: dict[str, DataType | str]
-    partitions: dict[str, str]
+    stored: StoredTime | None
+    row_groups: tuple[RowGroup, ...]
+    codecs: frozenset[int] = frozenset()
+    bytes_per_row: dict[str, float] = field(default_factory=dict)
+    window_rows: int = 0
 
     def shape(self, needed: Collection[str]) -> tuple[str, ...]:
         """Return what files that are read together share: the types of the needed columns, and the Hive keys."""
-        own = [f"{name} {type_name(self.columns.get(name, 'none'))}" for name in needed if name not in self.partitions]
-        return (*own, *self.partitions)
+        keys = self.file.keys
+        own = [f"{name} {type_name(self.columns.get(name, 'none'))}" for name in needed if name not in keys]
+        return (*own, str(self.stored), str(self.file.has_encoded_keys), *keys)
+
+    def is_too_large(self, needed: Collection[str]) -> bool:
+        """Tell a file of which a worker could not hold one page: writers put up to 1,024 values of any size into it."""
+        rows = min(_PAGE_ROWS, max((group.rows for group in self.row_groups), default=0))
+        return any(self.bytes_per_row.get(name, 0) * rows > _MOST_PAGE_BYTES for name in needed)
+
+    def is_outside(self, window: Window, undated: bool) -> bool:
+        """Tell a file that certainly holds no row of the window."""
+        if self.stored is None:
+            return not any(group.rows for group in self.row_groups)
+        return all(group.rows_in_window(self.stored, window, undated) == 0 for group in self.row_groups)
 
 
-def read_columns(system: pafs.FileSystem, path: str) -> dict[str, DataType | str] | None:
-    """Read the types of a file's columns.
+def read_footer(system: pafs.FileSystem, file: InputFile, time_column: str) -> Footer | None:
+    """Read the footer of a file.
 
     Returns:
-        Each column's type as Spark reads it, or the name of a type that Spark cannot read. None when two columns
-        have one name, or names such as `Text` and `text` that Spark cannot tell apart.
+        The footer; None when two columns have one name, or names such as `Text` and `text` that Spark cannot tell
+        apart.
 
     Raises:
-        UNREADABLE: It is no whole Parquet file.
+        READ_ERRORS: It is no whole Parquet file, or cannot be opened.
     """
-    metadata = pq.read_metadata(path, filesystem=system)
-    fields = list(metadata.schema.to_arrow_schema())
-    if len({field.name.lower() for field in fields}) < len(fields):
+    content = _footer_bytes(system, file)
+    schema = pq.read_metadata(pa.BufferReader(_MAGIC + content + len(content).to_bytes(4, "little") + _MAGIC)).schema
+    fields = {field.name: field.type for field in schema.to_arrow_schema()}
+    if len({name.lower() for name in fields}) < len(schema.to_arrow_schema()):
         return None
-    int96 = {column.path for column in map(metadata.schema.column, range(metadata.num_columns)) if _is_int96(column)}
+    leaves = map(schema.column, range(len(schema)))
+    int96 = {leaf.path for leaf in leaves if leaf.physical_type == "INT96"}
     # Spark reads an INT96 as an instant; pyarrow shows it as nanoseconds without a zone.
-    return {field.name: TimestampType() if field.name in int96 else _spark_type(field.type) for field in fields}
+    columns = {name: TimestampType() if name in int96 else spark_type(dtype) for name, dtype in fields.items()}
+    groups = [_row_group(group, time_column) for group in read_struct(content).get(_ROW_GROUPS, [])]
+    stored = None
+    if time_column in fields and pa.types.is_timestamp(fields[time_column]):
+        columns[time_column] = TimestampType() if time_column in int96 else time_type(fields[time_column])
+        stored = _stored_time(fields[time_column], time_column in int96, [group.times for group in groups])
+    return Footer(
+        file,
+        columns,
+        stored,
+        tuple(group.times for group in groups),
+        frozenset(codec for group in groups for codec in group.codecs) - _STANDARD_CODECS,
+        {name: max((group.bytes_per_row.get(name, 0.0) for group in groups), default=0.0) for name in fields},
+    )
 
 
-def _is_int96(column: Any) -> bool:
-    return bool(column.physical_type == "INT96")
+def _footer_bytes(system: pafs.FileSystem, file: InputFile) -> bytes:
+    with system.open_input_file(file.path) as stream:
+        size = stream.size()
+        tail = bytes(stream.read_at(min(size, _TAIL), max(0, size - _TAIL)))
+        if size < 12 or tail[-4:] != _MAGIC:
+            raise ValueError("the file does not end as a Parquet file")
+        length = int.from_bytes(tail[-8:-4], "little")
+        if length + 12 > size:
+            raise ValueError("the file is shorter than its footer")
+        return bytes(stream.read_at(length, size - 8 - length)) if length + 8 > len(tail) else tail[-8 - length : -8]
 
 
-def _spark_type(dtype: pa.DataType) -> DataType | str:
-    """Return the type that Spark reads a Parquet column as, or the name of one that it cannot read."""
-    if pa.types.is_dictionary(dtype):
-        return _spark_type(dtype.value_type)
-    if pa.types.is_string_view(dtype):
-        return StringType()
-    if any(_is_refused_by_spark(part) or _has_duplicate_fields(part) for part in _with_parts(dtype)):
-        return str(dtype)
+@dataclass(frozen=True)
+class _RowGroup:
+    """A row group, by the fields of Parquet's Thrift definition."""
+
+    times: RowGroup
+    codecs: frozenset[int]
+    bytes_per_row: dict[str, float]
+
+
+# The numbers of fields in parquet.thrift, https://github.com/apache/parquet-format.
+_ROW_GROUPS = 4  # FileMetaData
+_CHUNKS, _ROWS = 1, 3  # RowGroup
+_CHUNK = 3  # ColumnChunk
+_PATH, _CODEC, _UNCOMPRESSED, _STATISTICS = 3, 4, 6, 12  # ColumnMetaData
+_OLD_MAX, _OLD_MIN, _NULLS, _MAX, _MIN = 1, 2, 3, 5, 6  # Statistics
+
+
+def _row_group(group: Fields, time_column: str) -> _RowGroup:
+    """Read a row group.
+
+    Raises:
+        ValueError: The footer is damaged.
+    """
     try:
-        return from_arrow_type(dtype, prefer_timestamp_ntz=True)
-    except Exception:  # pyspark has an error class of its own for each way a type can be foreign to it
-        return str(dtype)
+        rows = group[_ROWS]
+        chunks = [chunk[_CHUNK] for chunk in group[_CHUNKS]]
+        sizes: dict[str, float] = {}
+        times = RowGroup(rows)
+        for chunk in chunks:
+            path = [part.decode() for part in chunk[_PATH]]
+            sizes[path[0]] = sizes.get(path[0], 0.0) + chunk[_UNCOMPRESSED] / max(rows, 1)
+            if path == [time_column]:
+                times = _times(rows, chunk.get(_STATISTICS, {}))
+        return _RowGroup(times, frozenset(chunk[_CODEC] for chunk in chunks), sizes)
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        raise ValueError("the footer lacks a field of its row groups") from error
 
 
-def _with_parts(dtype: pa.DataType) -> list[pa.DataType]:
-    """List a type and, for a nested one, all types inside it."""
-    if not pa.types.is_nested(dtype):
-        return [dtype]
-    return [dtype, *(part for i in range(dtype.num_fields) for part in _with_parts(dtype.field(i).type))]
+def _times(rows: int, statistics: Fields) -> RowGroup:
+    low = statistics.get(_MIN, statistics.get(_OLD_MIN))
+    high = statistics.get(_MAX, statistics.get(_OLD_MAX))
+    nulls = statistics.get(_NULLS)
+    if low is None or high is None or len(low) != 8 or len(high) != 8:  # an INT96 has twelve bytes and no order
+        return RowGroup(rows, nulls=nulls)
+    return RowGroup(
+        rows, int.from_bytes(low, "little", signed=True), int.from_bytes(high, "little", signed=True), nulls
+    )
 
 
-def _has_duplicate_fields(dtype: pa.DataType) -> bool:
-    """Tell a struct whose fields Spark cannot tell apart, such as `a` beside `A`."""
-    names = [dtype.field(i).name.lower() for i in range(dtype.num_fields)] if pa.types.is_struct(dtype) else []
-    return len(set(names)) < len(names)
+def _stored_time(dtype: pa.DataType, is_int96: bool, groups: Collection[RowGroup]) -> StoredTime:
+    if is_int96:
+        return StoredTime("us", is_instant=True)  # as `_read_times` asks pyarrow for
+    stored = StoredTime(dtype.unit, is_instant=dtype.tz is not None)
+    ends = [(group.low, group.high) for group in groups if group.rows != group.nulls]
+    known = all(low is not None and high is not None and stored.is_in_range(low, high) for low, high in ends)
+    return replace(stored, as_integer=stored.unit == "ns" or (stored.unit == "ms" and not known))
 
 
-def _is_refused_by_spark(dtype: pa.DataType) -> bool:
-    """Tell types that pyspark would translate but Spark's Parquet reader does not accept."""
-    nanoseconds = pa.types.is_timestamp(dtype) and dtype.unit == "ns"
-    return bool(nanoseconds or pa.types.is_time(dtype) or pa.types.is_decimal256(dtype))
+def count_window_rows(system: pafs.FileSystem, footer: Footer, time_column: str, window: Window, undated: bool) -> int:
+    """Count a file's rows of the window, by its footer where that is certain, otherwise by its times.
+
+    Raises:
+        READ_ERRORS: The times cannot be read.
+    """
+    assert footer.stored is not None, "files without times are refused before"
+    known = [group.rows_in_window(footer.stored, window, undated) for group in footer.row_groups]
+    straddling = [i for i, rows in enumerate(known) if rows is None]
+    count = sum(rows for rows in known if rows is not None)
+    if straddling:
+        with pq.ParquetFile(footer.file.path, filesystem=system, coerce_int96_timestamp_unit="us") as parquet:
+            for i in straddling:
+                times = parquet.read_row_group(i, columns=[time_column], use_threads=False)[time_column]
+                count += count_in_window(times, footer.stored, window, undated)
+    return count
 
 
-def type_name(dtype: DataType | str) -> str:
-    """Name a type of `read_columns`."""
-    return dtype if isinstance(dtype, str) else dtype.simpleString()
+def check_content(system: pafs.FileSystem, footer: Footer, columns: Collection[str]) -> None:
+    """Decode a file's columns.
+
+    Raises:
+        READ_ERRORS: They cannot be decoded.
+    """
+    with pq.ParquetFile(footer.file.path, filesystem=system) as parquet:
+        present = [name for name in columns if name in footer.columns]
+        for _ in parquet.iter_batches(batch_size=1_000, columns=present, use_threads=False):
+            pass

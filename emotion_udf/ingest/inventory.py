@@ -1,43 +1,52 @@
 """The input's files, looked at before Spark opens them.
 
 Spark reads an empty file as no rows, fills a missing column with nulls, and fails the whole read for one damaged
-file or one deviating type. So the driver reads every footer first: a bad file is set aside with its reason, and the
-good ones are read with one agreed schema.
+file or one deviating type. So the driver reads every footer first: a file that cannot be read is set aside with its
+reason, one that holds no row of the window has no say, and the others are read in groups of one form.
 """
 
-from collections import Counter
-from collections.abc import Collection
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from urllib.parse import unquote
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from functools import cached_property
+from typing import Final
 
-import pyarrow.fs as pafs
-from pyspark.sql.types import StringType, StructField, StructType, TimestampType
+from pyspark.sql.types import StringType, StructType
 
 from emotion_udf.errors import InputError
-from emotion_udf.ingest.contract import check_contract, needed_columns
-from emotion_udf.ingest.footers import UNREADABLE, Footer, read_columns, type_name
+from emotion_udf.ingest.contract import contract_error, contract_problems, needed_columns
+from emotion_udf.ingest.failures import READ_ERRORS, cause_of, retried
+from emotion_udf.ingest.footers import Footer, count_window_rows, read_footer
+from emotion_udf.ingest.groups import ReadGroup, group_files, whole_schema
+from emotion_udf.ingest.listing import InputFile, list_files
 from emotion_udf.schemas import Reason
 from emotion_udf.settings.nightly import InputSettings
 from emotion_udf.storage import Folder, in_threads
 from emotion_udf.window import Window
 
+log = logging.getLogger(__name__)
+
 # A folder that is named for the day of arrival can hold messages of the day before or after, in another time zone.
-_PARTITION_SLACK = timedelta(days=1)
-_HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
+_PARTITION_SLACK: Final = timedelta(days=1)
+
+_NAMED: Final = 5
+"""Files that a message names; the quarantine names them all."""
 
 
 @dataclass(frozen=True)
 class RefusedFile:
-    """A file that cannot be read with the others.
+    """A file that cannot be read.
 
     Attributes:
         uri: The file.
         reason: Why it is refused.
+        footer: What its footer says, where it could be read.
     """
 
     uri: str
     reason: Reason
+    footer: Footer | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -45,164 +54,161 @@ class Inventory:
     """The input's files.
 
     Attributes:
-        files: URIs of the files to read.
-        refused: The files that are not read, with reasons.
-        size: Bytes of all files, the refused ones included.
-        schema: What to read, Hive-style partition keys included.
+        root: The input's file or folder; None for a catalog table, whose files are not known here.
+        settings: What its columns are called.
+        window: The days of the run.
+        footers: The files to read.
+        refused: The files that can hold messages of the window and are not read, with reasons.
+        size: Bytes of all files that can hold messages of the window, the refused ones included.
     """
 
-    files: list[str]
-    refused: list[RefusedFile]
-    size: int
-    schema: StructType
+    root: Folder | None
+    settings: InputSettings
+    window: Window
+    footers: Sequence[Footer] = ()
+    refused: Sequence[RefusedFile] = ()
+    size: int = 0
+
+    @property
+    def files(self) -> list[str]:
+        """URIs of the files to read."""
+        return [footer.file.uri for footer in self.footers]
+
+    @property
+    def candidates(self) -> int:
+        """How many files can hold messages of the window: those to read, and the refused ones."""
+        return len(self.footers) + len(self.refused)
+
+    @property
+    def expected_rows(self) -> int | None:
+        """The rows of the window in the files to read, counted without Spark; None for a catalog table."""
+        return None if self.root is None else sum(footer.window_rows for footer in self.footers)
+
+    @cached_property
+    def groups(self) -> list[ReadGroup]:
+        """The files to read by their form."""
+        return group_files(self.footers, self.settings)
+
+    @cached_property
+    def schema(self) -> StructType:
+        """The columns of a whole row: those of every group, as a string where groups have different types."""
+        return whole_schema(self.groups, self.settings)
+
+    def without(self, failed: Mapping[str, Reason]) -> "Inventory":
+        """Set files aside that turned out to be unreadable.
+
+        Raises:
+            InputError: No other file is left.
+        """
+        kept = [footer for footer in self.footers if footer.file.uri not in failed]
+        found = [RefusedFile(f.file.uri, failed[f.file.uri], f) for f in self.footers if f.file.uri in failed]
+        own = [file for file in found if file.footer and _is_own(file.footer.file, self.settings, self.window)]
+        _warn(found)
+        inventory = replace(self, footers=kept, refused=[*self.refused, *own])
+        _check_any_left(inventory)
+        return inventory
 
 
-def take_inventory(root: Folder, settings: InputSettings, window: Window, damaged: Collection[str] = ()) -> Inventory:
+def take_inventory(root: Folder, settings: InputSettings, window: Window) -> Inventory:
     """List the Parquet files of `root` that can hold messages of the window.
 
     Args:
         root: The input's file or folder.
         settings: The columns that are needed, and how folders are named.
         window: The days of the run.
-        damaged: URIs of files that are known to be damaged behind a good footer.
 
     Raises:
-        InputError: There is no such place, no Parquet file, none that can be read, or the files do not have the
-            columns that the settings name.
+        InputError: There is no such place, no Parquet file, none that can be read, or no file has the columns that
+            the settings name.
+        StorageError: The storage does not answer.
     """
-    infos = _list_files(root)
-    if all(_is_outside_partition(_partitions(root, info), settings) for info in infos):
+    files = list_files(root)
+    if files and all(file.is_outside_date_folders(settings) for file in files):
         raise InputError(
             f"expected folders {settings.date_partition}=YYYY-MM-DD in {root.uri}, as input.date_partition says, "
             "found none; correct or remove input.date_partition"
         )
-    infos = [info for info in infos if _may_hold(_partitions(root, info), settings, window)]
-    found = in_threads(lambda info: _look_at(root, info, settings, damaged), infos)
-    footers = [footer for footer in found if isinstance(footer, Footer)]
-    refused = [footer for footer in found if isinstance(footer, RefusedFile)]
-    size = sum(info.size for info in infos)
-    if not footers:
-        if refused:
-            raise InputError(
-                f"expected Parquet files in {root.uri}, found {len(refused)} that cannot be read and no other; "
-                "check the job that writes them"
-            )
-        return Inventory([], [], size, _bare_schema(settings))
-    alike, others = _choose_schema(footers, settings)
-    schema, foreign = _common_columns(alike)
-    check_contract(schema, settings, root.uri, foreign)
-    refused += [RefusedFile(footer.uri, Reason.SCHEMA_MISMATCH) for footer in others]
-    return Inventory([footer.uri for footer in alike], refused, size, schema)
+    near = [file for file in files if _is_near(file, settings, window)]
+    found = list(zip(near, in_threads(lambda file: _examine(root, file, settings, window), near), strict=True))
+    _warn([examined for _, examined in found if isinstance(examined, RefusedFile)])
+    refused = [(f, e) for f, e in found if isinstance(e, RefusedFile) and _is_own(f, settings, window)]
+    footers = [(f, e) for f, e in found if isinstance(e, Footer)]
+    size = sum(file.size for file, _ in [*footers, *refused])
+    inventory = Inventory(root, settings, window, [e for _, e in footers], [e for _, e in refused], size)
+    _check_any_left(inventory)
+    _warn_of_missing_dimensions(inventory)
+    return inventory
 
 
-def _choose_schema(footers: list[Footer], settings: InputSettings) -> tuple[list[Footer], list[Footer]]:
-    """Split off the files that are read together: most files of one shape, if that meets the contract."""
-    needed = needed_columns(settings)
-    by_shape: dict[tuple[str, ...], list[Footer]] = {}
-    for footer in footers:
-        by_shape.setdefault(footer.shape(needed), []).append(footer)
-    chosen = max(by_shape, key=lambda shape: (_meets_contract(by_shape[shape], settings), len(by_shape[shape])))
-    return by_shape.pop(chosen), [footer for others in by_shape.values() for footer in others]
+def name_files(refused: Sequence[RefusedFile]) -> str:
+    """Name refused files with their reasons: the first few, and how many more there are."""
+    named = [f"{file.uri.rpartition('/')[2]} ({file.reason.value})" for file in refused[:_NAMED]]
+    more = len(refused) - len(named)
+    return ", ".join(named) + (f" and {more} more" if more else "")
 
 
-def _meets_contract(alike: list[Footer], settings: InputSettings) -> bool:
-    schema, foreign = _common_columns(alike)
-    try:
-        check_contract(schema, settings, "", foreign)
-    except InputError:
-        return False
-    return True
+def _warn(refused: Sequence[RefusedFile]) -> None:
+    if refused:
+        log.warning("%d input files cannot be read and are left out: %s", len(refused), name_files(refused))
 
 
-def _list_files(root: Folder) -> list[pafs.FileInfo]:
-    """List data files as Spark would: names that begin with `_` or `.` are not data."""
-    info = root.info()
-    if info.type == pafs.FileType.NotFound:
-        raise InputError(f"expected input at {root.uri}, found nothing; check input.path")
-    if info.type == pafs.FileType.File:
-        return [info]
-    every = root.system.get_file_info(pafs.FileSelector(root.path, recursive=True))
-    files = [file for file in every if file.type == pafs.FileType.File and _is_data(root, file)]
-    if not files:
-        raise InputError(
-            f"expected Parquet files in {root.uri}, found none; check input.path and the job that writes it"
-        )
-    return sorted(files, key=lambda file: file.path)
-
-
-def _is_data(root: Folder, info: pafs.FileInfo) -> bool:
-    parts = info.path.removeprefix(root.path).strip("/").split("/")
-    return not any(part.startswith(".") or (part.startswith("_") and "=" not in part) for part in parts)
-
-
-def _partitions(root: Folder, info: pafs.FileInfo) -> dict[str, str]:
-    """Read the Hive keys of a path such as `source=tweet/dt=2026-10-05/part-0.parquet`."""
-    folders = info.path.removeprefix(root.path).strip("/").split("/")[:-1]
-    return dict(_unquoted(folder) for folder in folders if "=" in folder)
-
-
-def _unquoted(folder: str) -> tuple[str, str]:
-    key, _, value = folder.partition("=")
-    return unquote(key), unquote(value)
-
-
-def _may_hold(partitions: dict[str, str], settings: InputSettings, window: Window) -> bool:
+def _is_near(file: InputFile, settings: InputSettings, window: Window) -> bool:
     """Tell whether a file's folder is near the window; a file whose folder tells no date may hold anything."""
-    day = _folder_day(partitions, settings)
+    day = file.day(settings)
     return day is None or window.first - _PARTITION_SLACK <= day <= window.last + _PARTITION_SLACK
 
 
-def _folder_day(partitions: dict[str, str], settings: InputSettings) -> date | None:
-    value = partitions.get(settings.date_partition or "", "")
+def _is_own(file: InputFile, settings: InputSettings, window: Window) -> bool:
+    """Tell files that are expected to hold the window from those of a neighbouring day, which may be half written."""
+    day = file.day(settings)
+    return day is None or window.first <= day <= window.last
+
+
+def _examine(root: Folder, file: InputFile, settings: InputSettings, window: Window) -> Footer | RefusedFile | None:
+    """Return what is known of a file, None where it certainly holds no row of the window."""
+    if file.is_outside_date_folders(settings):
+        return RefusedFile(file.uri, Reason.SCHEMA_MISMATCH)
+    if not file.has_readable_name:
+        return RefusedFile(file.uri, Reason.UNREADABLE_NAME)
+    time_column = settings.columns.created_at
+    # A row without a time belongs to its folder's day, or to each night where no folder tells one.
+    undated = _is_own(file, settings, window)
     try:
-        return datetime.strptime(value, "%Y-%m-%d").date()
-    except ValueError:
-        return None
+        footer = retried(lambda: read_footer(root.system, file, time_column))
+        if footer is None:
+            return RefusedFile(file.uri, Reason.SCHEMA_MISMATCH)
+        if footer.is_outside(window, undated):
+            return None
+        present = footer.columns | dict.fromkeys(file.keys, StringType())
+        if footer.stored is None or contract_problems(present, settings, may_lack_dimensions=True):
+            return RefusedFile(file.uri, Reason.SCHEMA_MISMATCH, footer)
+        if footer.is_too_large(needed_columns(settings)):
+            return RefusedFile(file.uri, Reason.VALUE_TOO_LONG, footer)
+        rows = retried(lambda: count_window_rows(root.system, footer, time_column, window, undated))
+        return replace(footer, window_rows=rows)
+    except READ_ERRORS as error:
+        return RefusedFile(file.uri, cause_of(error) or Reason.UNREADABLE_FILE)
 
 
-def _is_outside_partition(partitions: dict[str, str], settings: InputSettings) -> bool:
-    """Tell a file that lies in no date folder, where the settings say that all do."""
-    if settings.date_partition is None or partitions.get(settings.date_partition) == _HIVE_NULL:
-        return False
-    return _folder_day(partitions, settings) is None
+def _check_any_left(inventory: Inventory) -> None:
+    """Stop a night of which no file is left to read, although some could hold its messages."""
+    refused = inventory.refused
+    if inventory.footers or not refused or inventory.root is None:
+        return
+    deviating = [file.footer for file in refused if file.reason == Reason.SCHEMA_MISMATCH and file.footer]
+    if len(deviating) == len(refused):
+        present = deviating[0].columns | dict.fromkeys(deviating[0].file.keys, StringType())
+        raise contract_error(contract_problems(present, inventory.settings), present, inventory.root.uri)
+    raise InputError(
+        f"expected Parquet files in {inventory.root.uri}, found {len(refused)} that cannot be read and no other that "
+        f"can hold the window: {name_files(refused)}; check the job that writes them"
+    )
 
 
-def _look_at(
-    root: Folder, info: pafs.FileInfo, settings: InputSettings, damaged: Collection[str]
-) -> Footer | RefusedFile:
-    uri = root.uri + info.path.removeprefix(root.path)
-    if _is_outside_partition(_partitions(root, info), settings):
-        return RefusedFile(uri, Reason.SCHEMA_MISMATCH)
-    if uri in damaged:
-        return RefusedFile(uri, Reason.UNREADABLE_FILE)
-    try:
-        columns = read_columns(root.system, info.path)
-    except UNREADABLE:
-        return RefusedFile(uri, Reason.UNREADABLE_FILE)
-    if columns is None:
-        return RefusedFile(uri, Reason.SCHEMA_MISMATCH)
-    return Footer(uri, columns, _partitions(root, info))
-
-
-def _common_columns(alike: list[Footer]) -> tuple[StructType, dict[str, str]]:
-    """Return the columns that all files agree on, Hive keys last, and the types of those that Spark cannot read.
-
-    Other than the needed columns, which are agreed on already, they only serve the quarantine. So those that differ
-    between files in type, or in the case of a name, are left out.
-    """
-    keys = list(alike[0].partitions)
-    columns = {name: dtype for footer in alike for name, dtype in footer.columns.items()}
-    variants = {(name.lower(), name, type_name(dtype)) for footer in alike for name, dtype in footer.columns.items()}
-    left_out = {name for name, count in Counter(lower for lower, _, _ in variants).items() if count > 1}
-    left_out |= {key.lower() for key in keys}  # a folder's key hides a column of the same name, in Spark too
-    kept = {name: dtype for name, dtype in columns.items() if name.lower() not in left_out}
-    fields = [StructField(name, dtype) for name, dtype in kept.items() if not isinstance(dtype, str)]
-    foreign = {name: dtype for name, dtype in kept.items() if isinstance(dtype, str)}
-    return StructType(fields + [StructField(key, StringType()) for key in keys]), foreign
-
-
-def _bare_schema(settings: InputSettings) -> StructType:
-    """Return just the columns that the settings name, for a window without files."""
-    names = dict.fromkeys([*needed_columns(settings), *filter(None, [settings.date_partition])])
-    time = settings.columns.created_at
-    return StructType([StructField(name, TimestampType() if name == time else StringType()) for name in names])
+def _warn_of_missing_dimensions(inventory: Inventory) -> None:
+    """Say which dimensions are null all night: the setting may name no column of the input at all."""
+    for name, column in inventory.settings.dimensions.items():
+        if inventory.footers and not any(column in f.columns or column in f.file.keys for f in inventory.footers):
+            log.warning(
+                "no input file has the column %r that input.dimensions.%s names; it is null tonight", column, name
+            )

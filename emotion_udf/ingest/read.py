@@ -1,30 +1,47 @@
 """Input -> the raw rows of the window."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import unquote
+from functools import reduce
+from typing import Final
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import StructType, TimestampNTZType
+from pyspark.sql.types import (
+    BinaryType,
+    LongType,
+    StringType,
+    StructField,
+    StructType,
+    TimestampNTZType,
+)
 
 from emotion_udf.errors import InputError
 from emotion_udf.ingest.contract import check_contract
+from emotion_udf.ingest.groups import ReadGroup
 from emotion_udf.ingest.inventory import Inventory, take_inventory
+from emotion_udf.ingest.times import StoredTime, wall_clock_bounds
 from emotion_udf.settings.nightly import InputSettings
 from emotion_udf.storage import open_folder
 from emotion_udf.window import Window
 
+MOST_NAME_CHARS: Final = 1_000
+"""Characters of an id or of a dimension's value; a longer one is a mistake of the input."""
+
+# Of a refused row's own text. More is not needed to find the row, and a single text can be larger than a worker.
+_MOST_RAW_CHARS: Final = 10_000
+
 
 @dataclass(frozen=True)
 class RawRows:
-    """The messages of a window, as they came.
+    """The messages of a window, as they came, but for what is too long.
 
     Attributes:
-        rows: `feedback_id`, `text`, `created_at`, the dimensions, `event_date`, `raw` (the whole row as a struct)
-            and `file`.
+        rows: `feedback_id`, `text`, `created_at`, the dimensions, `event_date`, `raw` (the whole row as a struct),
+            `file`, and `is_out_of_range` where the time cannot be held. A text, an id and a dimension are cut to one
+            character more than they may have, before anything copies them.
         inventory: The files behind them; none for a catalog table.
     """
 
@@ -32,7 +49,7 @@ class RawRows:
     inventory: Inventory
 
 
-def read_window(spark: SparkSession, settings: InputSettings, window: Window, damaged: Collection[str] = ()) -> RawRows:
+def read_window(spark: SparkSession, settings: InputSettings, window: Window) -> RawRows:
     """Read the messages whose `created_at` falls in the window.
 
     A message without `created_at` belongs to no day; it is taken along under the window's last day (or under the
@@ -42,56 +59,47 @@ def read_window(spark: SparkSession, settings: InputSettings, window: Window, da
         spark: The session.
         settings: Where the input is and what its columns are called.
         window: The days to read.
-        damaged: URIs of files to leave out, as `damaged_file` found them.
 
     Raises:
         InputError: The input is missing or does not have the columns that the settings name.
+        StorageError: The storage does not answer.
     """
     if settings.table is not None:
-        source, inventory = _read_table(spark, settings, settings.table)
-    else:
-        assert settings.path is not None, "settings hold a path or a table"
-        source, inventory = _read_files(spark, settings, settings.path, window, damaged)
-    created_at = _instant(source.schema, settings, window)
-    rows = source.where(_in_window(created_at, settings, window)).select(
-        F.col(_quoted(settings.columns.id)).cast("string").alias("feedback_id"),
-        F.col(_quoted(settings.columns.text)).alias("text"),
-        created_at.alias("created_at"),
-        *(F.col(_quoted(column)).cast("string").alias(name) for name, column in settings.dimensions.items()),
-        _event_date(created_at, settings, window).alias("event_date"),
-        F.struct(*(F.col(_quoted(column)) for column in source.columns)).alias("raw"),
-        F.nullif(F.input_file_name(), F.lit("")).alias("file"),
-    )
-    return RawRows(rows, inventory)
+        return RawRows(_read_table(spark, settings, settings.table, window), Inventory(None, settings, window))
+    assert settings.path is not None, "settings hold a path or a table"
+    inventory = take_inventory(open_folder(settings.path), settings, window)
+    return RawRows(read_files(spark, inventory), inventory)
 
 
-def damaged_file(error: str) -> str | None:
-    """Find the file that made Spark's read fail: its footer was whole, so the inventory could not know.
-
-    Args:
-        error: What the error says.
-
-    Returns:
-        The file's URI, or None when the error is another.
-    """
-    found = re.search(r"\[FAILED_READ_FILE[^\]]*\] Encountered error while reading file (\S+)\.\s", error)
-    return unquote(found[1]) if found else None  # Spark writes a blank as %20, the inventory as it is
-
-
-def _read_files(
-    spark: SparkSession, settings: InputSettings, path: str, window: Window, damaged: Collection[str]
-) -> tuple[DataFrame, Inventory]:
-    root = open_folder(path)
-    inventory = take_inventory(root, settings, window, damaged)
-    if not inventory.files:
-        return spark.createDataFrame([], inventory.schema), inventory
-    reader = spark.read.schema(inventory.schema)
-    if inventory.files != [root.uri]:
-        reader = reader.option("basePath", root.uri)  # so that Hive-style folders become columns
-    return reader.parquet(*(_literal_path(file) for file in inventory.files)), inventory
+def read_files(spark: SparkSession, inventory: Inventory) -> DataFrame:
+    """Read the messages of the window from the files of an inventory (see `read_window`)."""
+    settings, window, schema = inventory.settings, inventory.window, inventory.schema
+    if not inventory.groups:
+        return _messages(spark.createDataFrame([], schema), schema, settings, window, None)
+    read = [
+        _messages(_open_group(spark, inventory, group), schema, settings, window, group.footers[0].stored)
+        for group in inventory.groups
+    ]
+    return reduce(DataFrame.union, read)
 
 
-def _read_table(spark: SparkSession, settings: InputSettings, name: str) -> tuple[DataFrame, Inventory]:
+def _open_group(spark: SparkSession, inventory: Inventory, group: ReadGroup) -> DataFrame:
+    time = inventory.settings.columns.created_at
+    stored = group.footers[0].stored
+    as_integer = stored is not None and stored.as_integer
+    in_files = [StructField(f.name, LongType()) if as_integer and f.name == time else f for f in group.schema]
+    reader = spark.read.schema(StructType(in_files))
+    keys = group.footers[0].file.keys
+    if keys and inventory.root:
+        reader = reader.option("basePath", inventory.root.uri)  # so that Hive-style folders become columns
+    source = reader.parquet(*(_literal_path(footer.file.uri) for footer in group.footers))
+    for key in keys if group.footers[0].file.has_encoded_keys else ():
+        bytes_of_path = F.encode(F.col(_quoted(key)), "ISO-8859-1")
+        source = source.withColumn(key, F.decode(bytes_of_path, "UTF-8"))
+    return source
+
+
+def _read_table(spark: SparkSession, settings: InputSettings, name: str, window: Window) -> DataFrame:
     try:
         table = spark.table(name)
         schema = table.schema
@@ -100,8 +108,102 @@ def _read_table(spark: SparkSession, settings: InputSettings, name: str) -> tupl
             f"expected a table {name} in Spark's catalog, found none that can be read "
             f"({error.getCondition()}); check input.table and the catalog settings of spark-submit"
         ) from error
-    check_contract(schema, settings, name)
-    return table, Inventory([], [], 0, schema)
+    check_contract({field.name: field.dataType for field in schema}, settings, name)
+    if settings.date_partition is not None and settings.date_partition not in schema.fieldNames():
+        raise InputError(
+            f"expected a column {settings.date_partition} in {name}, as input.date_partition says, found none; correct "
+            "or remove input.date_partition"
+        )
+    return _messages(table, schema, settings, window, None)
+
+
+def _messages(
+    source: DataFrame, whole: StructType, settings: InputSettings, window: Window, stored: StoredTime | None
+) -> DataFrame:
+    """Select the window's messages from rows of one form.
+
+    Args:
+        source: The rows.
+        whole: The columns of `raw`, in the types that they have there.
+        settings: What the columns are called.
+        window: The days.
+        stored: The form of the times in the files; None where Spark knows it.
+    """
+    columns: dict[str, Column] = {name: F.col(_quoted(name)) for name in source.columns}
+    time = settings.columns.created_at
+    out_of_range = F.lit(False)
+    is_wall_clock = isinstance(source.schema[time].dataType, TimestampNTZType)
+    if stored is not None and stored.as_integer:
+        integers = columns[time]
+        columns[time] = stored.timestamp(integers)
+        out_of_range = integers.isNotNull() & columns[time].isNull()
+        is_wall_clock = not stored.is_instant
+    if is_wall_clock:
+        columns[time] = columns[time].cast("timestamp_ntz")
+    local, created_at = _clock(columns[time], is_wall_clock, window)
+    day = columns[settings.date_partition].try_cast("date") if settings.date_partition else F.lit(None).cast("date")
+    return source.where(_in_window(columns[time], is_wall_clock, day, window)).select(
+        _cut(_name(columns[settings.columns.id], source, settings.columns.id), MOST_NAME_CHARS).alias("feedback_id"),
+        _cut(columns[settings.columns.text], settings.max_text_chars).alias("text"),
+        created_at.alias("created_at"),
+        *(_dimension(columns, column).alias(name) for name, column in settings.dimensions.items()),
+        F.coalesce(F.to_date(local), day, F.lit(window.last)).alias("event_date"),
+        F.struct(*(_raw(columns, source, field).alias(field.name) for field in whole)).alias("raw"),
+        F.nullif(F.input_file_name(), F.lit("")).alias("file"),
+        out_of_range.alias("is_out_of_range"),
+    )
+
+
+def _clock(time: Column, is_wall_clock: bool, window: Window) -> tuple[Column, Column]:
+    """Return a message's time on the wall of the settings' zone, and the same as an instant."""
+    if is_wall_clock:
+        # The session's zone is UTC, so the cast keeps the wall clock and the second step moves it.
+        return time, F.to_utc_timestamp(time.cast("timestamp"), window.timezone)
+    return F.from_utc_timestamp(time, window.timezone), time
+
+
+def _in_window(time: Column, is_wall_clock: bool, day: Column, window: Window) -> Column:
+    if is_wall_clock:
+        first, after = (F.lit(str(end)).cast("timestamp_ntz") for end in wall_clock_bounds(window))
+    else:
+        first, after = F.lit(window.start), F.lit(window.end)
+    undated = time.isNull() & F.coalesce(day.between(F.lit(window.first), F.lit(window.last)), F.lit(True))
+    return ((time >= first) & (time < after)) | undated
+
+
+def _name(column: Column, source: DataFrame, name: str) -> Column:
+    """Return an id as a string, bytes in hexadecimal digits."""
+    if isinstance(source.schema[name].dataType, BinaryType):
+        return F.lower(F.hex(F.substring(column, 1, MOST_NAME_CHARS)))
+    return column.cast("string")
+
+
+def _dimension(columns: Mapping[str, Column], column: str) -> Column:
+    return _cut(columns[column].cast("string"), MOST_NAME_CHARS) if column in columns else F.lit(None).cast("string")
+
+
+def _cut(column: Column, most: int) -> Column:
+    """Cut a longer string to one character more than `most`, which shows that it was longer."""
+    return F.when(F.octet_length(column) > most, F.substring(column, 1, most + 1)).otherwise(column)
+
+
+def _raw(columns: Mapping[str, Column], source: DataFrame, field: StructField) -> Column:
+    """Return a column for the quarantine, as text that says so where it is cut."""
+    is_binary = isinstance(field.dataType, BinaryType)
+    shown_as = StringType() if is_binary else field.dataType
+    if field.name not in columns:
+        return F.lit(None).cast(shown_as)
+    column = columns[field.name]
+    dtype = source.schema[field.name].dataType
+    size = F.octet_length(column)
+    if isinstance(dtype, BinaryType):
+        left_out = F.concat(F.lit("… "), size, F.lit(" bytes left out"))
+        return F.when(size > _MOST_RAW_CHARS, left_out).otherwise(F.base64(column))
+    if isinstance(dtype, StringType):
+        head = F.substring(column, 1, _MOST_RAW_CHARS)
+        cut = F.concat(head, F.lit("… "), size, F.lit(" bytes in all"))
+        return F.when(size > _MOST_RAW_CHARS, cut).otherwise(column)
+    return column if dtype == shown_as else column.cast(shown_as)
 
 
 def _literal_path(uri: str) -> str:
@@ -112,32 +214,3 @@ def _literal_path(uri: str) -> str:
 def _quoted(column: str) -> str:
     """Quote a column's name, so that SQL takes its dots literally."""
     return "`" + column.replace("`", "``") + "`"
-
-
-def _instant(schema: StructType, settings: InputSettings, window: Window) -> Column:
-    """Return `created_at` as an instant; a timestamp without a zone is wall-clock time in the settings' zone."""
-    column = F.col(_quoted(settings.columns.created_at))
-    if isinstance(schema[settings.columns.created_at].dataType, TimestampNTZType):
-        # The session's zone is UTC, so the cast keeps the wall clock and the second step moves it.
-        return F.to_utc_timestamp(column.cast("timestamp"), window.timezone)
-    return column
-
-
-def _in_window(created_at: Column, settings: InputSettings, window: Window) -> Column:
-    inside = (created_at >= F.lit(window.start)) & (created_at < F.lit(window.end))
-    undated = created_at.isNull()
-    if settings.date_partition is not None:
-        day = _folder_day(settings.date_partition)
-        undated &= F.coalesce(day.between(F.lit(window.first), F.lit(window.last)), F.lit(True))
-    return inside | undated
-
-
-def _event_date(created_at: Column, settings: InputSettings, window: Window) -> Column:
-    own = F.to_date(F.from_utc_timestamp(created_at, window.timezone))
-    if settings.date_partition is None:
-        return F.coalesce(own, F.lit(window.last))
-    return F.coalesce(own, _folder_day(settings.date_partition), F.lit(window.last))
-
-
-def _folder_day(key: str) -> Column:
-    return F.col(_quoted(key)).try_cast("date")

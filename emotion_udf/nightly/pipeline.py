@@ -1,4 +1,4 @@
-"""The night, step by step: read, quarantine, score, label, aggregate, gate, publish.
+"""The night, step by step: read, quarantine, canary, score, label, aggregate, gate, publish.
 
 Each step's result is written before the next step reads it: Spark may evaluate a plan again, and rows that were
 written once cannot change. Nothing is visible in a table before `publish`.
@@ -6,20 +6,23 @@ written once cannot change. Nothing is visible in a table before `publish`.
 
 import logging
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.udf import UserDefinedFunction
 
-from emotion_udf.classifier.artifact import open_artifact
+from emotion_udf.classifier.artifact import Artifact, open_artifact
 from emotion_udf.errors import EmotionUdfError, from_worker
-from emotion_udf.gates import Evidence, check_forced, check_gates, check_model, require
+from emotion_udf.gates import Evidence, GateResult, check_forced, check_gates, check_model, require
+from emotion_udf.ingest.attempts import write_window
 from emotion_udf.ingest.inventory import Inventory
-from emotion_udf.ingest.read import damaged_file, read_window
+from emotion_udf.ingest.surroundings import check_surroundings
 from emotion_udf.nightly.canary import score_canary
 from emotion_udf.nightly.context import RunContext
 from emotion_udf.nightly.evidence import history_days, profiles_of_night, profiles_of_release
 from emotion_udf.nightly.record import RunRecord, RunRecorder
-from emotion_udf.nightly.scoring import score_night
+from emotion_udf.nightly.scoring import NightScores, score_night
 from emotion_udf.schemas import (
     DAILY,
     LABELS,
@@ -78,7 +81,7 @@ def run_night(
         _clean_up(warehouse, staging_root)
         since = warehouse.version(LABELS)
         with staging_folder(staging_root, context.run_id) as staging:
-            _prepare(spark, context, recorder, warehouse, staging, forced)
+            _prepare(_Night(spark, context, recorder, warehouse, staging, forced))
             with recorder.step("publish") as counts:
                 counts["dates"] = len(window.dates)
                 counts["release"] = _publish(context, warehouse, since).number
@@ -96,88 +99,153 @@ def run_night(
     return record
 
 
-def _prepare(
-    spark: SparkSession,
-    context: RunContext,
-    recorder: RunRecorder,
-    warehouse: Warehouse,
-    staging: Folder,
-    forced: Collection[str],
-) -> None:
-    """Write the night's files, of which no table knows yet, and check that they may be published."""
-    settings = context.settings
-    dimensions = settings.dimensions
-    labels_at = warehouse.data_folder(LABELS, context.run_id)
-    daily_at = warehouse.data_folder(DAILY, context.run_id)
-    quarantine_at = warehouse.data_folder(QUARANTINE, context.run_id)
-    artifact = open_artifact(settings.classifier.source)
-    recorder.note(artifact=artifact)
+@dataclass(frozen=True)
+class _Night:
+    """What every step of a night works with."""
 
-    with recorder.step("read") as counts:
-        inventory, read = _stage_checked(spark, context, staging / "checked")
+    spark: SparkSession
+    context: RunContext
+    recorder: RunRecorder
+    warehouse: Warehouse
+    staging: Folder
+    forced: Collection[str]
+
+    def data(self, table: str) -> Folder:
+        """Return where the run writes a table's files, of which no table knows yet."""
+        return self.warehouse.data_folder(table, self.context.run_id)
+
+
+@dataclass(frozen=True)
+class _Staged:
+    """The window's rows after validation.
+
+    Attributes:
+        accepted: Rows of `checked_schema()` without reasons.
+        inventory: The files behind them.
+        read: All rows.
+        quarantined: Those that were refused.
+    """
+
+    accepted: DataFrame
+    inventory: Inventory
+    read: int
+    quarantined: int
+
+
+def _prepare(night: _Night) -> None:
+    """Write the night's files, and check that they may be published."""
+    artifact = open_artifact(night.context.settings.classifier.source)
+    night.recorder.note(artifact=artifact)
+    emotion = udf_of(artifact, night.context.settings.classifier)
+    staged = _stage(night)
+    model_gates = _check_model(night, artifact, emotion)
+    scores = _score(night, artifact, emotion, staged)
+    labelled = _label(night, artifact, scores)
+    bad = _aggregate(night, labelled)
+    _check_night(night, staged, labelled, bad, model_gates)
+
+
+def _stage(night: _Night) -> _Staged:
+    """Read and validate the window, and put what is refused into quarantine."""
+    context = night.context
+    with night.recorder.step("read") as counts:
+        inventory, read = _stage_checked(night.spark, context, night.staging / "checked")
         refused_files = len(inventory.refused)
-        recorder.note(input_files=inventory.files, input_bytes=inventory.size)
-        recorder.note(rows_read=read, refused_files=refused_files)
+        night.recorder.note(input_files=inventory.files, input_bytes=inventory.size)
+        night.recorder.note(rows_read=read, refused_files=refused_files)
         counts |= {"rows": read, "files": len(inventory.files), "refused_files": refused_files}
-        checked = read_rows(spark, staging / "checked", checked_schema(dimensions))
-        accepted = checked.where(F.size("reasons") == 0)
-    with recorder.step("quarantine") as counts:
+    checked = read_rows(night.spark, night.staging / "checked", checked_schema(context.settings.dimensions))
+    with night.recorder.step("quarantine") as counts:
         refused = quarantine(checked.where(F.size("reasons") > 0), inventory.refused, context.window, context.run_id)
-        counts["rows"] = quarantined = write_rows(refused, quarantine_at, by_date=True) - refused_files
-        recorder.note(rows_quarantined=quarantined)
-    with recorder.step("canary"):
-        emotion = udf_of(artifact, settings.classifier)
-        gates = check_model(score_canary(spark, artifact, emotion), settings.gate, forced)
-        recorder.note(gates=gates)
+        counts["rows"] = quarantined = write_rows(refused, night.data(QUARANTINE), by_date=True) - refused_files
+        night.recorder.note(rows_quarantined=quarantined)
+    return _Staged(checked.where(F.size("reasons") == 0), inventory, read, quarantined)
+
+
+def _check_model(night: _Night, artifact: Artifact, emotion: UserDefinedFunction) -> list[GateResult]:
+    """See that the model says of the canary what it always did, before it says anything of the messages."""
+    with night.recorder.step("canary"):
+        canary = score_canary(night.spark, artifact, emotion)
+        gates = check_model(canary, night.context.settings.gate, night.forced)
+        night.recorder.note(gates=gates)
         require(gates)
-    with recorder.step("score") as counts:
-        scores = score_night(spark, context, warehouse, artifact, emotion, accepted, read - quarantined, staging)
-        recorder.note(engines=scores.engines, distinct_texts=scores.scored + scores.reused, reused_texts=scores.reused)
-        counts |= {"texts": scores.scored, "reused": scores.reused}
-    with recorder.step("label") as counts:
-        labels = label(scores.messages, scores.rows, settings, artifact, context.run_id)
-        counts["rows"] = labelled = write_rows(labels.hint("rebalance", PARTITION), labels_at, by_date=True)
-        recorder.note(rows_labelled=labelled)
-    with recorder.step("aggregate") as counts:
-        labels = read_rows(spark, labels_at, labels_schema(dimensions, settings.warehouse.keep_text))
-        seen = Observation()
-        observed = labels.observe(seen, bad_probabilities().alias("bad_probabilities"))
-        daily = _by_date(aggregate(observed, dimensions, context.run_id), dimensions)
-        counts["rows"] = write_rows(daily, daily_at, by_date=True)
-    with recorder.step("gate") as counts:
-        window = context.window
-        evidence = Evidence(
-            read=read,
-            quarantined=quarantined,
-            labelled=labelled,
-            daily_total=sum_of(daily_at, "feedback_count"),
-            bad_probabilities=seen.get["bad_probabilities"] if labelled else 0,  # Spark drops an empty plan
-            files=len(inventory.files) + refused_files,
-            refused_files=refused_files,
-            tonight=profiles_of_night(daily_at, quarantine_at, window),
-            published=profiles_of_release(warehouse, window.dates),
-            history=profiles_of_release(warehouse, history_days(window, settings.gate.history_days)),
+    return gates
+
+
+def _score(night: _Night, artifact: Artifact, emotion: UserDefinedFunction, staged: _Staged) -> NightScores:
+    """Find or make the scores of the night's texts."""
+    with night.recorder.step("score") as counts:
+        accepted_rows = staged.read - staged.quarantined
+        scores = score_night(
+            night.spark,
+            night.context,
+            night.warehouse,
+            artifact,
+            emotion,
+            staged.accepted,
+            accepted_rows,
+            night.staging,
         )
-        gates = [*gates, *check_gates(evidence, settings.gate, forced)]
-        recorder.note(gates=gates)
+        night.recorder.note(engines=scores.engines, reused_texts=scores.reused)
+        night.recorder.note(distinct_texts=scores.scored + scores.reused)
+        counts |= {"texts": scores.scored, "reused": scores.reused}
+    return scores
+
+
+def _label(night: _Night, artifact: Artifact, scores: NightScores) -> int:
+    """Write `emotion_labels`, and return its rows."""
+    with night.recorder.step("label") as counts:
+        labels = label(scores.messages, scores.rows, night.context.settings, artifact, night.context.run_id)
+        counts["rows"] = rows = write_rows(labels.hint("rebalance", PARTITION), night.data(LABELS), by_date=True)
+        night.recorder.note(rows_labelled=rows)
+    return rows
+
+
+def _aggregate(night: _Night, labelled: int) -> int:
+    """Write `emotion_daily` from the labels as they were written, and return how many have bad probabilities."""
+    settings = night.context.settings
+    with night.recorder.step("aggregate") as counts:
+        schema = labels_schema(settings.dimensions, settings.warehouse.keep_text)
+        seen = Observation()
+        labels = read_rows(night.spark, night.data(LABELS), schema)
+        observed = labels.observe(seen, bad_probabilities().alias("bad"))
+        daily = aggregate(observed, settings.dimensions, night.context.run_id)
+        counts["rows"] = write_rows(_by_date(daily, settings.dimensions), night.data(DAILY), by_date=True)
+    return int(seen.get["bad"]) if labelled else 0  # of an empty plan Spark observes nothing
+
+
+def _check_night(night: _Night, staged: _Staged, labelled: int, bad: int, model_gates: list[GateResult]) -> None:
+    """Gather the evidence, record what every gate says of it, and stop the night where one failed."""
+    window = night.context.window
+    limits = night.context.settings.gate
+    expected = staged.inventory.expected_rows
+    with night.recorder.step("gate") as counts:
+        evidence = Evidence(
+            read=staged.read,
+            expected=staged.read if expected is None else expected,
+            quarantined=staged.quarantined,
+            labelled=labelled,
+            daily_total=sum_of(night.data(DAILY), "feedback_count"),
+            bad_probabilities=bad,
+            files=staged.inventory.candidates,
+            refused_files=len(staged.inventory.refused),
+            tonight=profiles_of_night(night.data(DAILY), night.data(QUARANTINE), window),
+            published=profiles_of_release(night.warehouse, window.dates),
+            history=profiles_of_release(night.warehouse, history_days(window, limits.history_days)),
+        )
+        gates = [*model_gates, *check_gates(evidence, limits, night.forced)]
+        night.recorder.note(gates=gates)
         counts["passed"] = sum(gate.passed for gate in gates)
         require(gates)
 
 
 def _stage_checked(spark: SparkSession, context: RunContext, folder: Folder) -> tuple[Inventory, int]:
-    """Read and validate the window into `folder`; begin again without a file that turns out to be damaged."""
+    """Read and validate the window into `folder`."""
     settings = context.settings.input
-    damaged: list[str] = []
-    while True:
-        raw = read_window(spark, settings, context.window, damaged)
-        try:
-            return raw.inventory, write_rows(validate(raw.rows, settings), folder)
-        except Exception as error:
-            file = damaged_file(str(error))
-            if file is None or file in damaged:
-                raise
-            damaged.append(file)
-            folder.remove()
+    check_surroundings(spark, context.settings, context.window)
+    return write_window(
+        spark, settings, context.window, lambda rows: write_rows(validate(rows, settings), folder), folder.remove
+    )
 
 
 def _by_date(daily: DataFrame, dimensions: list[str]) -> DataFrame:

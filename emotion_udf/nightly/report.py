@@ -1,9 +1,13 @@
 """The report that a person reads at the end of a run."""
 
+import sys
 from collections import Counter
+from io import TextIOWrapper
+from typing import TextIO
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.nightly.record import RunRecord
@@ -15,7 +19,7 @@ _GROUPS_SHOWN = 12
 
 def print_report(run: RunRecord, warehouse: Warehouse, console: Console | None = None) -> None:
     """Print a published run: its counts, the emotions by the first dimension, and where the tables are."""
-    console = console or Console()
+    console = console or Console(file=_tolerant(sys.stdout))
     console.print(_counts(run))
     for gate in run.gates:
         if gate.forced:
@@ -23,7 +27,14 @@ def print_report(run: RunRecord, warehouse: Warehouse, console: Console | None =
     console.print(_emotions(run, warehouse))
     console.print("Tables (Delta):")
     for table in (LABELS, DAILY, QUARANTINE, RUNS):
-        console.print(f"  {warehouse.address(table)}", soft_wrap=True, highlight=False)
+        console.print(f"  {warehouse.address(table)}", soft_wrap=True, highlight=False, markup=False)
+
+
+def _tolerant(stream: TextIO) -> TextIO:
+    """Return the stream, made to print what its encoding lacks as a `?`: a published night must not fail here."""
+    if isinstance(stream, TextIOWrapper):
+        stream.reconfigure(errors="replace")
+    return stream
 
 
 def _counts(run: RunRecord) -> Table:
@@ -57,7 +68,7 @@ def _emotions(run: RunRecord, warehouse: Warehouse) -> Table:
     for heading in (*EMOTIONS, "messages"):
         table.add_column(heading, justify="right")
     for group, found in sorted(_largest(counts).items()):
-        table.add_row(group, *(f"{found[emotion]:,}" for emotion in EMOTIONS), f"{found.total():,}")
+        table.add_row(Text(group), *(f"{found[emotion]:,}" for emotion in EMOTIONS), f"{found.total():,}")
     return table
 
 

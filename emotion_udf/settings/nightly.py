@@ -4,22 +4,38 @@ import hashlib
 import math
 import re
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo
+from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from emotion_udf.emotions import EMOTIONS
+from emotion_udf.errors import UsageError
 from emotion_udf.schemas import RESERVED_COLUMNS
 from emotion_udf.settings.classifier import ClassifierSettings
 from emotion_udf.settings.section import Section
+from emotion_udf.storage import canonical, is_inside
 
 
 def _time_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError) as error:
-        raise ValueError("expected an IANA time zone such as UTC or Europe/Berlin") from error
+    # Names such as posix/UTC or localtime are files of Python's machine, and no zones to Java.
+    if name not in available_timezones():
+        raise ValueError("expected an IANA time zone such as UTC or Europe/Berlin")
     return name
+
+
+def _place(location: str | None) -> str | None:
+    if location is not None:
+        try:
+            canonical(location)
+        except UsageError as error:
+            raise ValueError(str(error)) from error
+    return location
+
+
+def _plain_place(location: str | None) -> str | None:
+    if location is not None and re.search(r"[{}\[\]*?\\]", location.partition("://")[2] or location):
+        raise ValueError("expected none of { } [ ] * ? \\, which Spark reads as a pattern")
+    return _place(location)
 
 
 def _column_names(dimensions: dict[str, str]) -> dict[str, str]:
@@ -32,15 +48,15 @@ def _column_names(dimensions: dict[str, str]) -> dict[str, str]:
 class ColumnSettings(Section):
     """The names that the input gives to what the job needs."""
 
-    id: str = Field(default="id", description="a string or integer that names a message")
+    id: str = Field(default="id", description="what names a message: a string, an integer, a decimal or binary")
     text: str = Field(default="text", description="the message, a string")
-    created_at: str = Field(default="created_at", description="when it was written, a timestamp")
+    created_at: str = Field(default="created_at", description="when it was written, a timestamp of any unit")
 
 
 class InputSettings(Section):
     """The source of the messages. Exactly one of `path` and `table` is given."""
 
-    path: str | None = Field(
+    path: Annotated[str | None, AfterValidator(_place)] = Field(
         default=None, min_length=1, description="a Parquet file or folder, Hive-style partitions included"
     )
     table: str | None = Field(default=None, description="a table of Spark's catalog, such as lake.feedback")
@@ -97,7 +113,7 @@ class DeltaSettings(Section):
     """A warehouse of Delta tables."""
 
     format: Literal["delta"] = Field(default="delta", description="the table format")
-    root: str = Field(min_length=1, description="the folder of the tables")
+    root: Annotated[str, AfterValidator(_plain_place)] = Field(min_length=1, description="the folder of the tables")
     keep_text: bool = Field(default=False, description="copy the message's text to emotion_labels")
 
     @property
@@ -113,7 +129,7 @@ WarehouseSettings = DeltaSettings
 class StagingSettings(Section):
     """The place of message texts while a run works."""
 
-    root: str | None = Field(
+    root: Annotated[str | None, AfterValidator(_plain_place)] = Field(
         default=None,
         min_length=1,
         description="a folder that all executors reach; each run has its own below it, which goes when the run ends; "
@@ -191,6 +207,16 @@ class NightSettings(Section):
             raise ValueError(
                 f"expected other names for the dimensions {', '.join(taken)}: the tables have them already"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _results_are_no_input(self) -> "NightSettings":
+        for name, place in (("warehouse.root", self.warehouse.root), ("staging.root", self.staging_root)):
+            if self.input.path is not None and is_inside(place, self.input.path):
+                raise ValueError(
+                    f"expected {name} outside of input.path, found {place} inside {self.input.path}: the next night "
+                    "would read the tables as messages"
+                )
         return self
 
     @property

@@ -12,7 +12,7 @@ from emotion_udf.gates.result import at_least, at_most, force
 from emotion_udf.settings.nightly import GateSettings
 
 LIMITS = GateSettings(max_quarantined_share=0.05, max_refused_file_share=0.1)
-GOOD = Evidence(read=100, quarantined=5, labelled=95, daily_total=95, files=20, refused_files=2)
+GOOD = Evidence(read=100, expected=100, quarantined=5, labelled=95, daily_total=95, files=20, refused_files=2)
 
 
 def failed(evidence: Evidence, settings: GateSettings = LIMITS) -> dict[str, tuple[float | None, float]]:
@@ -24,6 +24,7 @@ def test_a_night_at_its_limits_passes_every_gate() -> None:
     results = check_counts(GOOD, LIMITS)
 
     assert [(gate.name, gate.passed, gate.value, gate.limit) for gate in results] == [
+        ("unread_rows", True, 0, 0),
         ("unaccounted_rows", True, 0, 0),
         ("aggregate_difference", True, 0, 0),
         ("bad_probabilities", True, 0, 0),
@@ -36,7 +37,9 @@ def test_a_night_at_its_limits_passes_every_gate() -> None:
 @pytest.mark.parametrize(
     ("changed", "name", "value", "limit"),
     [
-        ({"read": 103}, "unaccounted_rows", 3, 0),
+        ({"read": 103, "expected": 103}, "unaccounted_rows", 3, 0),
+        ({"expected": 160}, "unread_rows", 60, 0),
+        ({"expected": 99}, "unread_rows", 1, 0),
         ({"labelled": 96, "daily_total": 96}, "unaccounted_rows", 1, 0),
         ({"daily_total": 93}, "aggregate_difference", 2, 0),
         ({"daily_total": 96}, "aggregate_difference", 1, 0),
@@ -66,7 +69,7 @@ def test_refused_files_count_where_no_row_could_be_read() -> None:
 
 @given(st.integers(0, 10**9), st.integers(0, 10**9), st.integers(0, 10**9))
 def test_no_row_can_be_lost_or_doubled_unnoticed(read: int, quarantined: int, labelled: int) -> None:
-    gates = check_counts(Evidence(read, quarantined, labelled, daily_total=labelled), GateSettings())
+    gates = check_counts(Evidence(read, read, quarantined, labelled, daily_total=labelled), GateSettings())
     (gate,) = (gate for gate in gates if gate.name == "unaccounted_rows")
     assert gate.passed == (read == quarantined + labelled)
 
@@ -78,7 +81,7 @@ def test_a_figure_that_is_no_number_does_not_pass() -> None:
 
 def test_the_error_names_each_failed_gate_with_its_figure_limit_and_own_hint() -> None:
     with pytest.raises(GateError) as caught:
-        require(check_counts(replace(GOOD, read=200, refused_files=20), LIMITS))
+        require(check_counts(replace(GOOD, read=200, expected=200, refused_files=20), LIMITS))
 
     first, lost, files, last = str(caught.value).splitlines()
     assert "2 that did not" in first

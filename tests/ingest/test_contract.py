@@ -10,14 +10,12 @@ from pyspark.sql.types import (
     IntegerType,
     LongType,
     StringType,
-    StructField,
-    StructType,
     TimestampNTZType,
     TimestampType,
 )
 
 from emotion_udf.errors import InputError
-from emotion_udf.ingest.contract import check_contract, needed_columns
+from emotion_udf.ingest.contract import check_contract, contract_problems, needed_columns
 from emotion_udf.settings.nightly import ColumnSettings, InputSettings
 from tests.helpers.facts import unstated
 
@@ -36,7 +34,7 @@ GOOD: dict[str, DataType] = {
 
 
 def check(**types: DataType) -> None:
-    check_contract(StructType([StructField(name, kind) for name, kind in types.items()]), SETTINGS, "lake.feedback")
+    check_contract(types, SETTINGS, "lake.feedback")
 
 
 def test_the_needed_columns_are_those_that_settings_name() -> None:
@@ -51,7 +49,7 @@ def test_the_needed_columns_are_those_that_settings_name() -> None:
 @pytest.mark.parametrize(
     ("column", "kinds"),
     [
-        ("key", [StringType(), ByteType(), IntegerType(), LongType()]),
+        ("key", [StringType(), ByteType(), IntegerType(), LongType(), DecimalType(20, 0), BinaryType()]),
         ("body", [StringType()]),
         ("at", [TimestampType(), TimestampNTZType()]),
         ("channel", [StringType(), LongType(), BooleanType(), DateType()]),
@@ -69,11 +67,11 @@ def test_more_columns_do_not_matter() -> None:
 @pytest.mark.parametrize(
     ("column", "kind", "facts"),
     [
-        ("key", DoubleType(), ["'key'", "input.columns.id", "string or an integer", "double"]),
+        ("key", DoubleType(), ["'key'", "input.columns.id", "string, an integer", "double"]),
         ("body", BinaryType(), ["'body'", "input.columns.text", "string", "binary"]),
         ("body", LongType(), ["'body'", "input.columns.text", "string", "bigint"]),
-        ("at", StringType(), ["'at'", "input.columns.created_at", "timestamp in micro- or milliseconds", "string"]),
-        ("at", DateType(), ["'at'", "input.columns.created_at", "timestamp in micro- or milliseconds", "date"]),
+        ("at", StringType(), ["'at'", "input.columns.created_at", "timestamp", "string"]),
+        ("at", DateType(), ["'at'", "input.columns.created_at", "timestamp", "date"]),
         ("channel", DecimalType(10, 2), ["'channel'", "input.dimensions.source", "string", "decimal(10,2)"]),
     ],
 )
@@ -105,3 +103,14 @@ def test_all_problems_are_named_together() -> None:
 def test_an_input_without_columns_is_refused() -> None:
     with pytest.raises(InputError, match="columns found: none"):
         check()
+
+
+def test_a_file_may_lack_its_dimensions_and_nothing_else() -> None:
+    assert contract_problems({name: GOOD[name] for name in ("key", "body", "at")}, SETTINGS, True) == []
+    assert len(contract_problems({"channel": StringType()}, SETTINGS, True)) == 3
+
+
+def test_a_column_may_be_a_dimension_and_the_id() -> None:
+    settings = SETTINGS.model_copy(update={"dimensions": {"thread": "key"}})
+    assert contract_problems(GOOD | {"key": DecimalType(20, 0)}, settings) == []
+    assert len(contract_problems({"body": StringType(), "at": TimestampType()}, settings, True)) == 1

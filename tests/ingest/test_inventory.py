@@ -1,6 +1,7 @@
 """What the driver makes of the input's files, without Spark."""
 
-from datetime import date, datetime
+import os
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from emotion_udf.schemas import Reason
 from emotion_udf.settings.nightly import InputSettings
 from emotion_udf.storage import open_folder
 from emotion_udf.window import Window
-from tests.helpers.messages import DAY, NOON, WriteMessages, messages
+from tests.helpers.messages import DAY, WriteMessages, messages
 
 ONE_DAY = Window(DAY, DAY)
 
@@ -57,9 +58,20 @@ def test_good_files_are_read_with_their_common_schema(root: Path, write: WriteMe
     assert types(inventory.schema) == {"id": "string", "text": "string", "created_at": "timestamp"}
 
 
-def test_a_file_without_rows_is_good(root: Path, write: WriteMessages) -> None:
-    empty = write("a.parquet", messages(0))
-    assert take(root).files == uris(empty)
+@pytest.mark.parametrize("groups", [0, 1])
+def test_a_file_without_rows_has_no_say(root: Path, write: WriteMessages, groups: int) -> None:
+    good = write("b.parquet")
+    with pq.ParquetWriter(root / "a.parquet", messages().drop_columns(["id"]).schema) as writer:
+        for _ in range(groups):
+            writer.write_table(messages(0).drop_columns(["id"]))
+    inventory = take(root)
+    assert (inventory.files, inventory.refused) == (uris(good), [])
+
+
+def test_an_input_of_empty_files_has_no_rows(root: Path, write: WriteMessages) -> None:
+    write("a.parquet", messages(0))
+    inventory = take(root)
+    assert (inventory.files, inventory.refused, inventory.expected_rows) == ([], [], 0)
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"id,text\n1,hello\n", b"PAR1" + b"\0" * 100 + b"PAR1"])
@@ -97,13 +109,30 @@ def test_damage_anywhere_fails_no_other_file(tmp_path_factory: pytest.TempPathFa
     assert set(uris(root / "a.parquet", root / "b.parquet")) <= set(inventory.files)
 
 
-def test_the_file_whose_type_differs_is_set_aside(root: Path, write: WriteMessages) -> None:
-    good = [write("b.parquet"), write("c.parquet")]
-    bad = write("a.parquet", messages(id=pa.array([1, 2])))
+def test_the_file_whose_type_is_wrong_is_set_aside(root: Path, write: WriteMessages) -> None:
+    good = write("b.parquet")
+    bad = write("a.parquet", messages(id=pa.array([1.5, 2.5])))
     inventory = take(root)
-    assert inventory.files == uris(*good)
+    assert inventory.files == uris(good)
     assert inventory.refused == [RefusedFile(f"file://{bad}", Reason.SCHEMA_MISMATCH)]
     assert types(inventory.schema)["id"] == "string"
+
+
+def test_ids_of_several_types_are_read_together(root: Path, write: WriteMessages) -> None:
+    arrays = [pa.array([1, 2], pa.int32()), pa.array([1, 2], pa.int64()), pa.array([b"a", b"b"]), pa.array(["a", "b"])]
+    arrays += [
+        pa.array([1, 2], pa.uint64()),
+        pa.array([1, 2], pa.decimal128(20, 0)),
+        pa.array([b"a" * 16] * 2, pa.uuid()),
+    ]
+    files = [write(f"{i}.parquet", messages(id=array)) for i, array in enumerate(arrays)]
+    inventory = take(root)
+    assert inventory.files == uris(*files)
+    assert inventory.refused == []
+    assert types(inventory.schema)["id"] == "string"
+    assert sorted(types(group.schema)["id"] for group in inventory.groups) == [
+        "bigint", "binary", "decimal(20,0)", "int", "string",
+    ]  # fmt: skip
 
 
 def test_the_file_that_lacks_a_needed_column_is_set_aside(root: Path, write: WriteMessages) -> None:
@@ -159,12 +188,19 @@ def test_a_hive_key_stands_for_the_column_of_its_name(root: Path, write: WriteMe
     assert inventory.schema.fieldNames().count("source") == 1
 
 
-def test_a_file_outside_the_needed_partitions_is_set_aside(root: Path, write: WriteMessages) -> None:
-    good = [write("source=a/a.parquet"), write("source=b/a.parquet")]
-    bad = write("stray.parquet")
+def test_a_file_without_a_dimension_is_read(root: Path, write: WriteMessages) -> None:
+    files = [write("source=a/a.parquet"), write("source=b/a.parquet"), write("stray.parquet")]
     inventory = take(root, dimensions={"source": "source"})
-    assert inventory.files == uris(*good)
-    assert inventory.refused == [RefusedFile(f"file://{bad}", Reason.SCHEMA_MISMATCH)]
+    assert inventory.files == uris(*files)
+    assert (inventory.refused, inventory.expected_rows) == ([], 6)
+
+
+def test_a_dimension_of_no_file_is_told(root: Path, write: WriteMessages, caplog: pytest.LogCaptureFixture) -> None:
+    write("a.parquet", messages(channel=pa.array(["x", "y"])))
+    take(root, dimensions={"source": "channel", "shop": "branch"})
+    (message,) = caplog.messages
+    assert "'branch'" in message
+    assert "input.dimensions.shop" in message
 
 
 def test_folders_more_than_a_day_from_the_window_stay_shut(root: Path, write: WriteMessages) -> None:
@@ -245,29 +281,17 @@ def test_timestamps_may_be_without_a_zone(root: Path, write: WriteMessages, unit
     assert take(root).schema["created_at"].dataType == TimestampNTZType()
 
 
-def in_nanoseconds() -> pa.Table:
-    """Messages as pandas writes them by default."""
-    return messages(created_at=pa.array([NOON] * 2, pa.timestamp("ns", tz="UTC")))
-
-
-def test_nanosecond_timestamps_are_refused_by_contract(root: Path, write: WriteMessages) -> None:
-    write("a.parquet", in_nanoseconds())
-    message = refusal(root)
-    assert "'created_at' (input.columns.created_at" in message
-    assert "a timestamp in micro- or milliseconds" in message
-
-
-def test_the_message_on_nanoseconds_says_that_the_column_is_there(root: Path, write: WriteMessages) -> None:
-    write("a.parquet", in_nanoseconds())
-    assert "found none" not in refusal(root)
-
-
-def test_one_file_in_nanoseconds_is_set_aside(root: Path, write: WriteMessages) -> None:
-    good = [write("a.parquet"), write("b.parquet")]
-    bad = write("c.parquet", in_nanoseconds())
+@pytest.mark.parametrize("zone", [None, "UTC"])
+def test_times_of_every_unit_are_read_together(root: Path, write: WriteMessages, zone: str | None) -> None:
+    moments = [datetime(2026, 10, 5, 12)] * 2
+    files = [
+        write(f"{unit}.parquet", messages(created_at=pa.array(moments, pa.timestamp(unit, zone))))
+        for unit in ("ms", "ns", "s", "us")
+    ]
     inventory = take(root)
-    assert inventory.files == uris(*good)
-    assert inventory.refused == [RefusedFile(f"file://{bad}", Reason.SCHEMA_MISMATCH)]
+    assert inventory.files == uris(*files)
+    assert types(inventory.schema)["created_at"] == ("timestamp" if zone else "timestamp_ntz")
+    assert (inventory.refused, inventory.expected_rows) == ([], 8)
 
 
 @pytest.mark.parametrize("kind", [pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
@@ -295,8 +319,19 @@ def test_extra_columns_that_spark_cannot_read_are_left_out(root: Path, write: Wr
 
 
 def test_a_single_file_is_an_input(write: WriteMessages) -> None:
-    file = write("_a.parquet")
+    file = write("a.parquet")
     write("b.parquet")
+    assert take(file).files == uris(file)
+
+
+@pytest.mark.parametrize("name", ["_a.parquet", ".a.parquet", "a.parquet._COPYING_"])
+def test_a_single_file_that_spark_hides_is_refused(write: WriteMessages, name: str) -> None:
+    assert "reads as no rows; rename it" in refusal(write(name))
+
+
+@pytest.mark.parametrize("name", ["_a=b.parquet"])
+def test_a_single_file_that_only_looks_hidden_is_an_input(write: WriteMessages, name: str) -> None:
+    file = write(name)
     assert take(file).files == uris(file)
 
 
@@ -329,7 +364,7 @@ def test_a_missing_column_is_named_with_its_setting(root: Path, write: WriteMess
     write("a.parquet", messages().rename_columns(["key", "text", "created_at"]))
     assert refusal(root, dimensions={"source": "channel"}).splitlines() == [
         f"the columns of file://{root} do not meet the contract:",
-        "  expected a column 'id' (input.columns.id, a string or an integer), found none",
+        "  expected a column 'id' (input.columns.id, a string, an integer, a decimal or binary), found none",
         "  expected a column 'channel' (input.dimensions.source, a string, an integer, a boolean or a date), found "
         "none",
         "  columns found: key string, text string, created_at timestamp",
@@ -386,9 +421,135 @@ def test_a_date_folder_is_written_as_spark_reads_it(root: Path, write: WriteMess
     assert "expected folders dt=YYYY-MM-DD" in refusal(root, date_partition="dt")
 
 
-def test_files_below_other_partition_keys_are_set_aside(root: Path, write: WriteMessages) -> None:
-    good = [write("source=a/1.parquet"), write("source=b/1.parquet")]
-    bad = write("source=b/day=1/1.parquet")
+def test_files_below_other_partition_keys_are_read(root: Path, write: WriteMessages) -> None:
+    files = [write("source=a/1.parquet"), write("source=b/1.parquet"), write("source=b/day=1/1.parquet")]
     inventory = take(root, dimensions={"source": "source"})
-    assert inventory.files == uris(*good)
-    assert inventory.refused == [RefusedFile(f"file://{bad}", Reason.SCHEMA_MISMATCH)]
+    assert inventory.files == uris(*files)
+    assert len(inventory.groups) == 2
+
+
+def test_keys_end_at_a_folder_that_is_none(root: Path, write: WriteMessages) -> None:
+    write("a=1/deep/b=2/deeper/x.parquet")
+    assert set(take(root).schema.fieldNames()) == {"id", "text", "created_at", "b"}
+
+
+@pytest.mark.parametrize("name", ["a:b.parquet", "source=/a.parquet", "=x/a.parquet"])
+def test_a_name_that_spark_cannot_read_is_set_aside(root: Path, write: WriteMessages, name: str) -> None:
+    good, bad = write("good.parquet"), write(name)
+    inventory = take(root)
+    assert inventory.files == uris(good)
+    assert inventory.refused == [RefusedFile(f"file://{bad}", Reason.UNREADABLE_NAME)]
+
+
+def test_a_name_that_is_not_utf8_is_set_aside(root: Path, write: WriteMessages) -> None:
+    good, bad = write("good.parquet"), write("bad.parquet")
+    os.rename(bad, os.fsencode(root) + b"/\xfc.parquet")
+    inventory = take(root)
+    assert inventory.files == uris(good)
+    assert [file.reason for file in inventory.refused] == [Reason.UNREADABLE_NAME]
+
+
+# The window by statistics and by the times themselves.
+
+
+def at(*hours: float | None, unit: str = "us", zone: str | None = "UTC") -> pa.Table:
+    """Messages so many hours after the window's first midnight; a file of its own unit."""
+    midnight = datetime(2026, 10, 5)
+    moments = [None if hour is None else midnight + timedelta(hours=hour) for hour in hours]
+    return messages(len(moments), created_at=pa.array(moments, pa.timestamp(unit, zone)))
+
+
+def test_files_without_a_row_of_the_window_have_no_say(root: Path, write: WriteMessages) -> None:
+    tonight = write("a.parquet", at(1, 2))
+    write("before.parquet", at(-3, -1))
+    write("after.parquet", at(24, 30).append_column("Text", pa.array(["x", "y"]))).stat()
+    write("odd.parquet", at(-30, -20).drop_columns(["id"]))
+    inventory = take(root)
+    assert inventory.files == uris(tonight)
+    assert [file.reason for file in inventory.refused] == [Reason.SCHEMA_MISMATCH]
+    assert inventory.candidates == 2
+
+
+def test_a_damaged_file_among_other_days_is_all_that_tonight_has(root: Path, write: WriteMessages) -> None:
+    for day in range(1, 30):
+        write(f"{day}.parquet", at(24 * day))
+    bad = write("0.parquet", at(1))
+    bad.write_bytes(bad.read_bytes()[:-50])
+    assert "0.parquet (unreadable_file)" in refusal(root)
+
+
+@pytest.mark.parametrize("statistics", [True, False])
+@pytest.mark.parametrize("unit", ["ms", "us", "ns", "int96"])
+@pytest.mark.parametrize("zone", [None, "UTC"])
+def test_the_windows_rows_are_counted(
+    root: Path, write: WriteMessages, unit: str, zone: str | None, statistics: bool
+) -> None:
+    table = at(-1, 0, 23.9, 24, 12, None, unit="ns" if unit == "int96" else unit, zone=zone)
+    int96 = unit == "int96"
+    write("a.parquet", table, write_statistics=statistics, use_deprecated_int96_timestamps=int96, row_group_size=2)
+    assert take(root).expected_rows == 4
+
+
+def test_a_wall_clock_is_counted_in_the_settings_zone(root: Path, write: WriteMessages) -> None:
+    write("a.parquet", at(0.5, 23.5, zone=None))
+    write("b.parquet", at(-1.5, 23.5))
+    assert take(root, Window(DAY, DAY, "Europe/Berlin")).expected_rows == 3
+
+
+def test_a_time_beyond_all_is_counted_with_those_without(root: Path, write: WriteMessages) -> None:
+    beyond = pa.array([2**63 - 1, -(2**63), None], pa.timestamp("ms", "UTC"))
+    write("a.parquet", messages(3, created_at=beyond))
+    inventory = take(root)
+    assert inventory.expected_rows == 3
+    assert types(inventory.groups[0].schema)["created_at"] == "timestamp"
+
+
+def test_rows_without_a_time_count_on_their_folders_day(root: Path, write: WriteMessages) -> None:
+    for day in (4, 5, 6):
+        write(f"dt=2026-10-0{day}/a.parquet", at(None, 12))
+    inventory = take(root, date_partition="dt")
+    assert inventory.expected_rows == 4
+
+
+@pytest.mark.parametrize("day", ["2026-10-04", "2026-10-06"])
+def test_a_neighbours_half_written_file_has_no_say(root: Path, write: WriteMessages, day: str) -> None:
+    good = write("dt=2026-10-05/a.parquet")
+    write(f"dt={day}/a.parquet").write_bytes(b"PAR1")
+    inventory = take(root, date_partition="dt")
+    assert (inventory.files, inventory.refused, inventory.candidates) == (uris(good), [], 1)
+
+
+def test_what_fails_later_is_set_aside_too(root: Path, write: WriteMessages) -> None:
+    good, bad, beside = (
+        write("dt=2026-10-05/a.parquet"),
+        write("dt=2026-10-05/b.parquet"),
+        write("dt=2026-10-06/a.parquet"),
+    )
+    failed = dict.fromkeys(uris(bad, beside), Reason.CHECKSUM_MISMATCH)
+    inventory = take(root, date_partition="dt").without(failed)
+    assert inventory.files == uris(good)
+    assert inventory.refused == [RefusedFile(f"file://{bad}", Reason.CHECKSUM_MISMATCH)]
+    with pytest.raises(InputError, match="checksum_mismatch"):
+        inventory.without({f"file://{good}": Reason.CHECKSUM_MISMATCH})
+
+
+def test_refused_files_are_named_but_not_all(root: Path) -> None:
+    for number in range(9):
+        (root / f"{number}.parquet").touch()
+    message = refusal(root)
+    assert "4.parquet (unreadable_file) and 4 more" in message
+    assert "5.parquet" not in message
+
+
+def test_a_column_of_pictures_is_not_read(root: Path, write: WriteMessages) -> None:
+    write("a.parquet", messages(photo=pa.array([os.urandom(100_000), os.urandom(100_000)]), notes=pa.array(["x", "y"])))
+    assert set(take(root).schema.fieldNames()) == {"id", "text", "created_at", "notes"}
+
+
+def test_a_file_whose_texts_no_worker_could_hold_is_set_aside(root: Path, write: WriteMessages) -> None:
+    good = write("b.parquet")
+    huge = pa.array(["x" * 60_000_000 + str(i) for i in range(10)], pa.large_string())
+    bad = write("a.parquet", messages(10, text=huge), compression="zstd")
+    inventory = take(root)
+    assert inventory.files == uris(good)
+    assert inventory.refused == [RefusedFile(f"file://{bad}", Reason.VALUE_TOO_LONG)]

@@ -1,7 +1,9 @@
+import sys
 from datetime import date
-from io import StringIO
+from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from emotion_udf.emotions import EMOTIONS
@@ -17,7 +19,7 @@ from tests.helpers.memory_warehouse import MemoryWarehouse
 DAY = date(2026, 10, 5)
 
 
-def report(folder: Path, groups: dict[str | None, int], dimensions: dict[str, str]) -> str:
+def report(folder: Path, groups: dict[str | None, int], dimensions: dict[str, str], to_stdout: bool = False) -> str:
     """Print the report of a day on which each group has so many joyful messages."""
     rows = [
         {"event_date": DAY, "source": source, "emotion": emotion, "feedback_count": count * (emotion == "joy")}
@@ -32,7 +34,7 @@ def report(folder: Path, groups: dict[str | None, int], dimensions: dict[str, st
     run = RunRecorder(RunContext(settings, Window(DAY, DAY), run_id="r1"))
     run.note(rows_read=1234, rows_labelled=1230, rows_quarantined=4)
     shown = StringIO()
-    print_report(run.mark_published(), warehouse, Console(file=shown, width=100))
+    print_report(run.mark_published(), warehouse, None if to_stdout else Console(file=shown, width=100))
     return shown.getvalue()
 
 
@@ -60,3 +62,23 @@ def test_of_many_groups_the_largest_are_shown_and_the_rest_summed_up(tmp_path: P
 
     assert {row[0] for row in lines(text, "shop")} == {f"shop {n}" for n in range(9, 21)}
     assert lines(text, "… 8 others")[0][-1] == str(sum(range(1, 9)))
+
+
+@pytest.mark.parametrize("group", ["[/b]", "[red]x[/red]", "[link=x]", "x\\[", "[bold]"])
+def test_a_value_in_brackets_is_shown_as_it_is(tmp_path: Path, group: str) -> None:
+    text = report(tmp_path, {group: 2}, {"source": "source"})
+
+    assert lines(text, group)[0][-1] == "2"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_an_output_that_is_not_utf8_shows_what_it_can(
+    tmp_path: Path, encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = BytesIO()
+    monkeypatch.setattr("sys.stdout", TextIOWrapper(written, encoding=encoding))
+    report(tmp_path, {"grün": 2, "喜": 3}, {"source": "source"}, to_stdout=True)
+    sys.stdout.flush()
+
+    assert b"reused" in written.getvalue()
+    assert b"?" in written.getvalue()

@@ -12,9 +12,11 @@ from pyspark.sql import DataFrame, SparkSession
 
 from emotion_udf.ingest.read import read_window
 from emotion_udf.schemas import Reason, checked_schema
+from emotion_udf.settings.nightly import InputSettings
 from emotion_udf.steps.validate import validate
 from emotion_udf.window import Window
-from tests.helpers.messages import MESSAGES, NOON, input_settings, message, write_messages
+from tests.helpers.messages import MESSAGES, NOON, WriteMessages, input_settings, message, write_messages
+from tests.helpers.messages import messages as good_messages
 
 
 def check(spark: SparkSession, folder: Path, day: Window, rows: list[dict[str, Any]], **limits: Any) -> DataFrame:
@@ -35,6 +37,12 @@ def check(spark: SparkSession, folder: Path, day: Window, rows: list[dict[str, A
         ({"text": " \t\r\n\u00a0\u200b\u0007"}, ["blank_text"]),
         ({"text": "x" * 51}, ["text_too_long"]),
         ({"created_at": None}, ["missing_created_at"]),
+        ({"id": "x" * 1_000}, []),
+        ({"id": "ü" * 1_000}, []),
+        ({"id": "x" * 1_001}, ["value_too_long"]),
+        ({"source": "x" * 1_001}, ["value_too_long"]),
+        ({"text": "ü" * 50}, []),
+        ({"text": "ü" * 51}, ["text_too_long"]),
         ({"id": "", "text": None, "created_at": None}, ["missing_id", "missing_created_at", "missing_text"]),
     ],
 )
@@ -62,6 +70,14 @@ def test_an_accepted_row_keeps_its_text_and_a_refused_one_its_whole_row(
         "created_at": "2026-10-05T12:00:00.000Z",
         "source": "tweet",
     }
+
+
+def test_a_time_out_of_range_is_a_reason_of_its_own(spark: SparkSession, day: Window, write: WriteMessages) -> None:
+    table = good_messages(2, created_at=pa.array([2**63 - 1, None], pa.timestamp("ms", "UTC")))
+    settings = InputSettings(path=str(write("a.parquet", table)))
+    rows = validate(read_window(spark, settings, day).rows, settings).orderBy("feedback_id").collect()
+
+    assert [row.reasons for row in rows] == [["value_out_of_range"], ["missing_created_at"]]
 
 
 def test_of_one_id_the_latest_message_stays(spark: SparkSession, tmp_path: Path, day: Window) -> None:

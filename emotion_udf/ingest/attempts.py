@@ -1,0 +1,129 @@
+"""Reading a window although some of its files cannot be read: Spark ends a read at the first of them."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import pyarrow.fs as pafs
+from pyspark.sql import DataFrame, SparkSession
+
+from emotion_udf.ingest.checksums import has_other_checksum
+from emotion_udf.ingest.failures import PAUSES, READ_ERRORS, FailedFile, cause_of, failed_file, no_answer, retried
+from emotion_udf.ingest.footers import Footer, check_content
+from emotion_udf.ingest.inventory import Inventory
+from emotion_udf.ingest.read import read_files, read_window
+from emotion_udf.ingest.surroundings import check_names
+from emotion_udf.schemas import Reason
+from emotion_udf.settings.nightly import InputSettings
+from emotion_udf.storage import in_threads
+from emotion_udf.window import Window
+
+log = logging.getLogger(__name__)
+
+# Spark reads whole batches of rows, and 4,096 large ones do not fit.
+_BATCH_ROWS: Final = 4_096
+_BATCH_BYTES: Final = 256 * 1024 * 1024
+
+_FOR_SMALL_FILES: Final = {
+    # By default Spark counts an opened file like 4 MB, and lists one file a task.
+    "spark.sql.files.openCostInBytes": str(64 * 1024),
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "16",
+}
+
+
+def write_window(
+    spark: SparkSession,
+    settings: InputSettings,
+    window: Window,
+    write: Callable[[DataFrame], int],
+    undo: Callable[[], None],
+) -> tuple[Inventory, int]:
+    """Read a window and write its rows; begin again without the files that turn out to be unreadable.
+
+    Args:
+        spark: The session.
+        settings: Where the input is and what its columns are called.
+        window: The days.
+        write: Writes the rows of `RawRows` and returns how many there were.
+        undo: Deletes what a `write` that failed has left.
+
+    Returns:
+        The files that were read and refused, and what `write` returned.
+
+    Raises:
+        InputError: The input does not meet its contract, or no file of it can be read.
+        StorageError: The storage does not answer.
+    """
+    raw = read_window(spark, settings, window)
+    inventory = raw.inventory
+    if inventory.root is None:
+        return inventory, write(raw.rows)
+    check_names(spark, inventory.files)
+    pauses = iter(PAUSES)
+    while True:
+        try:
+            with _sized_for(spark, inventory):
+                return inventory, write(read_files(spark, inventory))
+        except Exception as error:
+            failed = failed_file(str(error))
+            if failed is None or failed.uri not in inventory.files:
+                raise
+            undo()
+            if failed.reason is None:
+                _wait(pauses, error)
+            else:
+                inventory = inventory.without(find_unreadable(inventory.root.system, inventory, failed))
+
+
+def find_unreadable(system: pafs.FileSystem, inventory: Inventory, failed: FailedFile) -> dict[str, Reason]:
+    """Return the files that cannot be read, with reasons, once Spark has met the first of them.
+
+    All are looked for at once: each would end a read of its own.
+    """
+
+    def examine(footer: Footer) -> Reason | None:
+        if footer.file.uri == failed.uri:
+            return failed.reason
+        if failed.reason == Reason.UNSUPPORTED_CODEC and footer.codecs:
+            return failed.reason
+        if footer.file.is_checksummed and has_other_checksum(system, footer.file.path):
+            return Reason.CHECKSUM_MISMATCH
+        try:
+            retried(lambda: check_content(system, footer, inventory.schema.fieldNames()))
+        except READ_ERRORS as error:
+            return cause_of(error)
+        return None
+
+    found = zip(inventory.footers, in_threads(examine, inventory.footers), strict=True)
+    return {footer.file.uri: reason for footer, reason in found if reason is not None}
+
+
+def _wait(pauses: Iterator[float], error: Exception) -> None:
+    pause = next(pauses, None)
+    if pause is None:
+        raise no_answer() from error
+    log.warning("the input's storage did not answer; it is asked again in %.0f s", pause)
+    time.sleep(pause)
+
+
+@contextmanager
+def _sized_for(spark: SparkSession, inventory: Inventory) -> Iterator[None]:
+    """Set how much Spark reads at once by the size of the files, and set it back."""
+    settings = dict(_FOR_SMALL_FILES)
+    read = inventory.schema.fieldNames()
+    largest = max((sum(footer.bytes_per_row.get(name, 0) for name in read) for footer in inventory.footers), default=0)
+    if largest * _BATCH_ROWS > _BATCH_BYTES:
+        settings["spark.sql.parquet.columnarReaderBatchSize"] = str(max(1, int(_BATCH_BYTES / largest)))
+    before = {key: spark.conf.get(key, None) for key in settings}
+    for key, value in settings.items():
+        spark.conf.set(key, value)
+    try:
+        yield
+    finally:
+        for key, old in before.items():
+            if old is None:
+                spark.conf.unset(key)
+            else:
+                spark.conf.set(key, old)

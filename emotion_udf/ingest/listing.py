@@ -1,0 +1,205 @@
+"""The input's files as their names tell them: the data files of a folder, and the Hive keys of their paths."""
+
+import re
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import partial
+from typing import Final
+from urllib.parse import unquote
+
+import pyarrow.fs as pafs
+
+from emotion_udf.errors import InputError
+from emotion_udf.ingest.delta_input import live_paths
+from emotion_udf.ingest.failures import retried
+from emotion_udf.settings.nightly import InputSettings
+from emotion_udf.storage import Folder
+
+_HIVE_NULL: Final = "__HIVE_DEFAULT_PARTITION__"
+
+_TABLES: Final = {
+    "_delta_log": "a Delta table",
+    "_spark_metadata": "the output of a Spark stream",
+    ".hoodie": "a Hudi table",
+}
+"""Folders that only a table format has. Its folder also holds rows that were deleted or replaced."""
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """A data file.
+
+    Attributes:
+        uri: Its name for Spark.
+        path: Its path in pyarrow's file system; empty where the name is not UTF-8.
+        size: Bytes.
+        keys: The Hive keys of its folders, such as `dt` of `dt=2026-10-05/part-0.parquet`.
+        is_checksummed: A checksum file of Hadoop lies beside it, which Spark compares with the content.
+    """
+
+    uri: str
+    path: str
+    size: int
+    keys: dict[str, str] = field(default_factory=dict)
+    is_checksummed: bool = False
+
+    @property
+    def name(self) -> str:
+        """The last part of its path."""
+        return self.uri.rpartition("/")[2]
+
+    @property
+    def has_readable_name(self) -> bool:
+        """Whether Spark can name it: not with a `:` on a local disk, and not in a folder such as `source=`."""
+        is_local = self.uri.startswith("file:")
+        return self.path != "" and not (is_local and ":" in self.name) and all(k and v for k, v in self.keys.items())
+
+    @property
+    def has_encoded_keys(self) -> bool:
+        """Whether the keys' values are UTF-8 in percent-encoding, which Spark would decode as Latin-1."""
+        return self.uri.isascii() and not all(value.isascii() for value in self.keys.values())
+
+    def day(self, settings: InputSettings) -> date | None:
+        """Return the day that its folder is named for, None where it tells none."""
+        try:
+            return datetime.strptime(self.keys.get(settings.date_partition or "", ""), "%Y-%m-%d").date()
+        except ValueError:
+            return None
+
+    def is_outside_date_folders(self, settings: InputSettings) -> bool:
+        """Tell a file that lies in no date folder, where the settings say that all do."""
+        if settings.date_partition is None or self.keys.get(settings.date_partition) == _HIVE_NULL:
+            return False
+        return self.day(settings) is None
+
+
+def list_files(root: Folder) -> list[InputFile]:
+    """List the data files of an input in the order of their paths.
+
+    Names that begin with `_` or `.` are not data, as in Spark. Of a Delta table only the files of its newest version
+    are.
+
+    Raises:
+        InputError: There is no such place or no data file in it, or it is a table that cannot be read as files.
+        StorageError: The storage does not answer.
+    """
+    info = retried(root.info)
+    if info.type == pafs.FileType.NotFound:
+        raise InputError(f"expected input at {root.uri}, found nothing; check input.path")
+    _refuse_part_of_table(root, is_file=info.type == pafs.FileType.File)
+    if info.type == pafs.FileType.File:
+        return [_single_file(root, info)]
+    found = _list(root)
+    live = _live_files(root, found)
+    data = [file for relative, file in found.items() if file.size >= 0 and _is_data(relative)]
+    if live is not None:
+        data = [file for file in data if file.path.removeprefix(root.path).lstrip("/") in live]
+    if not data and live is None:
+        raise InputError(
+            f"expected Parquet files in {root.uri}, found none; check input.path and the job that writes it"
+        )
+    return sorted(data, key=lambda file: file.path)
+
+
+def _single_file(root: Folder, info: pafs.FileInfo) -> InputFile:
+    name = info.base_name
+    if not _is_data(name):
+        raise InputError(
+            f"expected a file name that does not begin with _ or . and does not end in ._COPYING_, found {root.uri}, "
+            "which Spark takes for hidden and reads as no rows; rename it, or name its folder in input.path"
+        )
+    parent = root.path.rpartition("/")[0]
+    checksum = retried(lambda: root.system.get_file_info(f"{parent}/.{name}.crc"))
+    return InputFile(root.uri, info.path, info.size, {}, checksum.type == pafs.FileType.File)
+
+
+def _list(root: Folder) -> dict[str, InputFile]:
+    """Return everything below a folder by its relative path; folders have the size -1."""
+    selector = pafs.FileSelector(root.path, recursive=True)
+    try:
+        infos = retried(lambda: root.system.get_file_info(selector))
+    except PermissionError as error:
+        raise InputError(
+            f"expected to list {root.uri} with all its folders, found one that may not be read; let the job's user "
+            "read it, or move it out of input.path"
+        ) from error
+    names: dict[str, pafs.FileInfo] = {}
+    unnamed = 0
+    for info in infos:
+        try:
+            names[info.path.removeprefix(root.path).lstrip("/")] = info
+        except UnicodeDecodeError:  # pyarrow cannot tell where it is, so it can only be counted
+            unnamed += info.size >= 0
+    listed = {}
+    for relative, info in names.items():
+        size = info.size if info.type == pafs.FileType.File else -1
+        folder, _, name = relative.rpartition("/")
+        checksum = f"{folder}/.{name}.crc".lstrip("/")
+        listed[relative] = InputFile(f"{root.uri}/{relative}", info.path, size, hive_keys(relative), checksum in names)
+    for number in range(1, unnamed + 1):
+        name = f"(a name that is not UTF-8, {number} of {unnamed})"
+        listed[name] = InputFile(f"{root.uri}/{name}", "", 0)
+    return listed
+
+
+def _live_files(root: Folder, found: dict[str, InputFile]) -> set[str] | None:
+    """Return the relative paths of a Delta table's files; None where the folder is no table.
+
+    Raises:
+        InputError: It is, or holds, a table that cannot be read by its files.
+    """
+    for relative in found:
+        parts = relative.split("/")
+        for marker, table in _TABLES.items():
+            if marker in parts and not (marker == "_delta_log" and parts[0] == marker):
+                raise _is_table(root, table, "/".join(parts[: parts.index(marker)]) or "itself")
+        if re.search(r"(^|/)metadata/[^/]+\.metadata\.json$", relative):
+            raise _is_table(root, "an Iceberg table", "/".join(parts[:-2]) or "itself")
+    if "_delta_log" not in found:
+        return None
+    listed = live_paths(root)
+    live = {path for path in found if path in listed.paths or path in listed.decoded_paths}
+    if len(live) != len(listed.paths) or any(set(listed.partitions) - set(found[path].keys) for path in live):
+        raise _is_table(root, "a Delta table whose files are not where their folders' names tell it", "itself")
+    return live
+
+
+def _refuse_part_of_table(root: Folder, is_file: bool) -> None:
+    """Refuse a file or a partition folder of a table: the table knows which of its rows are deleted."""
+    place = root.path
+    while is_file or "=" in place.rpartition("/")[2]:
+        is_file = False
+        place = place.rpartition("/")[0]
+        found = retried(partial(root.system.get_file_info, [f"{place}/{marker}" for marker in _TABLES]))
+        for info, table in zip(found, _TABLES.values(), strict=True):
+            if info.type != pafs.FileType.NotFound:
+                raise _is_table(root, f"a part of {table}", place)
+
+
+def _is_table(root: Folder, table: str, place: str) -> InputError:
+    return InputError(
+        f"expected plain Parquet files in {root.uri}, found {table} ({place}), whose folder also holds rows that were "
+        "deleted or replaced; name it in Spark's catalog and set input.table in place of input.path"
+    )
+
+
+def _is_data(relative: str) -> bool:
+    """Tell data files by the names that Spark reads."""
+    parts = relative.split("/")
+    hidden = any(part.startswith(".") or (part.startswith("_") and "=" not in part) for part in parts)
+    return not hidden and not relative.endswith("._COPYING_")
+
+
+def hive_keys(relative: str) -> dict[str, str]:
+    """Read the Hive keys of a path such as `source=tweet/dt=2026-10-05/part-0.parquet`.
+
+    As Spark does, from the file upwards: a folder that is no key ends them where one was found below it.
+    """
+    keys: dict[str, str] = {}
+    for folder in reversed(relative.split("/")[:-1]):
+        if "=" in folder:
+            key, _, value = folder.partition("=")
+            keys[unquote(key)] = unquote(value)
+        elif keys:
+            break
+    return dict(reversed(keys.items()))

@@ -1,0 +1,117 @@
+"""Places that are no plain folder of Parquet files."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from deltalake import DeltaTable, write_deltalake
+
+from emotion_udf.errors import InputError
+from emotion_udf.ingest.listing import list_files
+from emotion_udf.storage import open_folder
+from tests.helpers.messages import WriteMessages, messages
+
+
+def names(root: Path) -> list[str]:
+    return [file.path.removeprefix(str(root)).lstrip("/") for file in list_files(open_folder(str(root)))]
+
+
+def refusal(root: Path) -> str:
+    with pytest.raises(InputError) as caught:
+        list_files(open_folder(str(root)))
+    return str(caught.value)
+
+
+def test_files_that_spark_hides_are_not_listed(tmp_path: Path, write: WriteMessages) -> None:
+    for name in ("a.parquet", "_b.parquet", ".c.parquet", "_d/a.parquet", "_d=1/a.parquet", "e.parquet._COPYING_"):
+        write(name)
+    assert names(tmp_path / "input") == ["_d=1/a.parquet", "a.parquet"]
+
+
+def test_of_a_delta_table_only_the_live_files_are_input(tmp_path: Path) -> None:
+    root = tmp_path / "table"
+    for part in ("first", "second"):
+        write_deltalake(root, messages(2, id=pa.array([f"{part} 1", f"{part} 2"])), mode="append")
+    DeltaTable(root).delete("id = 'first 1'")
+    listed = names(root)
+    assert len(list(root.glob("*.parquet"))) == 3
+    assert len(listed) == 2
+    ids = [row for name in listed for row in pq.read_table(root / name)["id"].to_pylist()]
+    assert sorted(ids) == ["first 2", "second 1", "second 2"]
+
+
+@pytest.mark.parametrize("source", ["tweet", "a b", "grün/%"])
+def test_a_partitioned_delta_table_is_input(tmp_path: Path, source: str) -> None:
+    root = tmp_path / "table"
+    write_deltalake(root, messages(2, source=pa.array([source] * 2)), partition_by=["source"])
+    (file,) = list_files(open_folder(str(root)))
+    assert file.keys == {"source": source}
+
+
+def test_a_delta_table_that_is_empty_has_no_files(tmp_path: Path) -> None:
+    write_deltalake(tmp_path / "table", messages(2))
+    DeltaTable(tmp_path / "table").delete()
+    assert names(tmp_path / "table") == []
+
+
+def test_a_delta_table_of_another_protocol_is_refused(tmp_path: Path) -> None:
+    root = tmp_path / "table"
+    write_deltalake(root, messages(2))
+    DeltaTable.create(
+        tmp_path / "vectors",
+        DeltaTable(root).schema(),
+        configuration={"delta.enableDeletionVectors": "true"},
+        raise_if_key_not_exists=False,
+    )
+    assert "deletionVectors" in refusal(tmp_path / "vectors")
+    assert "input.table" in refusal(tmp_path / "vectors")
+
+
+def test_a_delta_table_with_a_damaged_log_is_refused(tmp_path: Path) -> None:
+    write_deltalake(tmp_path / "table", messages(2))
+    (tmp_path / "table/_delta_log/00000000000000000000.json").write_text("{")
+    assert "input.table" in refusal(tmp_path / "table")
+
+
+@pytest.mark.parametrize("place", ["table/source=a", "table/source=a/x.parquet", "above"])
+def test_a_part_of_a_table_is_refused(tmp_path: Path, place: str) -> None:
+    root = tmp_path / "above" / "table"
+    write_deltalake(root, messages(1, source=pa.array(["a"])), partition_by=["source"])
+    (tmp_path / "table").symlink_to(root)
+    if place.endswith("x.parquet"):
+        next((root / "source=a").glob("*.parquet")).rename(root / "source=a/x.parquet")
+    assert "Delta table" in refusal(tmp_path / place)
+
+
+@pytest.mark.parametrize(
+    ("mark", "table"),
+    [
+        ("metadata/v1.metadata.json", "Iceberg"),
+        ("metadata/00000-1.metadata.json", "Iceberg"),
+        ("deep/metadata/v1.metadata.json", "Iceberg"),
+        ("_spark_metadata/0", "Spark stream"),
+        (".hoodie/hoodie.properties", "Hudi"),
+    ],
+)
+def test_another_table_is_refused(tmp_path: Path, write: WriteMessages, mark: str, table: str) -> None:
+    write("data/a.parquet")
+    file = tmp_path / "input" / mark
+    file.parent.mkdir(parents=True)
+    file.touch()
+    message = refusal(tmp_path / "input")
+    assert table in message
+    assert "input.table" in message
+
+
+def test_a_folder_that_is_called_metadata_is_no_table(tmp_path: Path, write: WriteMessages) -> None:
+    write("metadata/a.parquet")
+    assert names(tmp_path / "input") == ["metadata/a.parquet"]
+
+
+def test_a_checksum_beside_a_file_is_seen(tmp_path: Path, write: WriteMessages) -> None:
+    for name in ("a.parquet", ".a.parquet.crc", "b.parquet"):
+        write(name)
+    assert [file.is_checksummed for file in list_files(open_folder(str(tmp_path / "input")))] == [True, False]
+    (alone,) = list_files(open_folder(str(tmp_path / "input/a.parquet")))
+    assert alone.is_checksummed
