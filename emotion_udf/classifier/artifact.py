@@ -16,6 +16,9 @@ BUNDLED: Final = "bundled"
 
 BUNDLED_FOLDER: Final = Path(__file__).parent.parent / "models" / "emotion-minilm"
 
+BUNDLED_WEIGHTS_SHA256: Final = "c46a1844d36207000ea3b1822c952ba2fe52bbe0632f3c27913959000d695f0c"
+"""The digest of the bundled weights, by which a damaged or exchanged file shows."""
+
 WEIGHTS: Final = "model.safetensors"
 TOKENIZER: Final = "tokenizer.json"
 CONFIG: Final = "config.json"
@@ -31,11 +34,13 @@ class ArtifactSource:
         model: `bundled`, a local folder, or a Hub id.
         revision: The 40-digit commit of a Hub id.
         labels: The model's labels in its own order, for a model whose configuration only says `LABEL_0 … LABEL_5`.
+        expect: The fingerprint that the model must have; None for any.
     """
 
     model: str = BUNDLED
     revision: str | None = None
     labels: tuple[str, ...] | None = None
+    expect: str | None = None
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,7 @@ def open_artifact(source: ArtifactSource) -> Artifact:
 
     Raises:
         ModelError: There is no such model, it has no safetensors, is no DistilBERT classifier, or its labels are
-            not the six emotions in their order.
+            not the six emotions in their order; or it is not the one that is expected.
     """
     folder = _find_folder(source)
     for name in _FILES:
@@ -74,7 +79,23 @@ def open_artifact(source: ArtifactSource) -> Artifact:
     configuration = read_configuration(folder / CONFIG, source.labels)
     digests = {name: _sha256(folder / name) for name in _FILES}
     everything = hashlib.sha256(json.dumps(digests, sort_keys=True).encode())
-    return Artifact(folder, configuration, digests[WEIGHTS], everything.hexdigest()[:32])
+    artifact = Artifact(folder, configuration, digests[WEIGHTS], everything.hexdigest()[:32])
+    _require_expected(artifact, source)
+    return artifact
+
+
+def _require_expected(artifact: Artifact, source: ArtifactSource) -> None:
+    """Compare the digests with the pinned ones: that of the settings, and that of the bundled weights."""
+    if source.expect is not None and artifact.fingerprint != source.expect:
+        raise ModelError(
+            f"expected the model {source.expect} (classifier.expect) in {artifact.folder}, found "
+            f"{artifact.fingerprint}; take the folder from where it was published, or pin the new one"
+        )
+    if source.model == BUNDLED and artifact.weights_sha256 != BUNDLED_WEIGHTS_SHA256:
+        raise ModelError(
+            f"expected weights of SHA-256 {BUNDLED_WEIGHTS_SHA256} in {artifact.folder}, found "
+            f"{artifact.weights_sha256}; the file is damaged or exchanged: install the package again"
+        )
 
 
 def _find_folder(source: ArtifactSource) -> Path:

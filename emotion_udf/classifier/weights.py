@@ -33,7 +33,8 @@ def load_distilbert(config: ModelConfig, weights: Path) -> DistilBert:
     """Read safetensors in transformers' names into a `DistilBert` in fp32, on the CPU.
 
     Raises:
-        ModelError: The file cannot be read, or does not hold the weights that `config` describes.
+        ModelError: The file cannot be read, does not hold the weights that `config` describes, or
+            one that is no finite number.
     """
     with torch.device("meta"):  # no memory and no random numbers for weights that are about to be replaced
         model = DistilBert(config)
@@ -45,6 +46,12 @@ def load_distilbert(config: ModelConfig, weights: Path) -> DistilBert:
             f"expected the weights of config.json in {weights}, found a damaged file or other weights "
             f"({type(error).__name__}); take the model folder from its source again"
         ) from error
+    broken = [name for name, tensor in theirs.items() if not tensor.isfinite().all()]
+    if broken:
+        raise ModelError(
+            f"expected finite weights in {weights}, found NaN or infinity in {', '.join(broken[:3])}; take the model "
+            "folder from its source again"
+        )
     return model.eval().requires_grad_(False)
 
 

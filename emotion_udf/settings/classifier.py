@@ -15,6 +15,11 @@ class ClassifierSettings(Section):
     labels: list[str] | None = Field(
         default=None, description="the model's labels in its order, where its configuration only says LABEL_0 … LABEL_5"
     )
+    expect: str | None = Field(
+        default=None,
+        pattern="^[0-9a-f]{32}$",
+        description="the fingerprint that the model must have, as model_fingerprint in runs; any by default",
+    )
     device: Device = Field(default="auto", description="auto, cpu or cuda")
     precision: Precision = Field(
         default="auto",
@@ -30,4 +35,4 @@ class ClassifierSettings(Section):
     @property
     def source(self) -> ArtifactSource:
         """The model folder's place."""
-        return ArtifactSource(self.model, self.revision, tuple(self.labels) if self.labels else None)
+        return ArtifactSource(self.model, self.revision, tuple(self.labels) if self.labels else None, self.expect)

@@ -9,6 +9,7 @@ import huggingface_hub
 import pytest
 from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError
 
+from emotion_udf.classifier import artifact
 from emotion_udf.classifier.artifact import BUNDLED_FOLDER, Artifact, ArtifactSource, open_artifact
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.errors import ModelError
@@ -35,11 +36,35 @@ GENERIC = by_id([f"LABEL_{i}" for i in range(6)])
 
 
 def test_the_bundled_classifier_opens() -> None:
-    artifact = open_artifact(ArtifactSource())
-    assert artifact.folder == BUNDLED_FOLDER
-    assert artifact.max_tokens == 512
-    assert len(artifact.weights_sha256) == 64
-    assert len(artifact.fingerprint) == 32
+    bundled = open_artifact(ArtifactSource())
+    assert bundled.folder == BUNDLED_FOLDER
+    assert bundled.max_tokens == 512
+    assert bundled.weights_sha256 == artifact.BUNDLED_WEIGHTS_SHA256
+    assert len(bundled.fingerprint) == 32
+
+
+def test_one_flipped_bit_of_the_bundled_weights_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "bundled"
+    shutil.copytree(BUNDLED_FOLDER, folder)
+    monkeypatch.setattr(artifact, "BUNDLED_FOLDER", folder)
+    assert open_artifact(ArtifactSource()).folder == folder
+
+    weights = bytearray((folder / "model.safetensors").read_bytes())
+    weights[-1] ^= 1
+    (folder / "model.safetensors").write_bytes(weights)
+    found = refusal(ArtifactSource())
+    assert artifact.BUNDLED_WEIGHTS_SHA256 in found
+    assert "install the package again" in found
+
+
+def test_a_pinned_model_is_the_one_or_refused(tiny_folder: Path) -> None:
+    fingerprint = open_at(tiny_folder).fingerprint
+    assert open_artifact(ArtifactSource(str(tiny_folder), expect=fingerprint)).fingerprint == fingerprint
+
+    tokenizer = tiny_folder / "tokenizer.json"
+    tokenizer.write_bytes(tokenizer.read_bytes() + b" ")
+    found = refusal(ArtifactSource(str(tiny_folder), expect=fingerprint))
+    assert f"expected the model {fingerprint} (classifier.expect)" in found
 
 
 def test_the_bundled_weights_are_small_enough_to_ship() -> None:

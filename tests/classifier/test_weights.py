@@ -2,15 +2,18 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 from transformers import DistilBertForSequenceClassification
 
 from emotion_udf.classifier.configuration import ModelConfig
 from emotion_udf.classifier.distilbert import DistilBert
-from emotion_udf.classifier.weights import from_transformers, to_transformers
+from emotion_udf.classifier.weights import from_transformers, load_distilbert, to_transformers
+from emotion_udf.errors import ModelError
 from tests.helpers.models import random_weights, tiny_distilbert
 
 LAYER = "distilbert.transformer.layer"
@@ -104,3 +107,12 @@ def test_loading_weights_does_not_load_torchs_compiler() -> None:
         "sys.exit(bool({'torch._dynamo', 'torch.fx.experimental.symbolic_shapes', 'sympy'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_weight_that_is_no_number_is_named(tmp_path: Path, value: float) -> None:
+    theirs = stock()
+    theirs["classifier.bias"][3] = value
+    save_file(theirs, tmp_path / "model.safetensors")
+    with pytest.raises(ModelError, match=r"NaN or infinity in classifier\.bias"):
+        load_distilbert(CONFIG, tmp_path / "model.safetensors")

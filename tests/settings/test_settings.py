@@ -201,7 +201,7 @@ def test_the_source_holds_what_names_the_model() -> None:
     labels = ["sadness", "joy", "love", "anger", "fear", "surprise"]
     settings = ClassifierSettings(model="owner/name", revision="0" * 40, labels=labels)
     assert settings.source == ArtifactSource("owner/name", "0" * 40, tuple(labels))
-    assert ClassifierSettings().source == ArtifactSource("bundled", None, None)
+    assert ClassifierSettings().source == ArtifactSource("bundled", None, None, None)
 
 
 def test_the_digest_is_the_same_for_the_same_settings() -> None:
@@ -236,3 +236,10 @@ def test_the_baseline_is_shares_of_the_six() -> None:
 def test_another_baseline_is_refused(shares: dict[str, float]) -> None:
     with pytest.raises(ValidationError):
         GateSettings(baseline=shares)
+
+
+@pytest.mark.parametrize("expect", ["", "0" * 31, "g" * 32, "0" * 64])
+def test_a_model_is_pinned_by_its_fingerprint(expect: str) -> None:
+    with pytest.raises(ValidationError):
+        ClassifierSettings(expect=expect)
+    assert ClassifierSettings(expect="0a" * 16).source.expect == "0a" * 16
