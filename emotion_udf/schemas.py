@@ -126,6 +126,8 @@ def labels_schema(dimensions: Sequence[str], keep_text: bool = False) -> StructT
             _required("confidence", FloatType()),
             *_PROBABILITIES,
             _required("is_confident", BooleanType()),
+            StructField("language", StringType()),
+            StructField("is_supported_language", BooleanType()),  # null in rows of earlier versions
             _required("token_count", IntegerType()),
             _required("is_truncated", BooleanType()),
             _required("model_fingerprint", StringType()),

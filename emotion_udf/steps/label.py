@@ -6,16 +6,23 @@ from pyspark.sql import functions as F
 from emotion_udf.classifier.artifact import Artifact
 from emotion_udf.schemas import labels_schema
 from emotion_udf.settings.nightly import NightSettings
+from emotion_udf.steps.language import is_supported, with_language
 
 
 def label(
     messages: DataFrame, scores: DataFrame, settings: NightSettings, artifact: Artifact, run_id: str
 ) -> DataFrame:
-    """Give every message the scores that its `text_key` names."""
+    """Give every message the scores that its `text_key` names.
+
+    A label of a text in another language than the classifier's is not confident, whatever the probabilities say.
+    """
+    is_sure = F.col("confidence") >= F.lit(min_confidence(settings, artifact)).cast("float")
     schema = labels_schema(settings.dimensions, settings.warehouse.keep_text)
     return (
         messages.join(scores, on="text_key", how="inner")
-        .withColumn("is_confident", F.col("confidence") >= F.lit(min_confidence(settings, artifact)).cast("float"))
+        .withColumn("language", with_language(F.col("text")))
+        .withColumn("is_supported_language", is_supported(F.col("language")))
+        .withColumn("is_confident", is_sure & F.col("is_supported_language"))
         .withColumn("model_fingerprint", F.lit(artifact.fingerprint))
         .withColumn("run_id", F.lit(run_id))
         .select(*schema.fieldNames())

@@ -30,6 +30,13 @@ DAY = "--date=2026-10-05"
         ([CONFIG, DAY, "--set=classifier.token_budget=many"], ["classifier.token_budget", "integer", "'many'"]),
         ([CONFIG, DAY, "--set=warehouse.format=iceberg"], ["warehouse.format", "'delta'", "'iceberg'"]),
         ([CONFIG, DAY, "--set=nonsense"], ["--set", "'nonsense'"]),
+        ([CONFIG, DAY, "--set=warehouse.root=hdfs:/lake/x"], ["hdfs:///folder"]),
+        ([CONFIG, DAY, "--set=staging.root=s3a:/lake/x"], ["slashes"]),
+        ([CONFIG, DAY, "--set=input.path=~/lake"], ["whole path"]),
+        ([CONFIG, DAY, "--set=warehouse.root=/lake/[x]"], ["pattern"]),
+        ([CONFIG, DAY, "--set=window.timezone=posix/UTC"], ["IANA"]),
+        ([CONFIG, DAY, "--set=warehouse.root=/lake/feedback/tables"], ["warehouse.root", "input.path"]),
+        ([CONFIG, DAY, "--set=staging.root=/lake/feedback/x/../scratch"], ["staging.root", "input.path"]),
     ],
 )
 def test_wrong_usage_ends_with_2(arguments: list[str], facts: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from emotion_udf.emotions import EMOTIONS
 from emotion_udf.schemas import checked_schema, labels_schema, scores_schema
 from emotion_udf.settings.nightly import InputSettings, LabelSettings, NightSettings, WarehouseSettings
 from emotion_udf.steps.label import label, min_confidence
+from emotion_udf.steps.language import can_detect
 
 
 def settings(keep_text: bool = False, min_confidence: float | None = 0.5) -> NightSettings:
@@ -29,13 +30,13 @@ def artifact(min_confidence: float | None = None) -> Artifact:
     return Artifact(Path("model"), configuration, weights_sha256="0" * 64, fingerprint="print")
 
 
-def label_two(spark: SparkSession, given: NightSettings, model: Artifact | None = None) -> DataFrame:
+def label_two(spark: SparkSession, given: NightSettings, model: Artifact | None = None, text: str = "yay") -> DataFrame:
     """Label two messages of one text, and one of another."""
     day, noon = date(2026, 10, 5), datetime(2026, 10, 5, 12)
     no_reasons: list[str] = []
     messages = [
         (name, text, noon, "tweet", day, no_reasons, None, "f", key)
-        for name, text, key in (("a", "yay", "h1"), ("b", "yay", "h1"), ("c", "hm", "h2"))
+        for name, text, key in (("a", text, "h1"), ("b", text, "h1"), ("c", "hm", "h2"))
     ]
     scores = [
         ("h1", "joy", 0.9, 0.02, 0.9, 0.02, 0.02, 0.02, 0.02, 3, False, "torch fp32 on cpu", "auto"),
@@ -107,3 +108,13 @@ def test_text_is_kept_only_when_settings_say_so(spark: SparkSession) -> None:
     assert without.columns == labels_schema(["source"]).fieldNames()
     assert with_text.columns == labels_schema(["source"], keep_text=True).fieldNames()
     assert {row.text for row in with_text.collect()} == {"yay", "hm"}
+
+
+@pytest.mark.skipif(not can_detect(), reason="pycld2 is not installed: no wheel for this machine")
+def test_a_label_of_another_language_is_not_confident(spark: SparkSession) -> None:
+    text = "Ich bin heute so froh, weil mein Paket endlich angekommen ist."
+    rows = {row.feedback_id: row for row in label_two(spark, settings(), text=text).collect()}
+
+    assert {name: row.language for name, row in rows.items()} == {"a": "de", "b": "de", "c": None}
+    assert {name: row.is_supported_language for name, row in rows.items()} == {"a": False, "b": False, "c": True}
+    assert (rows["a"].emotion, rows["a"].is_confident) == ("joy", False)
