@@ -90,6 +90,7 @@ class SoupSettings(Section):
         description="folders of classifiers that were trained from this base; the model is the mean of their weights, "
         "and nothing more is trained",
     )
+    about: str = Field(default="", description="what the classifiers are, as a sentence for the card")
     weights: list[float] = Field(default=[], description="of each classifier in the mean; by default all the same")
     train_on: bool = Field(default=False, description="train on from that mean, as the other sections say")
 

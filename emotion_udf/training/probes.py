@@ -5,7 +5,8 @@ from pydantic import BaseModel
 
 from emotion_udf.classifier.classifier import Classifier
 from emotion_udf.emotions import EMOTIONS
-from emotion_udf.probes import canary_sentences, neutral_sentences
+from emotion_udf.probes import canary_sentences, neutral_sentences, review_messages, support_messages
+from emotion_udf.settings.labelled import CLASSES
 from emotion_udf.training.evaluate import predict
 from emotion_udf.training.labels import LabelledTexts
 
@@ -14,6 +15,15 @@ def canary() -> LabelledTexts:
     """Return the canary sentences with their emotions."""
     found = canary_sentences()
     return LabelledTexts([text for text, _ in found], [EMOTIONS.index(emotion) for _, emotion in found])
+
+
+def own_messages() -> dict[str, LabelledTexts]:
+    """Return the reviews and the messages to a support desk that were written for this project, by set."""
+    written = {"own reviews": review_messages(), "own support messages": support_messages()}
+    return {
+        name: LabelledTexts([text for text, _ in messages], [CLASSES.index(label) for _, label in messages])
+        for name, messages in written.items()
+    }
 
 
 class Probes(BaseModel):

@@ -20,7 +20,7 @@ from emotion_udf.training.by_source import MeasuredSet, SetMetrics, measure_set
 from emotion_udf.training.calibrate import fit_temperature, log_of
 from emotion_udf.training.evaluation_file import EVALUATION, write_evaluation
 from emotion_udf.training.labels import FITS, NEUTRAL, LabelledTexts
-from emotion_udf.training.probes import measure_probes
+from emotion_udf.training.probes import measure_probes, own_messages
 from emotion_udf.training.robustness import measure_robustness
 from emotion_udf.training.sources import is_missing, read_source
 
@@ -70,6 +70,8 @@ def run_evaluation(
     """
     artifact = open_artifact(classifier_settings.source)
     found = _read(data, {*splits, "validation"})  # validation may be asked for a temperature
+    if data.source is None:
+        found |= {(name, "test"): messages for name, messages in own_messages().items()}
     sets = {key: labelled for key, labelled in found.items() if key[1] in splits}
     _refuse_what_cannot_be_measured(sets, splits, data)
     classifier = load_classifier(

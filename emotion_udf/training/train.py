@@ -1,7 +1,7 @@
 """From settings to a finished model folder: read, initialise, fine-tune, calibrate, export, evaluate, describe."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,8 +25,9 @@ from emotion_udf.training.evaluation_file import EVALUATION, write_evaluation
 from emotion_udf.training.export import export
 from emotion_udf.training.fine_tune import FineTuned, Progress, fine_tune, log_epoch
 from emotion_udf.training.initialise import PretrainedModel, find_base, initialise
+from emotion_udf.training.labels import LabelledTexts
 from emotion_udf.training.message_tokenizer import RULES_VERSION, copy_words_to_emoji, make_message_tokenizer
-from emotion_udf.training.probes import measure_probes
+from emotion_udf.training.probes import measure_probes, own_messages
 from emotion_udf.training.robustness import measure_robustness
 from emotion_udf.training.soft_labels import teacher_probabilities
 from emotion_udf.training.soup import Soup, average, average_classifiers, open_ingredients
@@ -89,7 +90,7 @@ def train(settings: TrainSettings, on_progress: Callable[[Progress], None] = lam
     with atomic_dir(folder) as partial:
         export(result.network, start.config, own | rules, tokenizer_json, partial)
         classifier = load_classifier(open_artifact(ArtifactSource(str(partial))), settings.optimizer.device)
-        measured = _measure(classifier, corpus)
+        measured = _measure(classifier, corpus, own_messages() if len(corpus.sources) > 1 else {})
         write_evaluation(partial / EVALUATION, classifier.artifact, measured.sets)
         write_card(partial / CARD, settings, start.sizes, corpus, result, measured)
     checkpoint.remove()
@@ -113,11 +114,12 @@ def _set_weights(
         copy_words_to_emoji(start.network, tokenizer_json)
 
 
-def _measure(classifier: Classifier, corpus: Corpus) -> Measurements:
+def _measure(classifier: Classifier, corpus: Corpus, own: Mapping[str, LabelledTexts]) -> Measurements:
+    held_out = {split: corpus.held_out(split) for split in HELD_OUT}
     sets = [
         measure_set(classifier, name, split, labelled)
-        for split in HELD_OUT
-        for name, labelled in corpus.held_out(split).items()
+        for split, found in (held_out | {"test": held_out["test"] | own}).items()
+        for name, labelled in found.items()
     ]
     first = next(one for one in sets if one.metrics.emotions)
     return Measurements(

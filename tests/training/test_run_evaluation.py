@@ -173,8 +173,10 @@ def test_pictures_of_several_sets_are_named_for_them(trained: Trained, tmp_path:
     for name in ("a", "b"):
         write_lines(tmp_path / name / "test.txt", TEST.take(range(12)))
     sources = [{"name": f"set {name}", "path": name} for name in ("a", "b")]
-    run(trained.folder, DataSettings.model_validate({"root": str(tmp_path), "sources": sources}), out)
-    pictures = [f"set-{name}-test-{picture}.png" for name in "ab" for picture in ("confusion", "reliability")]
+    found = run(trained.folder, DataSettings.model_validate({"root": str(tmp_path), "sources": sources}), out)
+    sets = ["set-a", "set-b", "own-reviews", "own-support-messages"]
+    assert [one.source.replace(" ", "-") for one in found] == sets
+    pictures = [f"{name}-test-{picture}.png" for name in sets for picture in ("confusion", "reliability")]
     assert names(out) == sorted(["evaluation.json", "worst_errors.csv", *pictures])
 
 
