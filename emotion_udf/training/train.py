@@ -118,7 +118,7 @@ def _measure(classifier: Classifier, corpus: Corpus, own: Mapping[str, LabelledT
     held_out = {split: corpus.held_out(split) for split in HELD_OUT}
     sets = [
         measure_set(classifier, name, split, labelled)
-        for split, found in (held_out | {"test": held_out["test"] | own}).items()
+        for split, found in (held_out | {"test": {**held_out["test"], **own}}).items()
         for name, labelled in found.items()
     ]
     first = next(one for one in sets if one.metrics.emotions)

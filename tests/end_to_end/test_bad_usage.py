@@ -78,7 +78,7 @@ def bad_inputs(tmp_path: Path) -> Path:
     [
         ("missing", ["missing", "input.path"]),
         ("empty", ["Parquet", "empty"]),
-        ("broken.parquet", ["cannot be read", " 1 "]),
+        ("broken.parquet", ["cannot be read", "broken.parquet"]),
         ("no_text.parquet", ["'text'", "input.columns.text", "string"]),
         ("renamed.parquet", ["'text'", "Text string"]),
         ("number.parquet", ["'text'", "input.columns.text", "string", "bigint"]),

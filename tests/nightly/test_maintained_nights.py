@@ -39,7 +39,7 @@ def test_a_message_is_forgotten_and_nights_go_on(spark: SparkSession, tmp_path: 
         input=input_settings(tmp_path / "in"),
         classifier=ClassifierSettings(precision="fp32"),
         warehouse=WarehouseSettings(root=str(tmp_path / "out"), keep_text=True),
-        gate=GateSettings(max_quarantined_share=0.9, min_replaced_share=0.5),  # one of three is forgotten
+        gate=GateSettings(max_quarantined_share=0.9, min_replaced_share=0.5, allow_empty_dates=True),
     )
     edited = message("id-of-ann", TEXT, created_at=NOON - timedelta(hours=1))
     file = write_messages(tmp_path / "in/1.parquet", [message("id-of-ann", TEXT), edited, *OTHERS])

@@ -19,6 +19,7 @@ def labels(spark: SparkSession, rows: list[dict[str, Any]]) -> DataFrame:
         "created_at": datetime(2026, 10, 5),
         "source": "tweet",
         "is_confident": True,
+        "language": None,
         "token_count": 3,
         "is_truncated": False,
         "model_fingerprint": "print",
