@@ -121,12 +121,12 @@ def _measure(classifier: Classifier, corpus: Corpus, own: Mapping[str, LabelledT
         for split, found in (held_out | {"test": held_out["test"] | own}).items()
         for name, labelled in found.items()
     ]
-    first = next(one for one in sets if one.metrics.emotions)
+    largest = max(sets, key=lambda one: len(one.labelled.with_emotion) if one.metrics.split == "validation" else 0)
     return Measurements(
         sets=[one.metrics for one in sets],
         probes=measure_probes(classifier),
-        augmentation=measure_robustness(classifier, first.labelled.with_emotion),
-        augmented=first.metrics.source,
+        augmentation=measure_robustness(classifier, largest.labelled.with_emotion),
+        augmented=largest.metrics.source,
     )
 
 
