@@ -86,30 +86,38 @@ def run_evaluation(
         "probes": measure_probes(classifier).model_dump(),
     }
     if augmentation:
-        more["augmentation"] = {
-            one.metrics.source: {
-                way: robustness.model_dump()
-                for way, robustness in measure_robustness(classifier, one.labelled.with_emotion).items()
-            }
-            for one in measured
-            if one.metrics.emotions
-        }
+        more["augmentation"] = _augmented(classifier, measured)
     mismatch: GateError | None = None
     if through_spark:
-        # Loaded here: all else runs where there is no Spark.
-        from emotion_udf.training.through_spark import compare, score_through_spark
-
-        texts = [text for one in measured for text in one.labelled.texts]
-        scored, seconds = score_through_spark(texts, classifier_settings, debug)
-        compared = compare(np.concatenate([one.predictions.probabilities for one in measured]), scored, seconds)
-        more["through_spark"] = compared.model_dump()
-        mismatch = compared.refusal()
+        more["through_spark"], mismatch = _through_spark(classifier_settings, measured, debug)
     _write(out, artifact, measured, more)
     if mismatch:
         raise mismatch
     metrics = [one.metrics for one in measured]
     check_thresholds(metrics, thresholds)
     return metrics
+
+
+def _augmented(classifier: Classifier, measured: Sequence[MeasuredSet]) -> dict[str, Any]:
+    """Measure the sentences of each set that has emotions, rewritten as people type."""
+    with_emotion = {one.metrics.source: one.labelled.with_emotion for one in measured if one.metrics.emotions}
+    return {
+        name: {way: found.model_dump() for way, found in measure_robustness(classifier, labelled).items()}
+        for name, labelled in with_emotion.items()
+    }
+
+
+def _through_spark(
+    settings: ClassifierSettings, measured: Sequence[MeasuredSet], debug: bool
+) -> tuple[dict[str, Any], GateError | None]:
+    """Score all sentences through Spark, and compare; return an error where the predictions are others."""
+    # Loaded here: all else runs where there is no Spark.
+    from emotion_udf.training.through_spark import compare, score_through_spark
+
+    texts = [text for one in measured for text in one.labelled.texts]
+    scored, seconds = score_through_spark(texts, settings, debug)
+    compared = compare(np.concatenate([one.predictions.probabilities for one in measured]), scored, seconds)
+    return compared.model_dump(), compared.refusal()
 
 
 def _read(data: DataSettings, splits: Set[Split]) -> dict[tuple[str, Split], LabelledTexts]:

@@ -13,7 +13,6 @@ from emotion_udf.classifier.classifier import Classifier, load_classifier
 from emotion_udf.classifier.device import choose_device
 from emotion_udf.classifier.distilbert import DistilBert
 from emotion_udf.classifier.tokenizer import MessageTokenizer
-from emotion_udf.settings.labelled import Split
 from emotion_udf.settings.training import TrainSettings
 from emotion_udf.training.atomic_dir import atomic_dir, refuse_existing
 from emotion_udf.training.by_source import SetMetrics, measure_set
@@ -32,8 +31,6 @@ from emotion_udf.training.robustness import measure_robustness
 from emotion_udf.training.soft_labels import teacher_probabilities
 from emotion_udf.training.soup import Soup, average, average_classifiers, open_ingredients
 from emotion_udf.training.validation import prepare_validation
-
-HELD_OUT: tuple[Split, ...] = ("validation", "test")
 
 log = logging.getLogger(__name__)
 
@@ -115,18 +112,16 @@ def _set_weights(
 
 
 def _measure(classifier: Classifier, corpus: Corpus, own: Mapping[str, LabelledTexts]) -> Measurements:
-    held_out = {split: corpus.held_out(split) for split in HELD_OUT}
-    sets = [
-        measure_set(classifier, name, split, labelled)
-        for split, found in (held_out | {"test": {**held_out["test"], **own}}).items()
-        for name, labelled in found.items()
-    ]
-    first = next(one for one in sets if one.metrics.emotions)
+    validation = corpus.held_out("validation")
+    test = {**corpus.held_out("test"), **own}
+    sets = [measure_set(classifier, name, "validation", labelled) for name, labelled in validation.items()]
+    sets += [measure_set(classifier, name, "test", labelled) for name, labelled in test.items()]
+    largest = max(sets, key=lambda one: len(one.labelled.with_emotion) if one.metrics.split == "validation" else 0)
     return Measurements(
         sets=[one.metrics for one in sets],
         probes=measure_probes(classifier),
-        augmentation=measure_robustness(classifier, first.labelled.with_emotion),
-        augmented=first.metrics.source,
+        augmentation=measure_robustness(classifier, largest.labelled.with_emotion),
+        augmented=largest.metrics.source,
     )
 
 

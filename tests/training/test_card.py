@@ -14,8 +14,9 @@ from emotion_udf.settings.labelled import SourceSettings
 from emotion_udf.settings.training import BaseModelSettings, TrainSettings
 from emotion_udf.training.card import CARD
 from emotion_udf.training.evaluate import Metrics, metrics_of, predict
+from emotion_udf.training.run_evaluation import HELD_OUT
 from emotion_udf.training.sources import read_source
-from emotion_udf.training.train import HELD_OUT, train
+from emotion_udf.training.train import train
 from tests.helpers.training import Trained
 
 IN_THE_HEADER = ("accuracy", "loss", "macro_f1", "weighted_f1")
