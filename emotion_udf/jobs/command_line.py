@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import signal
 import sys
 import time
 import traceback
@@ -85,8 +86,10 @@ def log_to_stderr(debug: bool) -> None:
 def exit_code_of(job: Callable[[], None], debug: bool) -> int:
     """Run a job and turn how it ends into an exit code and, on failure, one message on standard error.
 
-    The text of a foreign error is shown with `--debug` only: it may quote data.
+    The text of a foreign error is shown with `--debug` only: it may quote data. SIGTERM is taken as an interruption, so
+    that a job which a scheduler ends cleans up and is on record.
     """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         job()
     except (Exception, KeyboardInterrupt) as error:

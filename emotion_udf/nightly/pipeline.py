@@ -6,7 +6,8 @@ written once cannot change. Nothing is visible in a table before `publish`.
 
 import logging
 from collections.abc import Collection
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
@@ -21,8 +22,9 @@ from emotion_udf.ingest.surroundings import check_surroundings
 from emotion_udf.nightly.canary import score_canary
 from emotion_udf.nightly.context import RunContext
 from emotion_udf.nightly.evidence import history_days, profiles_of_night, profiles_of_release
-from emotion_udf.nightly.record import RunRecord, RunRecorder
+from emotion_udf.nightly.record import Outcome, RunRecord, RunRecorder
 from emotion_udf.nightly.scoring import NightScores, score_night
+from emotion_udf.nightly.unrecorded import KILLED, add_missing, keep_row
 from emotion_udf.schemas import (
     DAILY,
     LABELS,
@@ -41,7 +43,7 @@ from emotion_udf.steps.validate import validate
 from emotion_udf.storage import Folder, open_folder
 from emotion_udf.tables.opening import open_warehouse
 from emotion_udf.tables.parquet import read_rows, sum_of, write_rows
-from emotion_udf.tables.staging import dead_runs, staging_folder
+from emotion_udf.tables.staging import dead_runs, mark_folder, staging_folder
 from emotion_udf.tables.warehouse import Commit, Release, Warehouse
 from emotion_udf.udf import udf_of
 from emotion_udf.window import Window
@@ -76,27 +78,35 @@ def run_night(
     recorder = RunRecorder(context)
     if warehouse is None:
         warehouse = open_warehouse(settings.warehouse)
+    staging_root = open_folder(settings.staging_root)
     try:
-        staging_root = open_folder(settings.staging_root)
         _clean_up(warehouse, staging_root)
         since = warehouse.version(LABELS)
         with staging_folder(staging_root, context.run_id) as staging:
+            keep_row(staging, replace(recorder.record, error=KILLED).row())
             _prepare(_Night(spark, context, recorder, warehouse, staging, forced))
+            keep_row(staging, replace(recorder.record, error=KILLED).row())
             with recorder.step("publish") as counts:
                 counts["dates"] = len(window.dates)
                 counts["release"] = _publish(context, warehouse, since).number
+            recorder.mark_published()
+            is_recorded = _append(warehouse, recorder.record)
+        if not is_recorded:
+            _keep(staging_root, recorder.record)
     except BaseException as error:
+        if recorder.record.outcome is Outcome.PUBLISHED:  # nothing that happens from then on makes it a failed night
+            log.warning("run_id=%s it is published, then: %s", context.run_id, type(error).__name__)
+            return recorder.record
         known = None if isinstance(error, EmotionUdfError) else from_worker(str(error))
         record = recorder.mark_failed(known or error)
         _discard(context, warehouse)
-        _append(warehouse, record)
+        if not _append(warehouse, record):
+            _keep(staging_root, record)
         if known:
             raise known from error
         raise
-    record = recorder.mark_published()
-    _append(warehouse, record)
     warehouse.upkeep()
-    return record
+    return recorder.record
 
 
 @dataclass(frozen=True)
@@ -271,8 +281,9 @@ def _clean_up(warehouse: Warehouse, staging_root: Folder) -> None:
     if after != before and after is not None:
         log.warning("run_id=%s it was killed while it published; release %d finishes it", after.run_id, after.number)
     for run_id in dead_runs(staging_root):
-        log.warning("run_id=%s it was killed; its files are deleted", run_id)
-        warehouse.discard(run_id)
+        log.warning("run_id=%s its driver is gone; what it has left is put in order", run_id)
+        deleted = warehouse.discard(run_id)
+        add_missing(warehouse, staging_root / run_id, run_id, is_published=not deleted)
         (staging_root / run_id).remove()
 
 
@@ -284,9 +295,23 @@ def _discard(context: RunContext, warehouse: Warehouse) -> None:
         log.warning("run_id=%s its files could not be deleted (%s)", context.run_id, type(error).__name__)
 
 
-def _append(warehouse: Warehouse, record: RunRecord) -> None:
-    """Add the run to `runs`. That decides nothing: what is published stays so, and an error has its own message."""
+def _append(warehouse: Warehouse, record: RunRecord) -> bool:
+    """Add the run to `runs`, and tell whether it is there.
+
+    That decides nothing: what is published stays so, and an error has its own message.
+    """
     try:
         warehouse.append_run(record.row())
-    except Exception as error:
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # a panic of delta-rs is no Exception
         log.warning("run_id=%s it could not be recorded in runs (%s)", record.run_id, type(error).__name__)
+        return False
+    return True
+
+
+def _keep(staging_root: Folder, record: RunRecord) -> None:
+    """Keep the run's row for the next start to add."""
+    with suppress(Exception):  # as on a disk that is full
+        mark_folder(staging_root / record.run_id)
+        keep_row(staging_root / record.run_id, record.row())

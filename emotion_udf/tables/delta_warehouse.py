@@ -47,14 +47,15 @@ class DeltaWarehouse(DeltaTables):
         """Commit each table once, and release them together."""
         return publish_tables(self, tables, commit, since)
 
-    def discard(self, run_id: str) -> None:
+    def discard(self, run_id: str) -> bool:
         """Delete the run's data folders but for scores that the table lists."""
         if self._holds_dates(run_id):
-            return
+            return False
         for table in RELEASED:
             self.data_folder(table, run_id).remove()
         if not self._lists(TEXT_SCORES, run_id):
             self.data_folder(TEXT_SCORES, run_id).remove()
+        return True
 
     def known_scores(self, spark: SparkSession, fingerprint: str) -> DataFrame | None:
         """Return what `text_scores` has of a model."""
@@ -83,6 +84,11 @@ class DeltaWarehouse(DeltaTables):
     def upkeep(self) -> None:
         """Make checkpoints, join small files and end old logs, where it is due."""
         keep_up(self, RELEASED, UNRELEASED)
+
+    def recorded_runs(self) -> set[str]:
+        """Read the names off `runs`."""
+        table = self.open(RUNS)
+        return set(table.to_pyarrow_table(columns=["run_id"])["run_id"].to_pylist()) if table else set()
 
     def append_run(self, row: Mapping[str, Any]) -> None:
         """Append a row to `runs`."""

@@ -26,13 +26,18 @@ _ABANDONED_AFTER: Final = timedelta(days=2)
 def staging_folder(root: Folder, run_id: str) -> Iterator[Folder]:
     """Yield the run's own folder below `root`, and delete it at the end."""
     staging = root / run_id
-    staging.system.create_dir(staging.path, recursive=True)
-    with staging.system.open_output_stream((staging / _MARK).path) as stream:
-        stream.write(json.dumps(_this_process()).encode())
+    mark_folder(staging)
     try:
         yield staging
     finally:
         staging.remove()
+
+
+def mark_folder(folder: Folder) -> None:
+    """Make a run's folder, marked as this process's."""
+    folder.system.create_dir(folder.path, recursive=True)
+    with folder.system.open_output_stream((folder / _MARK).path) as stream:
+        stream.write(json.dumps(_this_process()).encode())
 
 
 def dead_runs(root: Folder) -> list[str]:

@@ -77,8 +77,12 @@ class Warehouse(Protocol):
             GateError: A file holds rows of a date that is not the commit's.
         """
 
-    def discard(self, run_id: str) -> None:
-        """Delete what a run has written to its data folders, unless it holds dates: then `repair` needs it."""
+    def discard(self, run_id: str) -> bool:
+        """Delete what a run has written to its data folders, unless it holds dates: then `repair` needs it.
+
+        Returns:
+            Whether it was deleted.
+        """
 
     def known_scores(self, spark: SparkSession, fingerprint: str) -> DataFrame | None:
         """Return the scores, of `scores_schema()`, that earlier runs have of a model; None when there are none."""
@@ -89,6 +93,9 @@ class Warehouse(Protocol):
         Raises:
             UsageError: The table has a column of another type.
         """
+
+    def recorded_runs(self) -> set[str]:
+        """Return the names of the runs that `runs` has."""
 
     def append_run(self, row: Mapping[str, Any]) -> None:
         """Add a row of `runs_schema()` to `runs`."""

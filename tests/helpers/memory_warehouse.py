@@ -56,8 +56,9 @@ class MemoryWarehouse:
         self.releases.append(release)
         return release
 
-    def discard(self, run_id: str) -> None:
+    def discard(self, run_id: str) -> bool:
         (self.scratch / run_id).remove()
+        return True
 
     def known_scores(self, spark: SparkSession, fingerprint: str) -> DataFrame | None:
         folders = [folder.uri for folder in self.scores.get(fingerprint, [])]
@@ -66,6 +67,9 @@ class MemoryWarehouse:
     def remember_scores(self, run_id: str, fingerprint: str) -> bool:
         self.scores.setdefault(fingerprint, []).append(self.data_folder(TEXT_SCORES, run_id))
         return True
+
+    def recorded_runs(self) -> set[str]:
+        return {row["run_id"] for row in self.tables.get(RUNS, [])}
 
     def append_run(self, row: Mapping[str, Any]) -> None:
         self.tables.setdefault(RUNS, []).append(dict(row))

@@ -151,3 +151,23 @@ def test_log_lines_are_in_utc_on_standard_error() -> None:
     )
     assert done.stdout == ""
     assert done.stderr == "1970-01-01T00:00:01.500Z INFO emotion_udf.x step=read\n"
+
+
+def test_a_job_that_is_ended_by_its_scheduler_cleans_up_first() -> None:
+    script = (
+        "import sys, time\n"
+        "from emotion_udf.jobs.command_line import exit_code_of\n"
+        "def job():\n"
+        "    try:\n"
+        "        print('started', flush=True)\n"
+        "        time.sleep(600)\n"
+        "    finally:\n"
+        "        print('cleaned up', flush=True)\n"
+        "sys.exit(exit_code_of(job, False))\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "started\n"
+        process.terminate()
+        assert process.stdout.read() == "cleaned up\n"
+    assert process.returncode == 1

@@ -1,3 +1,4 @@
+import json
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -302,13 +303,23 @@ def test_a_run_that_cannot_be_recorded_is_published_all_the_same(
     def fail(*_: Any) -> None:
         raise OSError(SECRET)
 
-    monkeypatch.setattr(DeltaWarehouse, "append_run", fail)
-    run = run_night(spark, night(feed), BOTH)
+    with monkeypatch.context() as patch:
+        patch.setattr(DeltaWarehouse, "append_run", fail)
+        run = run_night(spark, night(feed), BOTH)
 
     assert (run.outcome, run.exit_code) == ("published", 0)
     assert per_date(feed, LABELS) == {DAY: (3, run.run_id), NEXT: (1, run.run_id)}
     assert "could not be recorded in runs (OSError)" in caplog.text
     assert SECRET not in caplog.text
+    assert not (feed / "out" / RUNS / "_delta_log").exists()
+
+    # The process that kept the row is this one: as if it had ended.
+    (mark,) = (feed / "out/_staging").glob("*/_driver.json")
+    mark.write_text(json.dumps(json.loads(mark.read_text()) | {"process_start": "0"}))
+    again = run_night(spark, night(feed), BOTH)
+    found = {row["run_id"]: row["outcome"] for row in rows(feed, RUNS)}
+    assert found == {run.run_id: "published", again.run_id: "published"}
+    assert not list((feed / "out/_staging").iterdir())
 
 
 def test_staging_can_have_a_place_of_its_own(spark: SparkSession, feed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
