@@ -196,16 +196,16 @@ def spoil(folder: Path) -> None:
             "expected an encoder in the folder /no/such/base, found no such folder; set base.model",
         ),
         (
-            {"optimiser__epochs": "0"},
+            {"optimizer__epochs": "0"},
             "{}/train.toml does not hold valid settings:\n"
             "  optimizer.epochs: input should be greater than or equal to 1, found 0",
         ),
         (
-            {"data__folder": "x"},
-            "{}/train.toml does not hold valid settings:\n  data.folder: unknown setting; did you mean output.folder?",
+            {"data__sorce": "x"},
+            "{}/train.toml does not hold valid settings:\n  data.sorce: unknown setting; did you mean data.source?",
         ),
         (
-            {"optimiser__precision": "fp16"},
+            {"optimizer__precision": "fp16"},
             "precision = 'fp16' expects a GPU, found a CPU; choose bf16, fp32 or auto",
         ),
     ],
@@ -250,7 +250,7 @@ def test_what_was_trained_is_evaluated(trained: tuple[Recipe, Ended], here: Here
             "expected labelled sentences in the folder {}/nowhere, found no such folder; set data.source",
         ),
         (
-            "bundled", "{}/unknown", [], 3,
+            "bundled", "{}/unknown", ["--split=train"], 3,
             f"{{}}/unknown/train.txt, row 2: expected a label of {', '.join(EMOTIONS)}, neutral; say in the source's "
             "labels what other labels mean",
         ),
@@ -261,7 +261,7 @@ def test_what_was_trained_is_evaluated(trained: tuple[Recipe, Ended], here: Here
         ),
         (
             "bundled", "{}/parquet", ["--label-column=emotion"], 3,
-            "expected the column emotion in {}/parquet/train.parquet, found text, label; "
+            "expected the column emotion in {}/parquet/validation.parquet, found text, label; "
             "name them with data.text and data.label, or --text-column and --label-column",
         ),
         (
