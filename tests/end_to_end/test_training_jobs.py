@@ -167,7 +167,7 @@ def spoil(folder: Path) -> None:
     [
         ({"base__model": "/no/such/base"}, ["/no/such/base", "base.model"]),
         ({"optimizer__epochs": "0"}, ["{}/train.toml", "optimizer.epochs", "1", "found 0"]),
-        ({"data__folder": "x"}, ["{}/train.toml", "data.folder", "did you mean"]),
+        ({"data__sorce": "x"}, ["{}/train.toml", "data.sorce", "did you mean data.source"]),
         ({"optimizer__precision": "fp16"}, ["precision = 'fp16'", "GPU", "bf16, fp32 or auto"]),
     ],
 )
