@@ -51,7 +51,7 @@ class Footer:
         """Return what files that are read together share: the types of the needed columns, and the Hive keys."""
         keys = self.file.keys
         own = [f"{name} {type_name(self.columns.get(name, 'none'))}" for name in needed if name not in keys]
-        return (*own, str(self.stored), str(self.file.has_encoded_keys), *keys)
+        return (*own, str(self.stored), str(self.file.has_encoded_keys), self.file.above_keys, *keys)
 
     def is_too_large(self, needed: Collection[str]) -> bool:
         """Tell a file of which a worker could not hold one page: writers put up to 1,024 values of any size into it."""
@@ -84,7 +84,7 @@ def read_footer(system: pafs.FileSystem, file: InputFile, time_column: str) -> F
     int96 = {leaf.path for leaf in leaves if leaf.physical_type == "INT96"}
     # Spark reads an INT96 as an instant; pyarrow shows it as nanoseconds without a zone.
     columns = {name: TimestampType() if name in int96 else spark_type(dtype) for name, dtype in fields.items()}
-    groups = [_row_group(group, time_column) for group in read_struct(content).get(_ROW_GROUPS, [])]
+    groups = _row_groups(content, time_column)
     stored = None
     if time_column in fields and pa.types.is_timestamp(fields[time_column]):
         columns[time_column] = TimestampType() if time_column in int96 else time_type(fields[time_column])
@@ -128,36 +128,39 @@ _PATH, _CODEC, _UNCOMPRESSED, _STATISTICS = 3, 4, 6, 12  # ColumnMetaData
 _OLD_MAX, _OLD_MIN, _NULLS, _MAX, _MIN = 1, 2, 3, 5, 6  # Statistics
 
 
-def _row_group(group: Fields, time_column: str) -> _RowGroup:
-    """Read a row group.
+def _row_groups(footer: bytes, time_column: str) -> list[_RowGroup]:
+    """Read the row groups of a footer.
 
     Raises:
         ValueError: The footer is damaged.
     """
     try:
-        rows = group[_ROWS]
-        chunks = [chunk[_CHUNK] for chunk in group[_CHUNKS]]
-        sizes: dict[str, float] = {}
-        times = RowGroup(rows)
-        for chunk in chunks:
-            path = [part.decode() for part in chunk[_PATH]]
-            sizes[path[0]] = sizes.get(path[0], 0.0) + chunk[_UNCOMPRESSED] / max(rows, 1)
-            if path == [time_column]:
-                times = _times(rows, chunk.get(_STATISTICS, {}))
-        return _RowGroup(times, frozenset(chunk[_CODEC] for chunk in chunks), sizes)
+        return [_row_group(group, time_column) for group in read_struct(footer).get(_ROW_GROUPS, [])]
     except (KeyError, TypeError, AttributeError, IndexError) as error:
-        raise ValueError("the footer lacks a field of its row groups") from error
+        raise ValueError("the footer lacks a field of its row groups, or has another type in its place") from error
+
+
+def _row_group(group: Fields, time_column: str) -> _RowGroup:
+    rows = int(group[_ROWS])
+    chunks = [chunk[_CHUNK] for chunk in group[_CHUNKS]]
+    sizes: dict[str, float] = {}
+    times = RowGroup(rows)
+    for chunk in chunks:
+        path = [part.decode() for part in chunk[_PATH]]
+        sizes[path[0]] = sizes.get(path[0], 0.0) + chunk[_UNCOMPRESSED] / max(rows, 1)
+        if path == [time_column]:
+            times = _times(rows, chunk.get(_STATISTICS, {}))
+    return _RowGroup(times, frozenset(chunk[_CODEC] for chunk in chunks), sizes)
 
 
 def _times(rows: int, statistics: Fields) -> RowGroup:
     low = statistics.get(_MIN, statistics.get(_OLD_MIN))
     high = statistics.get(_MAX, statistics.get(_OLD_MAX))
-    nulls = statistics.get(_NULLS)
+    nulls = None if statistics.get(_NULLS) is None else int(statistics[_NULLS])
     if low is None or high is None or len(low) != 8 or len(high) != 8:  # an INT96 has twelve bytes and no order
         return RowGroup(rows, nulls=nulls)
-    return RowGroup(
-        rows, int.from_bytes(low, "little", signed=True), int.from_bytes(high, "little", signed=True), nulls
-    )
+    smallest, largest = (int.from_bytes(end, "little", signed=True) for end in (low, high))
+    return RowGroup(rows, smallest, largest, nulls)
 
 
 def _stored_time(dtype: pa.DataType, is_int96: bool, groups: Collection[RowGroup]) -> StoredTime:

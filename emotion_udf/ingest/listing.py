@@ -34,6 +34,7 @@ class InputFile:
         path: Its path in pyarrow's file system; empty where the name is not UTF-8.
         size: Bytes.
         keys: The Hive keys of its folders, such as `dt` of `dt=2026-10-05/part-0.parquet`.
+        above_keys: The URI of the folder that the first key is in; empty without keys.
         is_checksummed: A checksum file of Hadoop lies beside it, which Spark compares with the content.
     """
 
@@ -41,6 +42,7 @@ class InputFile:
     path: str
     size: int
     keys: dict[str, str] = field(default_factory=dict)
+    above_keys: str = ""
     is_checksummed: bool = False
 
     @property
@@ -110,7 +112,7 @@ def _single_file(root: Folder, info: pafs.FileInfo) -> InputFile:
         )
     parent = root.path.rpartition("/")[0]
     checksum = retried(lambda: root.system.get_file_info(f"{parent}/.{name}.crc"))
-    return InputFile(root.uri, info.path, info.size, {}, checksum.type == pafs.FileType.File)
+    return InputFile(root.uri, info.path, info.size, is_checksummed=checksum.type == pafs.FileType.File)
 
 
 def _list(root: Folder) -> dict[str, InputFile]:
@@ -135,7 +137,9 @@ def _list(root: Folder) -> dict[str, InputFile]:
         size = info.size if info.type == pafs.FileType.File else -1
         folder, _, name = relative.rpartition("/")
         checksum = f"{folder}/.{name}.crc".lstrip("/")
-        listed[relative] = InputFile(f"{root.uri}/{relative}", info.path, size, hive_keys(relative), checksum in names)
+        above, keys = hive_keys(relative)
+        above_keys = f"{root.uri}/{above}".rstrip("/") if keys else ""
+        listed[relative] = InputFile(f"{root.uri}/{relative}", info.path, size, keys, above_keys, checksum in names)
     for number in range(1, unnamed + 1):
         name = f"(a name that is not UTF-8, {number} of {unnamed})"
         listed[name] = InputFile(f"{root.uri}/{name}", "", 0)
@@ -190,16 +194,20 @@ def _is_data(relative: str) -> bool:
     return not hidden and not relative.endswith("._COPYING_")
 
 
-def hive_keys(relative: str) -> dict[str, str]:
-    """Read the Hive keys of a path such as `source=tweet/dt=2026-10-05/part-0.parquet`.
+def hive_keys(relative: str) -> tuple[str, dict[str, str]]:
+    """Read the Hive keys of a path such as `shop/source=tweet/dt=2026-10-05/part-0.parquet`.
 
     As Spark does, from the file upwards: a folder that is no key ends them where one was found below it.
+
+    Returns:
+        The folder above the first key, here `shop`, and the keys with their values.
     """
+    folders = relative.split("/")[:-1]
     keys: dict[str, str] = {}
-    for folder in reversed(relative.split("/")[:-1]):
-        if "=" in folder:
-            key, _, value = folder.partition("=")
-            keys[unquote(key)] = unquote(value)
-        elif keys:
-            break
-    return dict(reversed(keys.items()))
+    while folders and ("=" in folders[-1] or not keys):
+        key, equals, value = folders.pop().partition("=")
+        if equals:
+            name = unquote(key)
+            is_new = name.lower() not in map(str.lower, keys)
+            keys[name if is_new else ""] = unquote(value)  # Spark refuses a key that is there twice, and an empty one
+    return "/".join(folders), dict(reversed(keys.items()))

@@ -89,11 +89,11 @@ def _open_group(spark: SparkSession, inventory: Inventory, group: ReadGroup) -> 
     as_integer = stored is not None and stored.as_integer
     in_files = [StructField(f.name, LongType()) if as_integer and f.name == time else f for f in group.schema]
     reader = spark.read.schema(StructType(in_files))
-    keys = group.footers[0].file.keys
-    if keys and inventory.root:
-        reader = reader.option("basePath", inventory.root.uri)  # so that Hive-style folders become columns
+    any_file = group.footers[0].file
+    if any_file.keys:
+        reader = reader.option("basePath", any_file.above_keys)  # so that Hive-style folders become columns
     source = reader.parquet(*(_literal_path(footer.file.uri) for footer in group.footers))
-    for key in keys if group.footers[0].file.has_encoded_keys else ():
+    for key in any_file.keys if any_file.has_encoded_keys else ():
         bytes_of_path = F.encode(F.col(_quoted(key)), "ISO-8859-1")
         source = source.withColumn(key, F.decode(bytes_of_path, "UTF-8"))
     return source

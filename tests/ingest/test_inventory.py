@@ -428,6 +428,20 @@ def test_files_below_other_partition_keys_are_read(root: Path, write: WriteMessa
     assert len(inventory.groups) == 2
 
 
+def test_keys_in_several_places_are_read_apart(root: Path, write: WriteMessages) -> None:
+    files = [write("deep/source=a/1.parquet"), write("source=a/1.parquet"), write("source=a/more/1.parquet")]
+    inventory = take(root)
+    assert inventory.files == uris(*files)
+    assert [len(group.footers) for group in inventory.groups] == [1, 2]
+
+
+def test_a_file_with_one_key_twice_is_set_aside(root: Path, write: WriteMessages) -> None:
+    good, bad = write("a=1/1.parquet"), write("a=1/a=2/1.parquet")
+    inventory = take(root)
+    assert inventory.files == uris(good)
+    assert inventory.refused == [RefusedFile(f"file://{bad}", Reason.UNREADABLE_NAME)]
+
+
 def test_keys_end_at_a_folder_that_is_none(root: Path, write: WriteMessages) -> None:
     write("a=1/deep/b=2/deeper/x.parquet")
     assert set(take(root).schema.fieldNames()) == {"id", "text", "created_at", "b"}

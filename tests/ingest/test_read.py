@@ -288,3 +288,12 @@ def test_a_date_partition_that_a_table_lacks_is_named(spark: SparkSession, tmp_p
     spark.read.parquet(str(file)).createOrReplaceTempView("no_day_view")
     with pytest.raises(InputError, match=r"expected a column dt in no_day_view"):
         read_window(spark, InputSettings(table="no_day_view", date_partition="dt"), day)
+
+
+def test_keys_in_folders_of_several_depths_are_read(
+    spark: SparkSession, tmp_path: Path, day: Window, write: WriteMessages
+) -> None:
+    for number, folder in enumerate(["deep/source=a", "source=b", "source=c/more", "[x]/source=d"]):
+        write(f"{folder}/1.parquet", messages(1, id=pa.array([str(number)])))
+    rows = read(spark, tmp_path / "input", day, dimensions={"source": "source"})
+    assert [row.source for row in rows] == ["a", "b", "c", "d"]
