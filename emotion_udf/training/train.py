@@ -22,7 +22,7 @@ from emotion_udf.training.checkpoint import Checkpoint, checkpoint_name
 from emotion_udf.training.confidence import calibrate
 from emotion_udf.training.data import Corpus, read_corpus
 from emotion_udf.training.evaluation_file import EVALUATION, write_evaluation
-from emotion_udf.training.export import export
+from emotion_udf.training.export import export, record_canary
 from emotion_udf.training.fine_tune import FineTuned, Progress, fine_tune, log_epoch
 from emotion_udf.training.initialise import PretrainedModel, find_base, initialise
 from emotion_udf.training.message_tokenizer import RULES_VERSION, copy_words_to_emoji, make_message_tokenizer
@@ -89,6 +89,7 @@ def train(settings: TrainSettings, on_progress: Callable[[Progress], None] = lam
     with atomic_dir(folder) as partial:
         export(result.network, start.config, own | rules, tokenizer_json, partial)
         classifier = load_classifier(open_artifact(ArtifactSource(str(partial))), settings.optimizer.device)
+        record_canary(classifier)
         measured = _measure(classifier, corpus)
         write_evaluation(partial / EVALUATION, classifier.artifact, measured.sets)
         write_card(partial / CARD, settings, start.sizes, corpus, result, measured)
