@@ -16,7 +16,7 @@ BUNDLED: Final = "bundled"
 
 BUNDLED_FOLDER: Final = Path(__file__).parent.parent / "models" / "emotion-minilm"
 
-BUNDLED_WEIGHTS_SHA256: Final = "c46a1844d36207000ea3b1822c952ba2fe52bbe0632f3c27913959000d695f0c"
+BUNDLED_WEIGHTS_SHA256: Final = "0ec0c75d3c6455e4705fb19d039595fd97dd56cbde9092f68a63adecf2424b86"
 """The digest of the bundled weights, by which a damaged or exchanged file shows."""
 
 WEIGHTS: Final = "model.safetensors"

@@ -8,9 +8,12 @@ from typing import Any
 from safetensors.torch import save_file
 
 from emotion_udf.classifier.artifact import CONFIG, TOKENIZER, WEIGHTS, ArtifactSource, open_artifact
+from emotion_udf.classifier.classifier import Classifier
 from emotion_udf.classifier.configuration import OWN_SECTION
 from emotion_udf.classifier.distilbert import DistilBert
+from emotion_udf.classifier.recorded import write_recorded
 from emotion_udf.classifier.weights import to_transformers
+from emotion_udf.probes import canary_sentences
 
 
 def export(
@@ -44,6 +47,12 @@ def export(
     save_file({name: w.half().contiguous() for name, w in theirs.items()}, folder / WEIGHTS, metadata={"format": "pt"})
     shutil.copymode(folder / CONFIG, folder / WEIGHTS)  # safetensors lets only the owner read it
     open_artifact(ArtifactSource(str(folder)))  # what is published must pass its own checks
+
+
+def record_canary(classifier: Classifier) -> None:
+    """Write `canary.json` into the classifier's folder: what it says of the canary sentences, to be seen again at night."""
+    found = classifier.score([text for text, _ in canary_sentences()])
+    write_recorded(classifier.artifact.folder, classifier.artifact.weights_sha256, found.probabilities)
 
 
 def _tokenizer_config(max_tokens: int) -> dict[str, object]:

@@ -21,7 +21,7 @@ from emotion_udf.training.checkpoint import Checkpoint, checkpoint_name
 from emotion_udf.training.confidence import calibrate
 from emotion_udf.training.data import Corpus, read_corpus
 from emotion_udf.training.evaluation_file import EVALUATION, write_evaluation
-from emotion_udf.training.export import export
+from emotion_udf.training.export import export, record_canary
 from emotion_udf.training.fine_tune import FineTuned, Progress, fine_tune, log_epoch
 from emotion_udf.training.initialise import PretrainedModel, find_base, initialise
 from emotion_udf.training.labels import LabelledTexts
@@ -87,6 +87,7 @@ def train(settings: TrainSettings, on_progress: Callable[[Progress], None] = lam
     with atomic_dir(folder) as partial:
         export(result.network, start.config, own | rules, tokenizer_json, partial)
         classifier = load_classifier(open_artifact(ArtifactSource(str(partial))), settings.optimizer.device)
+        record_canary(classifier)
         measured = _measure(classifier, corpus, own_messages() if len(corpus.sources) > 1 else {})
         write_evaluation(partial / EVALUATION, classifier.artifact, measured.sets)
         write_card(partial / CARD, settings, start.sizes, corpus, result, measured)

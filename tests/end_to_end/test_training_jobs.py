@@ -92,6 +92,7 @@ def test_training_leaves_a_model_and_tells_where(trained: tuple[Recipe, Ended]) 
     assert sorted(path.name for path in recipe.folder.iterdir()) == ["labelled", "model", "tiny-base", "train.toml"]
     assert sorted(path.name for path in (recipe.folder / "model").iterdir()) == [
         "MODEL_CARD.md",
+        "canary.json",
         "config.json",
         "evaluation.json",
         "model.safetensors",

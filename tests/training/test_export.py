@@ -12,10 +12,12 @@ from transformers import AutoTokenizer, DistilBertForSequenceClassification
 from emotion_udf.classifier.artifact import ArtifactSource, open_artifact
 from emotion_udf.classifier.classifier import load_classifier
 from emotion_udf.classifier.configuration import DEFAULT_MIN_CONFIDENCE, ModelConfig, read_configuration
+from emotion_udf.classifier.recorded import read_recorded
 from emotion_udf.classifier.weights import load_distilbert
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.errors import ModelError
-from emotion_udf.training.export import export
+from emotion_udf.probes import canary_sentences
+from emotion_udf.training.export import export, record_canary
 from emotion_udf.training.initialise import PretrainedModel, initialise
 from tests.helpers.models import tiny_distilbert
 
@@ -108,6 +110,18 @@ def test_every_file_may_be_read_by_whoever_may_read_the_rest(
     other = folder / "other.txt"
     other.write_text("as any file")
     assert {file.stat().st_mode for file in folder.iterdir()} == {other.stat().st_mode}
+
+
+def test_the_canary_is_recorded_as_the_exported_weights_answer(
+    begun: PretrainedModel, folder: Path, tokenizer_json: Path
+) -> None:
+    artifact = open_artifact(ArtifactSource(str(exported(begun, folder, tokenizer_json))))
+    record_canary(load_classifier(artifact, "cpu"))
+    recorded = read_recorded(folder, artifact.weights_sha256)
+    assert recorded is not None
+    answers = load_classifier(artifact, "cpu").score([text for text, _ in canary_sentences()])
+    np.testing.assert_allclose(recorded, answers.probabilities, atol=1e-5, rtol=0)
+    assert open_artifact(ArtifactSource(str(folder))).fingerprint == artifact.fingerprint
 
 
 def test_a_network_of_other_labels_is_refused(begun: PretrainedModel, folder: Path, tokenizer_json: Path) -> None:
