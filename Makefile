@@ -32,7 +32,7 @@ demo: .venv/.ready ## run the nightly job on a sample of feedback
 	@python demo/make_input.py build/demo/feedback
 	@spark-submit --master '$(MASTER)' jobs/score_feedback.py --config conf/demo.toml $(DEMO_DAYS)
 
-# Two processes, each with a Spark of its own; files in their order, so that the last ones are short.
+# Two processes, each with a Spark of its own; files in the order of tests/conftest.py.
 PYTEST := python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test: .venv/.ready ## run the tests, but for the slow ones; some need EMOTION_UDF_DATA

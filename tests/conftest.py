@@ -38,11 +38,13 @@ MARKS = {"spark": "spark", "spark_submit": "spark", "data": "needs_data"}
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the marks on before `-m` chooses by them."""
+    """Put the marks on before `-m` chooses by them; files that start Spark come first, while its workers are warm."""
     for item in items:
         for fixture in getattr(item, "fixturenames", ()):
             if fixture in MARKS:
                 item.add_marker(MARKS[fixture])
+    with_spark = {item.path for item in items if item.get_closest_marker("spark")}
+    items.sort(key=lambda item: item.path not in with_spark)
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ TEXTS = [
     None,
     "ok",
 ]
+MANY = [text and f"{text} {n}" for n, text in enumerate(TEXTS * 3)]
 
 
 def numbered(spark: SparkSession, texts: list[str | None], partitions: int = 1) -> DataFrame:
@@ -76,6 +77,12 @@ def test_a_filter_on_the_label_evaluates_the_model_once(
     assert capsys.readouterr().out.count("ArrowEvalPython [") == 1
 
 
+@pytest.fixture(scope="module")
+def expected(spark: SparkSession) -> dict[int, tuple[float, ...]]:
+    """The probabilities of `MANY` by the settings' defaults."""
+    return probabilities(numbered(spark, MANY).withColumn("score", make_emotion_udf()("text")))
+
+
 @pytest.mark.parametrize(
     ("arrow_rows", "chunk_rows", "token_budget", "partitions"),
     [
@@ -85,16 +92,19 @@ def test_a_filter_on_the_label_evaluates_the_model_once(
     ],
 )
 def test_batches_chunks_and_partitions_move_no_probability(
-    spark: SparkSession, arrow_rows: int, chunk_rows: int, token_budget: int, partitions: int
+    spark: SparkSession,
+    expected: dict[int, tuple[float, ...]],
+    arrow_rows: int,
+    chunk_rows: int,
+    token_budget: int,
+    partitions: int,
 ) -> None:
-    texts = [text and f"{text} {n}" for n, text in enumerate(TEXTS * 3)]
-    expected = probabilities(numbered(spark, texts).withColumn("score", make_emotion_udf()("text")))
     settings = ClassifierSettings(chunk_rows=chunk_rows, token_budget=token_budget)
     before = spark.conf.get("spark.sql.execution.arrow.maxRecordsPerBatch")
     assert before is not None
     spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", arrow_rows)
     try:
-        cut = numbered(spark, texts, partitions).withColumn("score", make_emotion_udf(settings)("text"))
+        cut = numbered(spark, MANY, partitions).withColumn("score", make_emotion_udf(settings)("text"))
         found = probabilities(cut)
     finally:
         spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", before)

@@ -99,7 +99,8 @@ def test_input_that_breaks_its_contract_ends_with_3(
 def test_a_failing_worker_ends_with_its_code_and_one_message(
     spark_submit: Submit, tweets: Path, tmp_path: Path
 ) -> None:
-    ended = spark_submit(*tweets_settings(tweets, tmp_path), DAY, "--set=classifier.device=cuda")
+    cuda = [*tweets_settings(tweets, tmp_path), DAY, "--set=classifier.device=cuda"]
+    ended = spark_submit(*cuda, master="local[1,1]")  # one try: it would fail each time
 
     assert ended.code == 2
     assert "error: classifier.device = 'cuda'" in ended.output

@@ -15,7 +15,7 @@ import duckdb
 from deltalake import DeltaTable
 
 from tests.helpers.paths import ROOT
-from tests.helpers.spark import OPTIONS
+from tests.helpers.spark import MASTER, options
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ Submit = Callable[..., Ended]
 """Runs the nightly job with the arguments given."""
 
 
-def command(*arguments: str) -> list[str]:
+def command(*arguments: str, master: str = MASTER) -> list[str]:
     """The command line of a night."""
-    return ["spark-submit", *OPTIONS, "jobs/score_feedback.py", *arguments]
+    return ["spark-submit", *options(master), "jobs/score_feedback.py", *arguments]
 
 
 def environment() -> dict[str, str]:
@@ -47,11 +47,10 @@ def environment() -> dict[str, str]:
     return inherited | {"PATH": path, "PYSPARK_PYTHON": sys.executable, "SPARK_CONF_DIR": str(ROOT / "conf")}
 
 
-def submit(*arguments: str) -> Ended:
+def submit(*arguments: str, master: str = MASTER) -> Ended:
     """Run the nightly job by spark-submit from the project's root."""
-    ended = subprocess.run(
-        command(*arguments), cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=600
-    )
+    started = command(*arguments, master=master)
+    ended = subprocess.run(started, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=600)
     return Ended(ended.returncode, ended.stdout, ended.stderr)
 
 

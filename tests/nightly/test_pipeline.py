@@ -23,6 +23,7 @@ from emotion_udf.tables.delta_warehouse import DeltaWarehouse
 from emotion_udf.window import Window
 from tests.helpers.memory_warehouse import MemoryWarehouse
 from tests.helpers.messages import DAY, NOON, input_settings, message, write_messages
+from tests.helpers.published import Published
 
 NEXT = DAY + timedelta(days=1)
 BOTH = Window(DAY, NEXT)
@@ -58,16 +59,32 @@ def per_date(folder: Path, table: str) -> dict[date, tuple[int, str]]:
     return {day: (count, runs[day]) for day, count in Counter(row["event_date"] for row in found).items()}
 
 
+def write_feed(folder: Path) -> Path:
+    """Write two days: three good messages (two of one text) and a blank one, then one good message."""
+    first = [message("a"), message("b"), message("c", "i am so angry"), message("d", " ")]
+    write_messages(folder / "in/1.parquet", [*first, message("e", created_at=NOON + timedelta(days=1))])
+    return folder
+
+
 @pytest.fixture
 def feed(tmp_path: Path) -> Path:
-    """Two days: three good messages (two of one text) and a blank one, then one good message."""
-    first = [message("a"), message("b"), message("c", "i am so angry"), message("d", " ")]
-    write_messages(tmp_path / "in/1.parquet", [*first, message("e", created_at=NOON + timedelta(days=1))])
-    return tmp_path
+    return write_feed(tmp_path)
 
 
-def test_a_night_fills_all_four_tables(spark: SparkSession, feed: Path) -> None:
-    run = run_night(spark, night(feed), BOTH)
+@pytest.fixture(scope="module")
+def first_night(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Published:
+    folder = write_feed(tmp_path_factory.mktemp("first"))
+    return Published(folder, run_night(spark, night(folder), BOTH))
+
+
+@pytest.fixture
+def published(first_night: Published, tmp_path: Path) -> Published:
+    """The feed after a night over both days."""
+    return first_night.copy_to(tmp_path)
+
+
+def test_a_night_fills_all_four_tables(published: Published) -> None:
+    feed, run = published
 
     assert {row["feedback_id"]: row["emotion"] for row in rows(feed, LABELS)}["c"] == "anger"
     assert per_date(feed, LABELS) == {DAY: (3, run.run_id), NEXT: (1, run.run_id)}
@@ -91,9 +108,9 @@ def test_a_night_fills_all_four_tables(spark: SparkSession, feed: Path) -> None:
     assert not list((feed / "out/_staging").iterdir()), "texts do not stay behind"
 
 
-def test_every_table_is_one_commit_a_night(spark: SparkSession, feed: Path) -> None:
-    for _ in range(2):
-        run_night(spark, night(feed), BOTH)
+def test_every_table_is_one_commit_a_night(spark: SparkSession, published: Published) -> None:
+    feed, _ = published
+    run_night(spark, night(feed), BOTH)
 
     for table in (LABELS, DAILY, QUARANTINE):
         assert [entry["operation"] for entry in DeltaTable(feed / "out" / table).history()] == [
@@ -103,12 +120,13 @@ def test_every_table_is_one_commit_a_night(spark: SparkSession, feed: Path) -> N
         ]
 
 
-def test_three_runs_leave_what_one_run_leaves(spark: SparkSession, feed: Path) -> None:
+def test_three_runs_leave_what_one_run_leaves(spark: SparkSession, published: Published) -> None:
+    feed, _ = published
+
     def content() -> list[list[dict[str, Any]]]:
         tables = [rows(feed, table) for table in (LABELS, DAILY, QUARANTINE)]
         return [sorted(({k: v for k, v in row.items() if k != "run_id"} for row in table), key=str) for table in tables]
 
-    run_night(spark, night(feed), BOTH)
     once = content()
     for _ in range(2):
         last = run_night(spark, night(feed), BOTH)
@@ -118,16 +136,16 @@ def test_three_runs_leave_what_one_run_leaves(spark: SparkSession, feed: Path) -
     assert len(rows(feed, RUNS)) == 3
 
 
-def test_a_backfill_changes_its_date_only(spark: SparkSession, feed: Path) -> None:
-    first = run_night(spark, night(feed), BOTH)
+def test_a_backfill_changes_its_date_only(spark: SparkSession, published: Published) -> None:
+    feed, first = published
     write_messages(feed / "in/2.parquet", [message("late")])
     second = run_night(spark, night(feed), Window(DAY, DAY))
 
     assert per_date(feed, LABELS) == {DAY: (4, second.run_id), NEXT: (1, first.run_id)}
 
 
-def test_a_date_whose_rows_are_gone_publishes_as_no_rows(spark: SparkSession, feed: Path) -> None:
-    run_night(spark, night(feed), BOTH)
+def test_a_date_whose_rows_are_gone_publishes_as_no_rows(spark: SparkSession, published: Published) -> None:
+    feed, _ = published
     write_messages(feed / "in/1.parquet", [message("e", created_at=NOON + timedelta(days=1))])
     with pytest.raises(GateError, match="empty_dates: 1, at most 0"):
         run_night(spark, night(feed), Window(DAY, DAY))
@@ -177,8 +195,8 @@ def test_a_label_whose_probabilities_are_not_numbers_is_not_published(
         run_night(spark, night(feed), BOTH)
 
 
-def test_a_refused_night_keeps_yesterday_and_is_on_record(spark: SparkSession, feed: Path) -> None:
-    good = run_night(spark, night(feed), BOTH)
+def test_a_refused_night_keeps_yesterday_and_is_on_record(spark: SparkSession, published: Published) -> None:
+    feed, good = published
     write_messages(feed / "in/2.parquet", [message(str(n), " ") for n in range(5)])
 
     with pytest.raises(GateError, match=r"quarantined_row_share: 0.6, at most 0.5; .*gate.max_quarantined_share"):
@@ -260,8 +278,8 @@ def test_a_failed_run_is_on_record_and_leaves_nothing_else(
     assert set(kept(feed)) <= {TEXT_SCORES}, "scores hold no text, and need not be paid again"
 
 
-def test_a_refused_night_leaves_the_files_of_the_good_one_only(spark: SparkSession, feed: Path) -> None:
-    good = run_night(spark, night(feed), BOTH)
+def test_a_refused_night_leaves_the_files_of_the_good_one_only(spark: SparkSession, published: Published) -> None:
+    feed, good = published
     before = kept(feed)
     write_messages(feed / "in/2.parquet", [message(str(n), " ", author="bob") for n in range(5)])
     with pytest.raises(GateError):
@@ -273,10 +291,9 @@ def test_a_refused_night_leaves_the_files_of_the_good_one_only(spark: SparkSessi
 
 
 def test_a_night_that_fails_between_two_commits_is_finished_by_the_next_start(
-    spark: SparkSession, feed: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    spark: SparkSession, published: Published, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    first = run_night(spark, night(feed), BOTH)
-
+    feed, first = published
     commit = publish._commit
 
     def full_disk(target: DeltaTable, *rest: Any) -> None:
@@ -358,9 +375,8 @@ def test_bad_input_is_on_record(spark: SparkSession, feed: Path) -> None:
     assert (record["outcome"], record["exit_code"]) == ("bad_input", 3)
 
 
-def test_timestamps_are_stored_in_microseconds(spark: SparkSession, feed: Path) -> None:
-    run = run_night(spark, night(feed), BOTH)
-
+def test_timestamps_are_stored_in_microseconds(published: Published) -> None:
+    feed, run = published
     table = DeltaTable(feed / "out" / LABELS).to_pyarrow_table()
     assert table.schema.field("created_at").type == pa.timestamp("us", tz="UTC")
     assert {row["created_at"] for row in table.to_pylist()} == {NOON, NOON + timedelta(days=1)}
@@ -368,9 +384,8 @@ def test_timestamps_are_stored_in_microseconds(spark: SparkSession, feed: Path) 
     assert run.finished_at > datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def test_a_table_lists_only_the_files_of_its_commits(spark: SparkSession, feed: Path) -> None:
-    run = run_night(spark, night(feed), BOTH)
-
+def test_a_table_lists_only_the_files_of_its_commits(published: Published) -> None:
+    feed, run = published
     written = list_parquet(open_folder(str(feed / "out" / LABELS / "data" / run.run_id)))
     listed = DeltaTable(feed / "out" / LABELS).file_uris()
     assert len(listed) == len(written) == 2

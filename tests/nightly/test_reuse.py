@@ -21,6 +21,7 @@ from emotion_udf.settings.nightly import GateSettings, NightSettings, Reuse, Sco
 from emotion_udf.udf import udf_of
 from emotion_udf.window import Window
 from tests.helpers.messages import DAY, NOON, input_settings, message, write_messages
+from tests.helpers.published import Published
 
 TEXTS = {"a": "i feel so happy", "b": "i feel so happy", "c": "i am furious", "d": "i am scared"}
 
@@ -46,14 +47,30 @@ def texts_of(run: RunRecord) -> tuple[int, int]:
     return run.distinct_texts - run.reused_texts, run.reused_texts
 
 
+def write_feed(folder: Path) -> Path:
+    write_messages(folder / "in/1.parquet", [message(id_, text) for id_, text in TEXTS.items()])
+    return folder
+
+
 @pytest.fixture
 def feed(tmp_path: Path) -> Path:
-    write_messages(tmp_path / "in/1.parquet", [message(id_, text) for id_, text in TEXTS.items()])
-    return tmp_path
+    return write_feed(tmp_path)
 
 
-def test_a_second_night_over_the_same_texts_scores_none(spark: SparkSession, feed: Path, day: Window) -> None:
-    first = run_night(spark, night(feed), day)
+@pytest.fixture(scope="module")
+def first_night(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Published:
+    folder = write_feed(tmp_path_factory.mktemp("first"))
+    return Published(folder, run_night(spark, night(folder), Window(DAY, DAY)))
+
+
+@pytest.fixture
+def published(first_night: Published, tmp_path: Path) -> Published:
+    """The feed after a night that scored all its texts."""
+    return first_night.copy_to(tmp_path)
+
+
+def test_a_second_night_over_the_same_texts_scores_none(spark: SparkSession, published: Published, day: Window) -> None:
+    feed, first = published
     labels, daily = rows(feed, LABELS), rows(feed, DAILY)
     assert texts_of(first) == (3, 0)
 
@@ -66,8 +83,8 @@ def test_a_second_night_over_the_same_texts_scores_none(spark: SparkSession, fee
     assert folders == {first.run_id}, "no file that no table lists stays behind"
 
 
-def test_a_later_night_scores_what_is_new_to_it(spark: SparkSession, feed: Path, day: Window) -> None:
-    run_night(spark, night(feed), day)
+def test_a_later_night_scores_what_is_new_to_it(spark: SparkSession, published: Published) -> None:
+    feed, _ = published
     later = NOON + timedelta(days=1)
     new = [message("e", "i love you", created_at=later), message("f", "i am furious", created_at=later)]
     write_messages(feed / "in/2.parquet", new)
@@ -83,9 +100,9 @@ def test_a_later_night_scores_what_is_new_to_it(spark: SparkSession, feed: Path,
 
 @pytest.mark.parametrize(("reuse", "scored"), [("off", 4), ("night", 3)])
 def test_without_the_history_every_run_scores_anew(
-    spark: SparkSession, feed: Path, day: Window, reuse: Reuse, scored: int
+    spark: SparkSession, published: Published, day: Window, reuse: Reuse, scored: int
 ) -> None:
-    run_night(spark, night(feed), day)
+    feed, _ = published
     with_history = rows(feed, LABELS)
     for _ in range(2):
         assert texts_of(run_night(spark, night(feed, reuse), day)) == (scored, 0)
@@ -95,14 +112,14 @@ def test_without_the_history_every_run_scores_anew(
 
 
 def test_another_model_takes_no_scores_of_this_one(
-    spark: SparkSession, feed: Path, day: Window, tmp_path: Path
+    spark: SparkSession, published: Published, day: Window, tmp_path: Path
 ) -> None:
     import json
     import shutil
 
     from emotion_udf.classifier.artifact import BUNDLED_FOLDER
 
-    run_night(spark, night(feed), day)
+    feed, _ = published
     shutil.copytree(BUNDLED_FOLDER, tmp_path / "model")
     config = json.loads((tmp_path / "model/config.json").read_text())
     (tmp_path / "model/config.json").write_text(json.dumps(config | {"note": "another fingerprint"}))
@@ -112,9 +129,9 @@ def test_another_model_takes_no_scores_of_this_one(
 
 
 def test_a_history_that_cannot_be_read_costs_time_and_not_the_night(
-    spark: SparkSession, feed: Path, day: Window, caplog: pytest.LogCaptureFixture
+    spark: SparkSession, published: Published, day: Window, caplog: pytest.LogCaptureFixture
 ) -> None:
-    run_night(spark, night(feed), day)
+    feed, _ = published
     labels = rows(feed, LABELS)
     for file in (feed / "out" / TEXT_SCORES).rglob("*.parquet"):
         file.write_bytes(b"not Parquet")
@@ -134,9 +151,9 @@ def test_a_night_that_fails_after_scoring_has_not_paid_in_vain(spark: SparkSessi
     assert len(rows(feed, LABELS)) == 4
 
 
-def test_runs_tell_what_was_reused_and_what_scored(spark: SparkSession, feed: Path, day: Window) -> None:
-    for _ in range(2):
-        run_night(spark, night(feed), day)
+def test_runs_tell_what_was_reused_and_what_scored(spark: SparkSession, published: Published, day: Window) -> None:
+    feed, _ = published
+    run_night(spark, night(feed), day)
     found = sorted((row["reused_texts"], row["distinct_texts"], row["engines"]) for row in rows(feed, RUNS))
     assert found == [(0, 3, ["torch fp32 on cpu"]), (3, 3, [])]
 
