@@ -104,7 +104,7 @@ class SoupSettings(Section):
 
 
 class ConfidenceSettings(Section):
-    """How sure a label must be to count as confident."""
+    """The threshold of confident labels."""
 
     accuracy: float = Field(
         default=0.98,
@@ -119,7 +119,7 @@ class ConfidenceSettings(Section):
 
 
 class OutputSettings(Section):
-    """Where training leaves the model."""
+    """The model folder that training writes."""
 
     folder: str = Field(description="the model folder to write; it must not exist yet")
     checkpoints: bool = Field(

@@ -36,7 +36,7 @@ class Share(BaseModel):
 
 
 class Judged(BaseModel):
-    """How often labels are right, and how often the confident ones are.
+    """Counts of right labels and of confident ones.
 
     Attributes:
         correct: Labels that are right, or fit a partial label.

@@ -77,7 +77,7 @@ def reliability(probabilities: NDArray[np.floating], labels: NDArray[np.integer]
 
 @dataclass(frozen=True)
 class Demand:
-    """What the threshold has to hold on one source.
+    """A demand on the threshold, made by one source.
 
     Attributes:
         confidence: (N,) of the labels given to its sentences.

@@ -52,12 +52,12 @@ class Source:
 
     @property
     def name(self) -> str:
-        """What tables call it."""
+        """Its name in tables."""
         return self.settings.name
 
     @property
     def train(self) -> LabelledTexts:
-        """What it gives to train on, perhaps nothing."""
+        """Its training sentences, perhaps none."""
         return self.splits.get("train", LabelledTexts([], []))
 
 

@@ -56,7 +56,7 @@ class Predictions:
 
     @property
     def correct(self) -> NDArray[np.bool_]:
-        """Whether each sentence's most probable emotion is the right one, or one that its label allows, (N,)."""
+        """Marks sentences whose most probable emotion is right, or one that their label allows, (N,)."""
         return fits(self.labels, self.predicted)
 
     @property

@@ -46,7 +46,7 @@ _LAYER_NAMES = {
 
 @dataclass(frozen=True)
 class PretrainedModel:
-    """What training starts from.
+    """A network to start training from.
 
     Attributes:
         network: Pre-trained layers under a new head of six emotions.
@@ -93,7 +93,7 @@ def initialise(base: Path, seed: int) -> PretrainedModel:
         config, encoder = _load_encoder(base)
     except UsageError:
         raise
-    except Exception as error:  # transformers and safetensors raise many kinds
+    except Exception as error:  # transformers and safetensors raise errors of many types
         raise UsageError(f"expected an encoder in {base}, found files that transformers cannot load") from error
     if config.activation != "gelu":
         raise UsageError(f"expected the activation gelu in {base}, found {config.activation}; the network has no other")

@@ -290,7 +290,8 @@ def test_a_job_that_is_killed_goes_on_when_it_is_started_again(
 ) -> None:
     config = tmp_path / "train.toml"
     config.write_text(as_toml(recipe), encoding="utf-8")
-    state, model = tmp_path / "model.checkpoint" / "epoch.pt", tmp_path / "model"
+    state = tmp_path / "model.checkpoint" / "epoch.pt"
+    model = tmp_path / "model"
 
     with started(config) as job:
         while not state.exists():

@@ -60,7 +60,8 @@ def sure(label: int, confidence: float) -> list[float]:
 @pytest.mark.parametrize("emotions", [6, 4])
 def test_figures_are_those_of_scikit_learn(emotions: int) -> None:
     predictions = random_predictions(emotions=emotions)
-    labels, given = predictions.labels, predictions.probabilities.argmax(axis=1)
+    labels = predictions.labels
+    given = predictions.probabilities.argmax(axis=1)
     found = measured() if emotions == 6 else metrics_of(predictions, PLAIN)
     assert found.sentences == 80
     assert found.accuracy == pytest.approx(accuracy_score(labels, given))

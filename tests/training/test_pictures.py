@@ -23,7 +23,8 @@ def read_png(file: Path) -> tuple[int, int, bytes]:
     place = 8
     while place < len(content):
         (length,) = struct.unpack(">I", content[place : place + 4])
-        kind, body = content[place + 4 : place + 8], content[place + 8 : place + 8 + length]
+        kind = content[place + 4 : place + 8]
+        body = content[place + 8 : place + 8 + length]
         assert struct.unpack(">I", content[place + 8 + length : place + 12 + length]) == (zlib.crc32(kind + body),)
         chunks.append((kind, body))
         place += 12 + length
