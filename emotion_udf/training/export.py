@@ -50,7 +50,7 @@ def export(
 
 
 def record_canary(classifier: Classifier) -> None:
-    """Write `canary.json` into the classifier's folder: what it says of the canary sentences, for nights to compare."""
+    """Write `canary.json` into the classifier's folder: what it says of the canary sentences."""
     found = classifier.score([text for text, _ in canary_sentences()])
     write_recorded(classifier.artifact.folder, classifier.artifact.weights_sha256, found.probabilities)
 
