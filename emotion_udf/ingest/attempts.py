@@ -12,12 +12,12 @@ from pyspark.sql import DataFrame, SparkSession
 from emotion_udf.ingest.checksums import has_other_checksum
 from emotion_udf.ingest.failures import PAUSES, READ_ERRORS, FailedFile, cause_of, failed_file, no_answer, retried
 from emotion_udf.ingest.footers import Footer, check_content
-from emotion_udf.ingest.inventory import Inventory
+from emotion_udf.ingest.inventory import Inventory, take_inventory
 from emotion_udf.ingest.read import read_files, read_window
 from emotion_udf.ingest.surroundings import check_names
 from emotion_udf.schemas import Reason
 from emotion_udf.settings.nightly import InputSettings
-from emotion_udf.storage import in_threads
+from emotion_udf.storage import in_threads, open_folder
 from emotion_udf.window import Window
 
 log = logging.getLogger(__name__)
@@ -56,10 +56,11 @@ def write_window(
         InputError: The input does not meet its contract, or no file of it can be read.
         StorageError: The storage does not answer.
     """
-    raw = read_window(spark, settings, window)
-    inventory = raw.inventory
-    if inventory.root is None:
-        return inventory, write(raw.rows)
+    if settings.path is None:
+        raw = read_window(spark, settings, window)
+        return raw.inventory, write(raw.rows)
+    root = open_folder(settings.path)
+    inventory = take_inventory(root, settings, window)
     check_names(spark, inventory.files)
     pauses = iter(PAUSES)
     while True:
@@ -74,7 +75,7 @@ def write_window(
             if failed.reason is None:
                 _wait(pauses, error)
             else:
-                inventory = inventory.without(find_unreadable(inventory.root.system, inventory, failed))
+                inventory = inventory.without(find_unreadable(root.system, inventory, failed))
 
 
 def find_unreadable(system: pafs.FileSystem, inventory: Inventory, failed: FailedFile) -> dict[str, Reason]:

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyspark import TaskContext
 from pyspark.sql import DataFrame, SparkSession
 
 from emotion_udf.errors import InputError, StorageError
@@ -158,11 +159,23 @@ def test_the_sessions_settings_are_as_before(
     assert spark.conf.get(key) == before
 
 
+def tasks_so_far(spark: SparkSession) -> int:
+    """Return how many tasks this session has started: they are numbered through all jobs."""
+
+    def number(_: object) -> int:
+        task = TaskContext.get()
+        assert task is not None
+        return task.taskAttemptId()
+
+    return max(spark.range(1, numPartitions=1).rdd.map(number).collect())
+
+
 def test_small_files_are_packed_into_few_tasks(spark: SparkSession, tmp_path: Path, day: Window) -> None:
     (tmp_path / "input").mkdir()
     for number in range(300):
         pq.write_table(messages(1), tmp_path / f"input/{number}.parquet")
     tasks = []
+    before = tasks_so_far(spark)
 
     def count_tasks(rows: DataFrame) -> int:
         tasks.append(len(Counter(row[0] for row in rows.selectExpr("spark_partition_id()").collect())))
@@ -171,3 +184,4 @@ def test_small_files_are_packed_into_few_tasks(spark: SparkSession, tmp_path: Pa
     inventory, _ = write_window(spark, input_settings(tmp_path / "input"), day, count_tasks, lambda: None)
     assert inventory.expected_rows == 300
     assert tasks[0] <= 4
+    assert tasks_so_far(spark) - before < 100, "files are listed many a task, and once"
