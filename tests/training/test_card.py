@@ -48,7 +48,7 @@ def test_the_header_holds_the_metrics_that_training_returned(card: ModelCard, tr
 
 
 def test_the_header_says_what_the_hub_shows(card: ModelCard) -> None:
-    said = card.data.to_dict()  # type: ignore[no-untyped-call]
+    said = card.data.to_dict()
     assert said["base_model"] == "somebody/tiny-base"
     assert (said["license"], said["license_name"]) == ("other", "educational-and-research-use")
     assert (said["language"], said["library_name"], said["pipeline_tag"]) == (
@@ -141,23 +141,30 @@ def test_the_card_tells_of_rules_smoothing_augmentation_and_average(recipe: Trai
 
 
 @pytest.fixture(scope="session")
-def measured(data: Path) -> Metrics:
-    """The metrics of the bundled classifier on the test split of dair-ai/emotion, now."""
+def measured(data: Path) -> dict[str, Metrics]:
+    """The metrics of the bundled classifier on the 4,000 held-out sentences of dair-ai/emotion, now."""
     classifier = load_classifier(open_artifact(ArtifactSource()), "cpu")
-    source = SourceSettings(name="dair-ai/emotion", path=str(data / "emotion"))
-    labelled = read_source(source, wanted=["test"])["test"]
-    return metrics_of(predict(classifier, labelled), classifier.artifact.configuration)
+    splits = read_source(SourceSettings(name="dair-ai/emotion", path=str(data / "emotion")), wanted=HELD_OUT)
+    return {
+        split: metrics_of(predict(classifier, labelled), classifier.artifact.configuration)
+        for split, labelled in splits.items()
+    }
 
 
-def test_the_bundled_card_says_what_is_measured_now(measured: Metrics) -> None:
-    said = header_metrics(load_card(BUNDLED_FOLDER))
-    for name in IN_THE_HEADER:
-        assert said["test", name] == pytest.approx(getattr(measured, name), abs=5e-4)
+@pytest.mark.slow
+def test_the_bundled_card_says_what_is_measured_now(measured: dict[str, Metrics]) -> None:
+    expected = {
+        (split, name): pytest.approx(getattr(metrics, name), abs=5e-4)
+        for split, metrics in measured.items()
+        for name in IN_THE_HEADER
+    }
+    assert header_metrics(load_card(BUNDLED_FOLDER)) == expected
 
 
-def test_the_bundled_classifier_is_accurate(measured: Metrics) -> None:
-    assert header_metrics(load_card(BUNDLED_FOLDER))["validation", "accuracy"] >= 0.94
-    assert measured.accuracy >= 0.93
+@pytest.mark.slow
+def test_the_bundled_classifier_is_accurate(measured: dict[str, Metrics]) -> None:
+    assert measured["validation"].accuracy >= 0.94
+    assert measured["test"].accuracy >= 0.93
 
 
 def test_the_bundled_card_tells_the_temperature_and_threshold_of_its_configuration() -> None:
@@ -165,4 +172,4 @@ def test_the_bundled_card_tells_the_temperature_and_threshold_of_its_configurati
     text = load_card(BUNDLED_FOLDER).text
     assert configuration.temperature is not None
     assert f"a temperature of {configuration.temperature:.3f}" in text
-    assert f"from a probability of {configuration.confident_from:.3f} on" in text
+    assert f"from a probability of {configuration.min_confidence:.3f} on" in text
