@@ -15,11 +15,11 @@ SAMPLE_EVERY_S: Final = 0.2
 
 
 class MemorySampler:
-    """Samples the memory of the Python workers that this process's Spark has at its start, from `with` to its end."""
+    """Samples the memory of the Python workers that Spark has below a process at the start, from `with` to its end."""
 
-    def __init__(self) -> None:
+    def __init__(self, root: int | None = None) -> None:
         self.samples: list[tuple[float, float]] = []
-        self._workers = python_workers(os.getpid())
+        self._workers = python_workers(root or os.getpid())
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._sample, name="memory", daemon=True)
 

@@ -32,29 +32,36 @@ def test_the_proportional_set_size_is_read_in_mib() -> None:
     assert read_mib(ROLLUP) == (300.0, 250.0)
 
 
-def test_workers_are_what_daemons_of_this_process_forked_and_are_sampled() -> None:
-    alone = [sys.executable, "-c", DAEMON, "some.other"]
-    daemon = [sys.executable, "-c", DAEMON, "pyspark.daemon"]
-    with (
-        subprocess.Popen(alone, stdout=subprocess.PIPE, start_new_session=True) as other,
-        subprocess.Popen(daemon, stdout=subprocess.PIPE, start_new_session=True) as spark,
-    ):
-        for process in (other, spark):
-            assert process.stdout is not None
-            process.stdout.readline()
-        workers = python_workers(os.getpid())
-        with MemorySampler() as memory:
+# A process as Spark's driver is one: what it starts is told from what the tests' own Spark has started.
+DRIVER = """
+import subprocess, sys, time
+for name in ("some.other", "pyspark.daemon"):
+    started = subprocess.Popen([sys.executable, "-c", sys.argv[1], name], stdout=subprocess.PIPE, text=True)
+    daemon = started.stdout.readline()
+print(daemon, flush=True)
+time.sleep(60)
+"""
+
+
+def test_workers_are_what_daemons_of_a_process_forked_and_are_sampled() -> None:
+    command = [sys.executable, "-c", DRIVER, DAEMON]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True, text=True) as driver:
+        assert driver.stdout is not None
+        daemon = int(driver.stdout.readline())
+        workers = python_workers(driver.pid)
+        with MemorySampler(driver.pid) as memory:
             time.sleep(0.7)
-        for process in (other, spark):
-            os.killpg(process.pid, 9)
+        os.killpg(driver.pid, 9)
     assert len(workers) == 1
-    assert spark.pid not in workers
+    assert daemon not in workers
     assert len(memory.samples) >= 2
     assert 0.1 < memory.peaks()["own_peak_mib"] < memory.peaks()["peak_mib"] < 1_000
 
 
 def test_a_spark_without_workers_has_no_memory_to_tell() -> None:
-    with MemorySampler() as memory:
-        time.sleep(0.3)
+    with subprocess.Popen(["sleep", "60"]) as driver:
+        with MemorySampler(driver.pid) as memory:
+            time.sleep(0.3)
+        driver.kill()
     with pytest.raises(ValueError, match="empty"):
         memory.peaks()

@@ -108,9 +108,10 @@ def test_a_killed_night_publishes_nothing(nights: Nights) -> None:
     assert nights.left_by_the_kill == []
 
 
-def test_the_next_run_succeeds_unaided_and_is_the_only_one_on_record(nights: Nights) -> None:
+def test_the_next_run_succeeds_unaided_and_puts_the_killed_one_on_record(nights: Nights) -> None:
     assert nights.together.code == 0, nights.together.output
-    assert query(nights.warehouse, "SELECT outcome, rows_read FROM runs") == [("published", count_in_window())]
+    runs = query(nights.warehouse, "SELECT outcome, error, rows_read FROM runs ORDER BY started_at")
+    assert runs == [("failed", "killed", 0), ("published", None, count_in_window())]
 
 
 def test_a_killed_python_worker_costs_a_retry_and_not_the_night(nights: Nights) -> None:
@@ -119,7 +120,7 @@ def test_a_killed_python_worker_costs_a_retry_and_not_the_night(nights: Nights) 
 
 
 def test_each_run_says_what_it_did(nights: Nights) -> None:
-    assert nights.together.output.count(" done ") == 7
+    assert nights.together.output.count(" done ") == 8
     for ended in (nights.together, *nights.apart):
         assert ended.code == 0, ended.output
         assert "rows read" in ended.output

@@ -20,6 +20,7 @@ def labels(spark: SparkSession, rows: list[dict[str, Any]]) -> DataFrame:
         "source": "tweet",
         "is_confident": True,
         "language": None,
+        "is_supported_language": True,
         "token_count": 3,
         "is_truncated": False,
         "model_fingerprint": "print",
