@@ -94,6 +94,7 @@ def scores_schema() -> StructType:
             StructField("confidence", FloatType()),
             *(StructField(emotion, FloatType()) for emotion in EMOTIONS),
             StructField("token_count", IntegerType()),
+            StructField("unknown_token_count", IntegerType()),  # null in rows of earlier versions
             StructField("is_truncated", BooleanType()),
             StructField("engine", StringType()),
             StructField("precision", StringType()),
@@ -129,7 +130,9 @@ def labels_schema(dimensions: Sequence[str], keep_text: bool = False) -> StructT
             StructField("language", StringType()),
             StructField("is_supported_language", BooleanType()),  # null in rows of earlier versions
             _required("token_count", IntegerType()),
+            StructField("unknown_token_count", IntegerType()),  # null in rows of earlier versions
             _required("is_truncated", BooleanType()),
+            StructField("text_key", StringType()),  # null in rows of earlier versions
             _required("model_fingerprint", StringType()),
             _required("run_id", StringType()),
         ]
@@ -147,7 +150,12 @@ def daily_schema(dimensions: Sequence[str]) -> StructType:
             _required("share", DoubleType()),
             _required("mean_probability", DoubleType()),
             _required("low_confidence_count", LongType()),
-            StructField("truncated_count", LongType()),  # null in rows of earlier versions
+            # The next five are null in rows of earlier versions.
+            StructField("truncated_count", LongType()),
+            StructField("foreign_count", LongType()),
+            StructField("distinct_text_count", LongType()),
+            StructField("token_count", LongType()),
+            StructField("unknown_token_count", LongType()),
             _required("total_count", LongType()),
             _required("run_id", StringType()),
         ]

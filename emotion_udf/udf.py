@@ -33,6 +33,7 @@ SCORE_TYPE = StructType(
         StructField("confidence", FloatType()),
         *(StructField(emotion, FloatType()) for emotion in EMOTIONS),
         StructField("token_count", IntegerType()),
+        StructField("unknown_token_count", IntegerType()),
         StructField("is_truncated", BooleanType()),
         StructField("engine", StringType()),
     ]
@@ -68,8 +69,8 @@ def make_emotion_udf(settings: ClassifierSettings | None = None) -> UserDefinedF
     """Make a pandas UDF (Iterator[Series] -> Iterator[DataFrame]) that labels texts with an emotion.
 
     It takes a string column and returns a struct of `SCORE_TYPE`: emotion, confidence, the six probabilities, the
-    token count, whether the text was truncated, and the engine. A null text gives nulls. It is marked nondeterministic
-    so that Spark evaluates it once where a plan filters on its result.
+    token count and how many of them are unknown, whether the text was truncated, and the engine. A null text gives
+    nulls. It is marked nondeterministic so that Spark evaluates it once where a plan filters on its result.
 
     Args:
         settings: The classifier to use; the bundled one by default.
@@ -159,6 +160,7 @@ def to_frame(texts: pd.Series, scores: Scores, engine: str) -> pd.DataFrame:
         "confidence": scores.probabilities.max(axis=1, initial=0.0),
         **{emotion: scores.probabilities[:, i] for i, emotion in enumerate(EMOTIONS)},
         "token_count": pd.array(scores.token_counts, dtype="Int32"),
+        "unknown_token_count": pd.array(scores.unknown_counts, dtype="Int32"),
         "is_truncated": pd.array(scores.is_truncated, dtype="boolean"),
         "engine": np.full(len(scores.token_counts), engine, dtype=object),
     }

@@ -98,6 +98,7 @@ def test_columns_have_the_same_types_whatever_the_chunk_holds(classifier: Classi
         "confidence": "float32",
         **dict.fromkeys(EMOTIONS, "float32"),
         "token_count": "Int32",
+        "unknown_token_count": "Int32",
         "is_truncated": "boolean",
         "engine": "object",
     }

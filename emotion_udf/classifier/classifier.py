@@ -37,11 +37,13 @@ class Scores:
     Attributes:
         probabilities: (N, 6) float32, columns in the order of `EMOTIONS`, each row summing to 1.
         token_counts: (N,) int32, tokens of the whole text, special tokens included.
+        unknown_counts: (N,) int32, tokens that the model saw and whose text is not in its vocabulary.
         is_truncated: (N,) bool, true where the model saw only the beginning of the text.
     """
 
     probabilities: NDArray[np.float32]
     token_counts: NDArray[np.int32]
+    unknown_counts: NDArray[np.int32]
     is_truncated: NDArray[np.bool_]
 
 
@@ -118,7 +120,7 @@ class Classifier:
         started = time.perf_counter()
         order, batches = self._probabilities(tokens.token_ids)
         found = torch.cat(batches) if batches else torch.empty(0, len(EMOTIONS))  # (N, 6), on the device
-        launched = _Launched(tokens.token_counts, order, found.to("cpu", non_blocking=True), _event_after(found))
+        launched = _Launched(tokens, order, found.to("cpu", non_blocking=True), _event_after(found))
         self.seconds.forward += time.perf_counter() - started
         return launched
 
@@ -129,8 +131,9 @@ class Classifier:
         probabilities = np.empty((len(launched.order), len(EMOTIONS)), dtype=np.float32)
         probabilities[launched.order] = launched.probabilities.numpy()  # back into the order of the texts
         self.seconds.forward += time.perf_counter() - started
-        counts = np.asarray(launched.token_counts, dtype=np.int32)
-        return Scores(probabilities, counts, counts > self.artifact.max_tokens)
+        counts = np.asarray(launched.tokens.token_counts, dtype=np.int32)
+        unknown = np.asarray(launched.tokens.unknown_counts, dtype=np.int32)
+        return Scores(probabilities, counts, unknown, counts > self.artifact.max_tokens)
 
     def _probabilities(self, token_ids: Sequence[Sequence[int]]) -> tuple[NDArray[np.intp], list[Tensor]]:
         """Return the order in which rows were scored (N,), and their probabilities in that order, batch by batch."""
@@ -178,13 +181,13 @@ class _Launched:
     """A chunk of N texts that the engine works on.
 
     Attributes:
-        token_counts: Tokens of each text.
+        tokens: The chunk, tokenised.
         order: (N,) the order in which they were scored.
         probabilities: (N, 6) in that order, on the CPU; not to be read before `done`.
         done: The event on the GPU after which they are complete; None on a CPU.
     """
 
-    token_counts: list[int]
+    tokens: Tokens
     order: NDArray[np.intp]
     probabilities: Tensor
     done: torch.cuda.Event | None

@@ -16,10 +16,12 @@ class Tokens:
     Attributes:
         token_ids: N lists, each at most as long as the model's longest input.
         token_counts: Tokens of each whole text, before truncation.
+        unknown_counts: Those of `token_ids` that stand for something that is not in the vocabulary, of each text.
     """
 
     token_ids: list[list[int]]
     token_counts: list[int]
+    unknown_counts: list[int]
 
 
 class MessageTokenizer:
@@ -59,4 +61,5 @@ class MessageTokenizer:
             if kept == self._max_tokens:
                 rest = (len(part.ids) - self._special_tokens for part in encodings[row].overflowing)
                 counts[row] += sum(rest)
-        return Tokens(token_ids, counts)
+        unknown = -1 if self.unknown_id is None else self.unknown_id  # -1 is no token's id
+        return Tokens(token_ids, counts, [ids.count(unknown) for ids in token_ids])

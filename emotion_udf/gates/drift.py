@@ -26,6 +26,8 @@ def check_drift(evidence: Evidence, settings: GateSettings) -> list[GateResult]:
         "label_drift": lambda day: day.emotions,
         "confidence_drift": lambda day: _two("low", day.low_confidence, day.labelled),
         "truncation_drift": lambda day: _two("truncated", day.truncated, day.labelled),
+        "language_drift": lambda day: _two("foreign", day.foreign, day.labelled),
+        "unknown_token_drift": lambda day: _two("unknown", day.unknown_tokens, day.tokens),
         "quarantine_drift": lambda day: {**day.refused, "accepted": day.labelled},
     }
     results = []
@@ -68,8 +70,8 @@ def _compare(name: str, tonight: Counts, before: Counts, limit: float, against: 
     )
 
 
-def _two(name: str, part: int, whole: int) -> Counts:
-    return {name: part, "rest": whole - part}
+def _two(name: str, part: int | None, whole: int | None) -> Counts:
+    return {} if part is None or whole is None else {name: part, "rest": whole - part}
 
 
 def _total(counts: Iterable[Counts]) -> Counts:

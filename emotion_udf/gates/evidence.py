@@ -7,19 +7,25 @@ from datetime import date
 
 @dataclass(frozen=True)
 class DayProfile:
-    """What a date's messages look like as a whole.
+    """What a date's messages look like as a whole; None for what an earlier version did not count.
 
     Attributes:
         emotions: Messages by emotion.
         low_confidence: Messages whose label is not confident.
         truncated: Messages that are longer than the model reads.
         refused: Rows in quarantine by reason.
+        foreign: Messages in a language that the model cannot read.
+        tokens: Tokens of all messages.
+        unknown_tokens: Those of them that are not in the model's vocabulary.
     """
 
     emotions: Mapping[str, int] = field(default_factory=dict)
     low_confidence: int = 0
-    truncated: int = 0
+    truncated: int | None = 0
     refused: Mapping[str, int] = field(default_factory=dict)
+    foreign: int | None = 0
+    tokens: int | None = 0
+    unknown_tokens: int | None = 0
 
     @property
     def labelled(self) -> int:

@@ -1,6 +1,6 @@
 """The evidence of a night: its own figures from the files it has written, those before it from the release."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 import pyarrow as pa
@@ -13,7 +13,15 @@ from emotion_udf.storage import Folder, list_parquet
 from emotion_udf.tables.warehouse import Warehouse
 from emotion_udf.window import Window
 
-_COUNTS = ("feedback_count", "low_confidence_count", "truncated_count")
+# The columns of emotion_daily that a profile adds up.
+_SUMS = {
+    "low_confidence": "low_confidence_count",
+    "truncated": "truncated_count",
+    "foreign": "foreign_count",
+    "tokens": "token_count",
+    "unknown_tokens": "unknown_token_count",
+}
+_COUNTS = ("feedback_count", *_SUMS.values())
 _DATE = pa.field(PARTITION, pa.date32())
 
 
@@ -48,21 +56,16 @@ def _written(folder: Folder, columns: Sequence[str]) -> pa.Table:
 
 def _profiles(daily: pa.Table, quarantine: pa.Table) -> dict[date, DayProfile]:
     """Add up rows of `emotion_daily` and of `quarantine` by date."""
-    days: dict[date, dict[str, Mapping[str, int]]] = {}
-    grouped = daily.group_by([PARTITION, "emotion"]).aggregate([(name, "sum") for name in _COUNTS])
-    for row in grouped.to_pylist():
-        day = days.setdefault(row[PARTITION], {name: {} for name in _COUNTS})
-        for name in _COUNTS:
-            day[name] = {**day[name], row["emotion"]: row[f"{name}_sum"] or 0}
+    emotions: dict[date, dict[str, int]] = {}
+    for row in daily.group_by([PARTITION, "emotion"]).aggregate([("feedback_count", "sum")]).to_pylist():
+        emotions.setdefault(row[PARTITION], {})[row["emotion"]] = row["feedback_count_sum"]
+    sums = daily.group_by([PARTITION]).aggregate([(column, "sum") for column in _SUMS.values()]).to_pylist()
+    # The sum of a column that only later versions have is null.
+    counts = {row[PARTITION]: {name: row[f"{column}_sum"] for name, column in _SUMS.items()} for row in sums}
     refused = _refused(quarantine)
     return {
-        day: DayProfile(
-            emotions=days[day]["feedback_count"] if day in days else {},
-            low_confidence=sum(days[day]["low_confidence_count"].values()) if day in days else 0,
-            truncated=sum(days[day]["truncated_count"].values()) if day in days else 0,
-            refused=refused.get(day, {}),
-        )
-        for day in {*days, *refused}
+        day: DayProfile(emotions.get(day, {}), refused=refused.get(day, {}), **counts.get(day, {}))
+        for day in {*emotions, *refused}
     }
 
 

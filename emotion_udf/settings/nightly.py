@@ -170,8 +170,8 @@ class GateSettings(Section):
         default=0.15,
         ge=0,
         le=1,
-        description="the largest Jensen-Shannon distance (0 to 0.83) of labels, confidence, truncation and quarantine "
-        "from the history; the limit of small days is wider",
+        description="the largest Jensen-Shannon distance (0 to 0.83) of labels, confidence, truncation, languages, "
+        "unknown tokens and quarantine from the history; the limit of small days is wider",
     )
     baseline: dict[str, float] = Field(
         default={}, description="fixed shares of the six emotions that the labels are compared with too"

@@ -7,6 +7,7 @@ from emotion_udf.classifier.artifact import Artifact
 from emotion_udf.schemas import labels_schema
 from emotion_udf.settings.nightly import NightSettings
 from emotion_udf.steps.language import is_supported, with_language
+from emotion_udf.steps.score import with_text_key
 
 
 def label(
@@ -14,12 +15,14 @@ def label(
 ) -> DataFrame:
     """Give every message the scores that its `text_key` names.
 
-    A label of a text in another language than the classifier's is not confident, whatever the probabilities say.
+    A label of a text in another language than the classifier's is not confident, whatever the probabilities say. The
+    labels of one text have one `text_key`, also where each message was scored for itself.
     """
     is_sure = F.col("confidence") >= F.lit(min_confidence(settings, artifact)).cast("float")
     schema = labels_schema(settings.dimensions, settings.warehouse.keep_text)
+    scored = messages.join(scores, on="text_key", how="inner")
     return (
-        messages.join(scores, on="text_key", how="inner")
+        with_text_key(scored, shared=True)
         .withColumn("language", with_language(F.col("text")))
         .withColumn("is_supported_language", is_supported(F.col("language")))
         .withColumn("is_confident", is_sure & F.col("is_supported_language"))

@@ -46,6 +46,7 @@ def scores(bundled: Classifier) -> Scores:
     return Scores(
         np.concatenate([s.probabilities for s in alone]),
         np.concatenate([s.token_counts for s in alone]),
+        np.concatenate([s.unknown_counts for s in alone]),
         np.concatenate([s.is_truncated for s in alone]),
     )
 

@@ -44,13 +44,15 @@ def encoded_by(stock: PreTrainedTokenizerBase, texts: Sequence[str]) -> Tokens:
     cut = [stock(text, truncation=True, max_length=MOST)["input_ids"] for text in texts]
     whole = [stock.backend_tokenizer.encode(text) for text in texts]
     counts = [len(e.ids) + sum(len(rest.ids) - 2 for rest in e.overflowing) for e in whole]
-    return Tokens(cut, counts)
+    return Tokens(cut, counts, [ids.count(stock.unk_token_id) for ids in cut])
 
 
 def test_ids_and_counts_are_those_of_transformers(stock: PreTrainedTokenizerBase, ours: MessageTokenizer) -> None:
     tokens, theirs = ours.encode(TRICKY), encoded_by(stock, TRICKY)
     assert tokens.token_ids == theirs.token_ids
     assert tokens.token_counts == theirs.token_counts
+    assert tokens.unknown_counts == theirs.unknown_counts
+    assert any(tokens.unknown_counts)
 
 
 @settings(max_examples=200)
@@ -62,11 +64,11 @@ def test_any_text_is_tokenised_as_by_transformers(
 
 
 def test_no_texts_have_no_tokens(ours: MessageTokenizer) -> None:
-    assert ours.encode([]) == Tokens([], [])
+    assert ours.encode([]) == Tokens([], [], [])
 
 
 def test_an_empty_text_has_its_two_special_tokens(ours: MessageTokenizer) -> None:
-    assert ours.encode([""]) == Tokens([[101, 102]], [2])
+    assert ours.encode([""]) == Tokens([[101, 102]], [2], [0])
 
 
 def test_a_word_of_more_than_100_letters_is_unknown(ours: MessageTokenizer) -> None:

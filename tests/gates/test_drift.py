@@ -36,11 +36,13 @@ def test_a_usual_night_does_not_drift() -> None:
         (DayProfile(ALL_SAD, 300, 10), "label_drift"),
         (DayProfile(USUAL, 990, 10), "confidence_drift"),
         (DayProfile(USUAL, 300, 500), "truncation_drift"),
-        (DayProfile(USUAL, 300, 10, {"duplicate_id": 900}), "quarantine_drift"),
+        (DayProfile(USUAL, 300, 10, refused={"duplicate_id": 900}), "quarantine_drift"),
+        (DayProfile(USUAL, 300, 10, foreign=400), "language_drift"),
+        (DayProfile(USUAL, 300, 10, tokens=20_000, unknown_tokens=3_000), "unknown_token_drift"),
     ],
 )
 def test_each_distribution_has_a_gate(tonight: DayProfile, name: str) -> None:
-    found = check(tonight, [DayProfile(USUAL, 300, 10)] * 14)
+    found = check(tonight, [DayProfile(USUAL, 300, 10, tokens=20_000, unknown_tokens=100)] * 14)
     assert [gate.name for gate in found.values() if not gate.passed] == [name]
     assert (found[name].value or 0) > found[name].limit
 
@@ -91,3 +93,11 @@ def test_chance_alone_hardly_ever_fails_a_day(size: int) -> None:
         sample = dict(zip(EMOTIONS, rng.multinomial(size, shares).tolist(), strict=True))
         failed += distance(sample, USUAL) > widened(0.1, 6, size, 1_000)
     assert failed <= 1
+
+
+def test_what_earlier_versions_did_not_count_is_not_compared() -> None:
+    before = DayProfile(USUAL, 300, foreign=None, tokens=None, unknown_tokens=None)
+    found = check(DayProfile(USUAL, 300, foreign=500, tokens=9_000, unknown_tokens=4_000), [before] * 14)
+    assert found["language_drift"].passed
+    assert found["language_drift"].value is None
+    assert found["unknown_token_drift"].value is None

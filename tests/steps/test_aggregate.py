@@ -22,6 +22,7 @@ def labels(spark: SparkSession, rows: list[dict[str, Any]]) -> DataFrame:
         "language": None,
         "is_supported_language": True,
         "token_count": 3,
+        "unknown_token_count": 1,
         "is_truncated": False,
         "model_fingerprint": "print",
         "run_id": "run",
@@ -30,7 +31,9 @@ def labels(spark: SparkSession, rows: list[dict[str, Any]]) -> DataFrame:
     for n, row in enumerate(rows):
         emotion = row.get("emotion", "joy")
         scores = {name: 0.75 if name == emotion else 0.05 for name in EMOTIONS}
-        full.append(common | {"feedback_id": str(n), "emotion": emotion, "confidence": 0.75} | scores | row)
+        full.append(
+            common | {"feedback_id": str(n), "text_key": str(n), "emotion": emotion, "confidence": 0.75} | scores | row
+        )
     return spark.createDataFrame([tuple(row[f] for f in schema.fieldNames()) for row in full], schema)
 
 
@@ -46,6 +49,31 @@ def test_all_six_emotions_are_there_and_sum_up(spark: SparkSession) -> None:
     assert rows["joy"].mean_probability == pytest.approx((0.75 + 0.75 + 0.05) / 3, abs=1e-8)
     assert sum(r.share for r in rows.values()) == pytest.approx(1)
     assert sum(r.mean_probability for r in rows.values()) == pytest.approx(1, abs=1e-6)
+
+
+def test_messages_of_one_text_are_one_distinct_text(spark: SparkSession) -> None:
+    given: list[dict[str, Any]] = [
+        {"text_key": "a"},
+        {"text_key": "a"},
+        {"text_key": "a", "source": "mail"},
+        {"text_key": "b", "is_supported_language": False, "is_truncated": True},
+        {"text_key": "c", "emotion": "fear", "unknown_token_count": 3},
+    ]
+    rows = aggregate(labels(spark, given), ["source"], "run").collect()
+    found = {(row.source, row.emotion): row for row in rows if row.feedback_count}
+
+    counts = {key: (row.feedback_count, row.distinct_text_count) for key, row in found.items()}
+    assert counts == {("tweet", "joy"): (3, 2), ("mail", "joy"): (1, 1), ("tweet", "fear"): (1, 1)}
+    joy = found["tweet", "joy"]
+    assert (joy.foreign_count, joy.truncated_count, joy.token_count, joy.unknown_token_count) == (1, 1, 9, 3)
+    assert found["tweet", "fear"].unknown_token_count == 3
+    assert all(row.distinct_text_count == row.token_count == 0 for row in rows if not row.feedback_count)
+
+
+def test_a_dimension_may_have_any_name_that_no_column_has(spark: SparkSession) -> None:
+    given = labels(spark, [{}]).withColumnRenamed("source", "emotions")
+    (row,) = aggregate(given, ["emotions"], "run").where("emotion = 'joy'").collect()
+    assert (row.emotions, row.feedback_count) == ("tweet", 1)
 
 
 def test_dates_and_dimensions_are_counted_apart_and_null_is_a_value(spark: SparkSession) -> None:

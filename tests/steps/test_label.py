@@ -11,6 +11,7 @@ from emotion_udf.schemas import checked_schema, labels_schema, scores_schema
 from emotion_udf.settings.nightly import InputSettings, LabelSettings, NightSettings, WarehouseSettings
 from emotion_udf.steps.label import label, min_confidence
 from emotion_udf.steps.language import can_detect
+from emotion_udf.steps.score import text_key
 
 
 def settings(keep_text: bool = False, min_confidence: float | None = 0.5) -> NightSettings:
@@ -39,8 +40,8 @@ def label_two(spark: SparkSession, given: NightSettings, model: Artifact | None 
         for name, text, key in (("a", text, "h1"), ("b", text, "h1"), ("c", "hm", "h2"))
     ]
     scores = [
-        ("h1", "joy", 0.9, 0.02, 0.9, 0.02, 0.02, 0.02, 0.02, 3, False, "torch fp32 on cpu", "auto"),
-        ("h2", "sadness", 0.4, 0.4, 0.12, 0.12, 0.12, 0.12, 0.12, 3, True, "torch fp32 on cpu", "auto"),
+        ("h1", "joy", 0.9, 0.02, 0.9, 0.02, 0.02, 0.02, 0.02, 3, 0, False, "torch fp32 on cpu", "auto"),
+        ("h2", "sadness", 0.4, 0.4, 0.12, 0.12, 0.12, 0.12, 0.12, 3, 1, True, "torch fp32 on cpu", "auto"),
     ]
     return label(
         spark.createDataFrame(messages, checked_schema(["source"]).add("text_key", "string")),
@@ -58,6 +59,10 @@ def test_every_message_gets_the_scores_of_its_text(spark: SparkSession) -> None:
     assert {name: row.is_confident for name, row in rows.items()} == {"a": True, "b": True, "c": False}
     assert {name: row.is_truncated for name, row in rows.items()} == {"a": False, "b": False, "c": True}
     assert (rows["a"].model_fingerprint, rows["a"].run_id, rows["a"].source) == ("print", "run", "tweet")
+    assert {name: row.unknown_token_count for name, row in rows.items()} == {"a": 0, "b": 0, "c": 1}
+    # The key is the text's, whatever the scores were found by.
+    assert rows["a"].text_key == rows["b"].text_key == text_key("yay")
+    assert rows["c"].text_key == text_key("hm")
     assert sum(rows["c"][emotion] for emotion in EMOTIONS) == pytest.approx(1)
 
 

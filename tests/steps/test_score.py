@@ -12,7 +12,7 @@ from tests.helpers.messages import DAY
 def history(spark: SparkSession, *scores: tuple[str, float, str]) -> DataFrame:
     """Rows of `text_scores`: a key, its confidence, and the precision that was asked for."""
     made = [
-        (name, "joy", value, value, 0.0, 0.0, 0.0, 0.0, 0.0, 3, False, "engine", precision)
+        (name, "joy", value, value, 0.0, 0.0, 0.0, 0.0, 0.0, 3, 0, False, "engine", precision)
         for name, value, precision in scores
     ]
     return spark.createDataFrame(made, scores_schema())
