@@ -24,6 +24,7 @@ from emotion_udf.emotions import EMOTIONS
 
 LABELS: Final = "emotion_labels"
 DAILY: Final = "emotion_daily"
+TERMS: Final = "emotion_terms"
 QUARANTINE: Final = "quarantine"
 RUNS: Final = "runs"
 TEXT_SCORES: Final = "text_scores"
@@ -162,6 +163,21 @@ def daily_schema(dimensions: Sequence[str]) -> StructType:
     )
 
 
+def terms_schema(dimensions: Sequence[str]) -> StructType:
+    """`emotion_terms`: a row is one date × dimensions × emotion × term, which several texts use."""
+    return StructType(
+        [
+            _required("event_date", DateType()),
+            *_dimensions(dimensions),
+            _required("emotion", StringType()),
+            _required("term", StringType()),
+            _required("feedback_count", LongType()),
+            _required("distinct_text_count", LongType()),
+            _required("run_id", StringType()),
+        ]
+    )
+
+
 def quarantine_schema() -> StructType:
     """`quarantine`: a row is one refused message, or one refused file where `raw` is null."""
     return StructType(
@@ -239,7 +255,13 @@ def releases_schema() -> StructType:
 
 RESERVED_COLUMNS: Final = frozenset(
     field.name
-    for schema in (checked_schema([]), scores_schema(), labels_schema([], keep_text=True), daily_schema([]))
+    for schema in (
+        checked_schema([]),
+        scores_schema(),
+        labels_schema([], keep_text=True),
+        daily_schema([]),
+        terms_schema([]),
+    )
     for field in schema
 )
 """Names that a dimension cannot have."""

@@ -30,15 +30,19 @@ from emotion_udf.schemas import (
     LABELS,
     PARTITION,
     QUARANTINE,
+    TERMS,
     checked_schema,
     daily_schema,
     labels_schema,
     quarantine_schema,
+    terms_schema,
 )
 from emotion_udf.settings.nightly import NightSettings
 from emotion_udf.steps.aggregate import aggregate, bad_probabilities
 from emotion_udf.steps.label import label
 from emotion_udf.steps.quarantine import quarantine
+from emotion_udf.steps.score import distinct_texts, with_text_key
+from emotion_udf.steps.terms import terms
 from emotion_udf.steps.validate import validate
 from emotion_udf.storage import Folder, open_folder
 from emotion_udf.tables.opening import open_warehouse
@@ -152,6 +156,7 @@ def _prepare(night: _Night) -> None:
     scores = _score(night, artifact, emotion, staged)
     labelled = _label(night, artifact, scores)
     bad = _aggregate(night, labelled)
+    _count_terms(night, staged)
     _check_night(night, staged, labelled, bad, model_gates)
 
 
@@ -224,6 +229,20 @@ def _aggregate(night: _Night, labelled: int) -> int:
     return int(seen.get["bad"]) if labelled else 0  # of an empty plan Spark observes nothing
 
 
+def _count_terms(night: _Night, staged: _Staged) -> None:
+    """Write `emotion_terms` from the labels as they were written and the staged texts, where settings say so."""
+    settings = night.context.settings
+    if not settings.terms.enabled:
+        return
+    with night.recorder.step("terms") as counts:
+        schema = labels_schema(settings.dimensions, settings.warehouse.keep_text)
+        labels = read_rows(night.spark, night.data(LABELS), schema)
+        texts = distinct_texts(with_text_key(staged.accepted, shared=True))
+        dimensions = settings.term_dimensions
+        found = terms(labels, texts, dimensions, settings.terms.min_texts, night.context.run_id)
+        counts["rows"] = write_rows(_by_date(found, [*dimensions, "emotion", "term"]), night.data(TERMS), by_date=True)
+
+
 def _check_night(night: _Night, staged: _Staged, labelled: int, bad: int, model_gates: list[GateResult]) -> None:
     """Gather the evidence, record what every gate says of it, and stop the night where one failed."""
     window = night.context.window
@@ -258,9 +277,9 @@ def _stage_checked(spark: SparkSession, context: RunContext, folder: Folder) -> 
     )
 
 
-def _by_date(daily: DataFrame, dimensions: list[str]) -> DataFrame:
+def _by_date(rows: DataFrame, key: list[str]) -> DataFrame:
     """Put each date into one file, its rows in one order, so that equal nights give equal bytes."""
-    return daily.repartition(PARTITION).sortWithinPartitions(PARTITION, *dimensions)
+    return rows.repartition(PARTITION).sortWithinPartitions(PARTITION, *key)
 
 
 def _publish(context: RunContext, warehouse: Warehouse, since: int) -> Release:
@@ -270,6 +289,7 @@ def _publish(context: RunContext, warehouse: Warehouse, since: int) -> Release:
         LABELS: labels_schema(dimensions, context.settings.warehouse.keep_text),
         DAILY: daily_schema(dimensions),
         QUARANTINE: quarantine_schema(),
+        TERMS: terms_schema(context.settings.term_dimensions),
     }
     return warehouse.publish(tables, Commit(context.run_id, context.window.dates), since)
 

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.nightly.record import RunRecord
-from emotion_udf.schemas import DAILY, LABELS, QUARANTINE, RUNS
+from emotion_udf.schemas import DAILY, LABELS, QUARANTINE, RUNS, TERMS
 from emotion_udf.tables.warehouse import Warehouse
 
 _GROUPS_SHOWN = 12
@@ -26,7 +26,7 @@ def print_report(run: RunRecord, warehouse: Warehouse, console: Console | None =
             console.print(f"[bold]forced:[/] {gate.name} {gate.value:.6g}, limit {gate.limit:.6g}", highlight=False)
     console.print(_emotions(run, warehouse))
     console.print("Tables (Delta):")
-    for table in (LABELS, DAILY, QUARANTINE, RUNS):
+    for table in (LABELS, DAILY, TERMS, QUARANTINE, RUNS):
         console.print(f"  {warehouse.address(table)}", soft_wrap=True, highlight=False, markup=False)
 
 

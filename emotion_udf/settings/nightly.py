@@ -109,6 +109,20 @@ class LabelSettings(Section):
     )
 
 
+class TermSettings(Section):
+    """The words that messages of an emotion use."""
+
+    enabled: bool = Field(
+        default=True, description="write emotion_terms; without it the table has no rows of the night"
+    )
+    dimensions: list[str] | None = Field(
+        default=None, max_length=2, description="dimensions to count them by, at most two; the first two by default"
+    )
+    min_texts: int = Field(
+        default=5, ge=2, description="the fewest different texts that share a term, a date and an emotion"
+    )
+
+
 class DeltaSettings(Section):
     """A warehouse of Delta tables."""
 
@@ -196,6 +210,7 @@ class NightSettings(Section):
     classifier: ClassifierSettings = ClassifierSettings()
     scores: ScoreSettings = ScoreSettings()
     labels: LabelSettings = LabelSettings()
+    terms: TermSettings = TermSettings()
     warehouse: WarehouseSettings
     staging: StagingSettings = StagingSettings()
     gate: GateSettings = GateSettings()
@@ -207,6 +222,13 @@ class NightSettings(Section):
             raise ValueError(
                 f"expected other names for the dimensions {', '.join(taken)}: the tables have them already"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _terms_have_dimensions_of_the_tables(self) -> "NightSettings":
+        unknown = sorted(set(self.terms.dimensions or ()).difference(self.input.dimensions))
+        if unknown:
+            raise ValueError(f"expected dimensions of input.dimensions in terms.dimensions, found {', '.join(unknown)}")
         return self
 
     @model_validator(mode="after")
@@ -223,6 +245,12 @@ class NightSettings(Section):
     def dimensions(self) -> list[str]:
         """The dimensions' names in the tables, in the order of the settings."""
         return list(self.input.dimensions)
+
+    @property
+    def term_dimensions(self) -> list[str]:
+        """The dimensions that `emotion_terms` has, in the order of the tables."""
+        chosen = self.dimensions[:2] if self.terms.dimensions is None else self.terms.dimensions
+        return [name for name in self.dimensions if name in chosen]
 
     @property
     def staging_root(self) -> str:

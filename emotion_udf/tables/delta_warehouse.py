@@ -10,7 +10,17 @@ from deltalake.exceptions import CommitFailedError
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
-from emotion_udf.schemas import DAILY, LABELS, PARTITION, QUARANTINE, RELEASES, RUNS, TEXT_SCORES, scores_schema
+from emotion_udf.schemas import (
+    DAILY,
+    LABELS,
+    PARTITION,
+    QUARANTINE,
+    RELEASES,
+    RUNS,
+    TERMS,
+    TEXT_SCORES,
+    scores_schema,
+)
 from emotion_udf.tables.delta import DATA, DeltaTables
 from emotion_udf.tables.durability import set_damaged_logs_aside
 from emotion_udf.tables.ownership import claims_since, claims_until, holders
@@ -21,7 +31,7 @@ from emotion_udf.tables.text_scores import append_scores, compact_scores, list_s
 from emotion_udf.tables.upkeep import keep_up
 from emotion_udf.tables.warehouse import Commit, Release
 
-RELEASED = (LABELS, DAILY, QUARANTINE)
+RELEASED = (LABELS, DAILY, QUARANTINE, TERMS)
 """The tables of a release; the first decides who holds a date."""
 
 UNRELEASED = (RELEASES, TEXT_SCORES, RUNS)
@@ -97,7 +107,7 @@ class DeltaWarehouse(DeltaTables):
     def released(self, table: str, dates: Sequence[date], columns: Sequence[str]) -> pa.Table | None:
         """Read the table at the version that the release names."""
         release = self.release()
-        if release is None:
+        if release is None or table not in release.versions:
             return None
         source = DeltaTable(self.address(table), version=release.versions[table])
         present = {field.name for field in source.schema().fields}

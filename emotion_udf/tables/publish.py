@@ -86,14 +86,15 @@ def settle(tables: DeltaTables, names: Sequence[str]) -> Release | None:
         pointer = open_pointer(tables)
         current = read_release(pointer)
         opened = {name: table for name in reversed(names) if (table := tables.open(name))}
-        if len(opened) < len(names):
+        if any(name not in opened for name in names if current is None or name in current.versions):
             return current
+        there = [name for name in names if name in opened]  # a table of a later version may be still to come
         released = _still_there(current, opened)
         claims = {name: claims_since(table, released.get(name, -1)) for name, table in opened.items()}
         try:
-            if _follow(tables, opened, claims, names):
+            if _follow(tables, opened, claims, there):
                 continue
-            versions = {name: opened[name].version() for name in names}
+            versions = {name: opened[name].version() for name in there}
             if current and versions == dict(current.versions):
                 return current
             # Commits of no run, such as a compaction, leave the night as it is.

@@ -103,7 +103,7 @@ class Warehouse(Protocol):
     def released(self, table: str, dates: Sequence[date], columns: Sequence[str]) -> pa.Table | None:
         """Return the rows of some dates, with their `event_date`, as the newest release has them.
 
-        A column that the table does not have yet is null. None before the first release.
+        A column that the table does not have yet is null. None before the first release that has the table.
         """
 
     def published_dates(self, dates: Sequence[date]) -> list[date]:

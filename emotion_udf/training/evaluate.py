@@ -39,7 +39,7 @@ class Predictions:
     labels: NDArray[np.int64]
     token_counts: NDArray[np.int32]
     is_truncated: NDArray[np.bool_]
-    unknown_tokens: NDArray[np.int64]
+    unknown_tokens: NDArray[np.int32]
     seconds: float
 
     @property
@@ -146,14 +146,12 @@ def predict(classifier: Classifier, labelled: LabelledTexts) -> Predictions:
     started = time.perf_counter()
     scores = classifier.score(labelled.texts)
     seconds = time.perf_counter() - started
-    tokenizer = classifier.tokenizer
-    token_ids = tokenizer.encode(labelled.texts).token_ids
     return Predictions(
         scores.probabilities,
         np.asarray(labelled.labels, dtype=np.int64),
         scores.token_counts,
         scores.is_truncated,
-        np.array([sum(token == tokenizer.unknown_id for token in ids) for ids in token_ids], dtype=np.int64),
+        scores.unknown_counts,
         seconds,
     )
 

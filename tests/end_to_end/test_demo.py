@@ -1,6 +1,7 @@
 """The demo's sample, with the rows that real feeds have."""
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def test_the_demo_publishes_and_shows_its_tables(demo: Ended, warehouse: Path) -
     assert demo.code == 0, demo.output
     for shown in ("rows read", "quarantined", "rows/s", "Emotions by source", "review", "support", "tweet"):
         assert shown in demo.output
-    for table in ("emotion_labels", "emotion_daily", "quarantine", "runs"):
+    for table in ("emotion_labels", "emotion_daily", "emotion_terms", "quarantine", "runs"):
         assert str(warehouse / table) in demo.output
 
 
@@ -44,6 +45,27 @@ def test_every_row_of_the_sample_is_labelled_or_quarantined(warehouse: Path) -> 
     assert query(warehouse, "SELECT count(*) FROM emotion_labels") == [(labelled,)]
     assert query(warehouse, "SELECT count(*) FROM quarantine") == [(quarantined,)]
     assert query(warehouse, "SELECT sum(feedback_count) FROM emotion_daily") == [(labelled,)]
+
+
+@pytest.mark.usefixtures("demo")
+def test_terms_are_words_that_several_confident_texts_of_an_emotion_share(warehouse: Path) -> None:
+    terms = query(warehouse, "SELECT term, distinct_text_count FROM emotion_terms")
+    too_many = """
+        SELECT * FROM emotion_terms JOIN (
+            SELECT event_date, emotion, count(DISTINCT text_key) AS texts FROM emotion_labels WHERE is_confident
+            GROUP BY ALL
+        ) USING (event_date, emotion) WHERE distinct_text_count > texts
+    """
+    assert terms
+    assert all(re.fullmatch(r"[^\W\d_]+(?:'\w+)?(?: [^\W\d_]+(?:'\w+)?)?", term) for term, _ in terms), terms
+    assert min(texts for _, texts in terms) == 2, "as conf/demo.toml asks"
+    assert query(warehouse, too_many) == []
+
+
+@pytest.mark.usefixtures("demo")
+def test_copies_of_a_text_are_one_distinct_text(warehouse: Path) -> None:
+    by_key = "SELECT count(DISTINCT (event_date, source, product, text_key)) FROM emotion_labels"
+    assert query(warehouse, "SELECT sum(distinct_text_count) FROM emotion_daily") == query(warehouse, by_key)
 
 
 @pytest.mark.usefixtures("demo")

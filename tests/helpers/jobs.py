@@ -83,7 +83,7 @@ def fresh_logging() -> Iterator[None]:
 def query(warehouse: Path, sql: str) -> list[tuple[Any, ...]]:
     """Ask DuckDB, which sees each Delta table under its name."""
     with duckdb.connect() as connection:
-        for table in ("emotion_labels", "emotion_daily", "quarantine", "runs"):
+        for table in ("emotion_labels", "emotion_daily", "emotion_terms", "quarantine", "runs"):
             if (warehouse / table).is_dir():
                 connection.register(table, DeltaTable(warehouse / table).to_pyarrow_dataset())
         return connection.execute(sql).fetchall()

@@ -10,11 +10,25 @@ import pyarrow.parquet as pq
 from deltalake import DeltaTable
 from pyspark.sql.pandas.types import to_arrow_schema
 
-from emotion_udf.schemas import DAILY, LABELS, QUARANTINE, daily_schema, labels_schema, quarantine_schema
+from emotion_udf.schemas import (
+    DAILY,
+    LABELS,
+    QUARANTINE,
+    TERMS,
+    daily_schema,
+    labels_schema,
+    quarantine_schema,
+    terms_schema,
+)
 from emotion_udf.tables.delta_warehouse import DeltaWarehouse
 from emotion_udf.tables.warehouse import Commit, Release
 
-NIGHT = {LABELS: labels_schema([], keep_text=True), DAILY: daily_schema([]), QUARANTINE: quarantine_schema()}
+NIGHT = {
+    LABELS: labels_schema([], keep_text=True),
+    DAILY: daily_schema([]),
+    QUARANTINE: quarantine_schema(),
+    TERMS: terms_schema([]),
+}
 
 Row = dict[str, Any]
 Shown = dict[str, list[tuple[date, str]]]

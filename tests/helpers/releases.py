@@ -9,12 +9,21 @@ import pyarrow.parquet as pq
 from deltalake import DeltaTable
 from pyspark.sql.pandas.types import to_arrow_schema
 
-from emotion_udf.schemas import DAILY, LABELS, QUARANTINE, daily_schema, labels_schema, quarantine_schema
+from emotion_udf.schemas import (
+    DAILY,
+    LABELS,
+    QUARANTINE,
+    TERMS,
+    daily_schema,
+    labels_schema,
+    quarantine_schema,
+    terms_schema,
+)
 from emotion_udf.tables.delta_warehouse import DeltaWarehouse
 from emotion_udf.tables.warehouse import Commit, Release
 
 D5, D6, D7 = (date(2026, 10, day) for day in (5, 6, 7))
-NIGHT = {LABELS: labels_schema([]), DAILY: daily_schema([]), QUARANTINE: quarantine_schema()}
+NIGHT = {LABELS: labels_schema([]), DAILY: daily_schema([]), QUARANTINE: quarantine_schema(), TERMS: terms_schema([])}
 
 Shown = dict[str, list[tuple[date, str]]]
 

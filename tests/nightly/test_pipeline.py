@@ -14,8 +14,8 @@ from emotion_udf.errors import GateError, InputError, UsageError, WindowHeldErro
 from emotion_udf.gates import GateResult, check_gates
 from emotion_udf.nightly import pipeline
 from emotion_udf.nightly.pipeline import run_night
-from emotion_udf.schemas import DAILY, LABELS, QUARANTINE, RUNS, TEXT_SCORES
-from emotion_udf.settings.nightly import GateSettings, NightSettings, StagingSettings, WarehouseSettings
+from emotion_udf.schemas import DAILY, LABELS, QUARANTINE, RUNS, TERMS, TEXT_SCORES
+from emotion_udf.settings.nightly import GateSettings, NightSettings, StagingSettings, TermSettings, WarehouseSettings
 from emotion_udf.steps.label import label
 from emotion_udf.storage import list_parquet, open_folder
 from emotion_udf.tables import publish
@@ -83,12 +83,13 @@ def published(first_night: Published, tmp_path: Path) -> Published:
     return first_night.copy_to(tmp_path)
 
 
-def test_a_night_fills_all_four_tables(published: Published) -> None:
+def test_a_night_fills_all_tables(published: Published) -> None:
     feed, run = published
 
     assert {row["feedback_id"]: row["emotion"] for row in rows(feed, LABELS)}["c"] == "anger"
     assert per_date(feed, LABELS) == {DAY: (3, run.run_id), NEXT: (1, run.run_id)}
     assert sum(row["feedback_count"] for row in rows(feed, DAILY)) == 4
+    assert sum(row["distinct_text_count"] for row in rows(feed, DAILY) if row["event_date"] == DAY) == 2
     assert [row["reasons"] for row in rows(feed, QUARANTINE)] == [["blank_text"]]
     (record,) = rows(feed, RUNS)
     assert (record["outcome"], record["exit_code"], record["error"]) == ("published", 0, None)
@@ -101,7 +102,7 @@ def test_a_night_fills_all_four_tables(published: Published) -> None:
     assert gates["empty_dates"] == (True, 0.0, 0.0, False)
     assert gates["fewest_of_weekday"] == (True, None, 0.5, False), "a first night has no history"
     assert [name for name, _ in record["seconds"]] == [
-        "read", "quarantine", "canary", "score", "label", "aggregate", "gate", "publish",
+        "read", "quarantine", "canary", "score", "label", "aggregate", "terms", "gate", "publish",
     ]  # fmt: skip
     assert "# emotion-minilm" in record["model_card"]
     assert len(record["weights_sha256"]) == 64
@@ -110,9 +111,9 @@ def test_a_night_fills_all_four_tables(published: Published) -> None:
 
 def test_every_table_is_one_commit_a_night(spark: SparkSession, published: Published) -> None:
     feed, _ = published
-    run_night(spark, night(feed), BOTH)
+    run_night(spark, night(feed).model_copy(update={"terms": TermSettings(enabled=False)}), BOTH)
 
-    for table in (LABELS, DAILY, QUARANTINE):
+    for table in (LABELS, DAILY, QUARANTINE, TERMS):
         assert [entry["operation"] for entry in DeltaTable(feed / "out" / table).history()] == [
             "WRITE",
             "WRITE",
@@ -124,7 +125,7 @@ def test_three_runs_leave_what_one_run_leaves(spark: SparkSession, published: Pu
     feed, _ = published
 
     def content() -> list[list[dict[str, Any]]]:
-        tables = [rows(feed, table) for table in (LABELS, DAILY, QUARANTINE)]
+        tables = [rows(feed, table) for table in (LABELS, DAILY, QUARANTINE, TERMS)]
         # The first night is a copy of one that was run in another folder, so files are compared by their names.
         plain = [
             [row | ({"file": Path(row["file"]).name} if "file" in row else {}) for row in table] for table in tables

@@ -28,7 +28,7 @@ def predictions_of(probabilities: list[list[float]] | np.ndarray, labels: list[i
         np.asarray(labels, dtype=np.int64),
         np.full(rows, 10, np.int32),
         np.zeros(rows, np.bool_),
-        unknown_tokens=np.zeros(rows, np.int64),
+        unknown_tokens=np.zeros(rows, np.int32),
         seconds=2.0,
     )
 

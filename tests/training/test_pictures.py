@@ -42,7 +42,7 @@ def predictions(confidences: list[float], labels: list[int]) -> Predictions:
         np.array(labels),
         np.full(rows, 5, np.int32),
         np.zeros(rows, np.bool_),
-        unknown_tokens=np.zeros(rows, np.int64),
+        unknown_tokens=np.zeros(rows, np.int32),
         seconds=1,
     )
 
