@@ -3,11 +3,11 @@
 spark-submit jobs/score_feedback.py --config conf/nightly.toml --date 2026-10-05
 """
 
-import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from emotion_udf.errors import UsageError
-from emotion_udf.jobs.command_line import SettingsParser, exit_code_of, parse
+from emotion_udf.jobs.command_line import SettingsParser, end_process, exit_code_of, parse
 from emotion_udf.nightly.backfill import backfill, published_days
 from emotion_udf.nightly.pipeline import run_night
 from emotion_udf.nightly.report import print_report
@@ -65,5 +65,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return exit_code_of(job, options.debug)
 
 
+def run() -> NoReturn:
+    """Run the job as this process, and end it."""
+    end_process(main())
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

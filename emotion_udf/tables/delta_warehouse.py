@@ -13,7 +13,7 @@ from pyspark.sql.types import StructType
 from emotion_udf.schemas import DAILY, LABELS, PARTITION, QUARANTINE, RELEASES, RUNS, TEXT_SCORES, scores_schema
 from emotion_udf.tables.delta import DATA, DeltaTables
 from emotion_udf.tables.durability import set_damaged_logs_aside
-from emotion_udf.tables.ownership import claims_since, claims_until, holders
+from emotion_udf.tables.ownership import claims_since, claims_until, holders, shown_days
 from emotion_udf.tables.publish import publish_tables, settle
 from emotion_udf.tables.releases import read_release
 from emotion_udf.tables.runs import append_run, list_runs
@@ -114,8 +114,8 @@ class DeltaWarehouse(DeltaTables):
         if release is None:
             return []
         labels = self.open(LABELS)
-        held = holders(claims_until(labels, release.versions[LABELS])) if labels else {}
-        return [day for day in dates if day.isoformat() in held]
+        shown = shown_days(claims_until(labels, release.versions[LABELS])) if labels else set()
+        return [day for day in dates if day.isoformat() in shown]
 
     def _holds_dates(self, run_id: str) -> bool:
         """Tell whether the run has committed to the deciding table."""

@@ -298,7 +298,7 @@ def test_a_night_that_fails_between_two_commits_is_finished_by_the_next_start(
     spark: SparkSession, published: Published, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     feed, first = published
-    commit = publish._commit
+    commit = publish.commit_claim
 
     def full_disk(target: DeltaTable, *rest: Any) -> None:
         if target.metadata().name != LABELS:
@@ -306,7 +306,7 @@ def test_a_night_that_fails_between_two_commits_is_finished_by_the_next_start(
         commit(target, *rest)
 
     with monkeypatch.context() as patch:
-        patch.setattr(publish, "_commit", full_disk)
+        patch.setattr(publish, "commit_claim", full_disk)
         with pytest.raises(OSError, match="no space left"):
             run_night(spark, night(feed), BOTH)
     assert {row["run_id"] for row in released(feed, DAILY)} == {first.run_id}
