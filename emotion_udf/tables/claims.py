@@ -49,6 +49,11 @@ def files_of(tables: DeltaTables, table: str, claim: Claim) -> list[ParquetFile]
     return restored_files(tables, table, claim.versions, claim.days)
 
 
+def names_of_withdrawal(run_id: str) -> tuple[str, str]:
+    """Return the names under which the dates of a run are held that nobody could finish: restored, or unpublished."""
+    return f"{run_id}-restored", f"{run_id}-withdrawn"
+
+
 def withdraw_vanished(
     tables: DeltaTables, opened: Mapping[str, DeltaTable], held: Mapping[str, Claim], current: Release | None
 ) -> bool:
@@ -71,11 +76,10 @@ def withdraw_vanished(
         return False
     deciding = list(opened)[-1]
     days = [day for day, claim in held.items() if claim.run_id == vanished.run_id]
+    restored, withdrawn = names_of_withdrawal(vanished.run_id)
     shown = _restorable_days(tables, days, opened, current) if current else []
     back = (
-        Claim(f"{vanished.run_id}-restored", shown, versions=current.versions)
-        if current and shown
-        else Claim(f"{vanished.run_id}-withdrawn", days, versions={})
+        Claim(restored, shown, versions=current.versions) if current and shown else Claim(withdrawn, days, versions={})
     )
     commit_claim(opened[deciding], back, files_of(tables, deciding, back))
     log.warning(
