@@ -59,7 +59,10 @@ class InputError(EmotionUdfError):
 
 
 class StorageError(EmotionUdfError):
-    """The storage did not answer, although it was asked several times. Catch it to start again later."""
+    """The storage did not answer, although it was asked several times, or refuses: it is full, or may not be written.
+
+    Catch it to start again when the storage is well.
+    """
 
 
 class GateError(EmotionUdfError):

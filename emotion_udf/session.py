@@ -1,11 +1,15 @@
 """The Spark session and the settings that the job's promises need."""
 
+import logging
 import os
+import signal
 import sys
 from typing import Final
 
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
+
+log = logging.getLogger(__name__)
 
 REQUIRED: Final = {
     # Days are cut in the settings' zone from instants in UTC; the machine's own zone must not matter.
@@ -14,6 +18,8 @@ REQUIRED: Final = {
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     # A second copy of a slow task would score its rows again and compete for the same cores or GPU.
     "spark.speculation": "false",
+    # Shuffles put texts on the disks of executors, where a kill leaves them. The key is in memory only.
+    "spark.io.encryption.enabled": "true",
     # Damaged files are set aside by the inventory, with a reason; Spark must not skip any silently.
     "spark.sql.files.ignoreCorruptFiles": "false",
     "spark.sql.files.ignoreMissingFiles": "false",
@@ -44,6 +50,16 @@ def start_session(app_name: str, debug: bool = False) -> SparkSession:
     for key, value in settings.items():
         builder = builder.config(key, value)
     return builder.getOrCreate()
+
+
+def stop_session(spark: SparkSession) -> None:
+    """Stop the session, whatever state it is in. From here on the job is not interrupted any more: this is its end."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    try:
+        spark.stop()
+    except Exception as error:  # its Java process may be gone
+        log.warning("the Spark session could not be stopped (%s)", type(error).__name__)
 
 
 def _is_submitted() -> bool:

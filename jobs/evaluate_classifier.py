@@ -1,5 +1,5 @@
 """Measure a classifier; see `emotion_udf.jobs.evaluate_classifier`."""
 
-from emotion_udf.jobs.evaluate_classifier import main
+from emotion_udf.jobs.evaluate_classifier import run
 
-raise SystemExit(main())
+run()

@@ -1,5 +1,5 @@
 """The maintenance job; see `emotion_udf.jobs.maintain_tables`."""
 
-from emotion_udf.jobs.maintain_tables import main
+from emotion_udf.jobs.maintain_tables import run
 
-raise SystemExit(main())
+run()

@@ -1,5 +1,5 @@
 """The nightly job, for spark-submit; see `emotion_udf.jobs.score_feedback`."""
 
-from emotion_udf.jobs.score_feedback import main
+from emotion_udf.jobs.score_feedback import run
 
-raise SystemExit(main())
+run()

@@ -1,5 +1,5 @@
 """Train a classifier; see `emotion_udf.jobs.train_classifier`."""
 
-from emotion_udf.jobs.train_classifier import main
+from emotion_udf.jobs.train_classifier import run
 
-raise SystemExit(main())
+run()

@@ -3,7 +3,7 @@
 import tomllib
 from importlib import import_module
 from pathlib import Path
-from typing import get_type_hints
+from typing import NoReturn, get_type_hints
 
 import pytest
 
@@ -20,12 +20,13 @@ CARD = (ROOT / "emotion_udf/models/emotion-minilm/MODEL_CARD.md").read_text(enco
 def test_each_job_is_a_console_script_that_ends_with_its_exit_code(name: str) -> None:
     module, _, function = PROJECT["scripts"][name].partition(":")
 
-    assert get_type_hints(getattr(import_module(module), function))["return"] is int
+    assert function == "run"
+    assert get_type_hints(getattr(import_module(module), function))["return"] is NoReturn
 
 
 @pytest.mark.parametrize("shim", sorted((ROOT / "jobs").glob("*.py")), ids=lambda file: file.name)
 def test_each_file_for_spark_submit_starts_a_console_script(shim: Path) -> None:
-    assert f"emotion_udf.jobs.{shim.stem}:main" in PROJECT["scripts"].values()
+    assert f"emotion_udf.jobs.{shim.stem}:run" in PROJECT["scripts"].values()
 
 
 def test_the_licence_names_the_code_and_the_weights() -> None:

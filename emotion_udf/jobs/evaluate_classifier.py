@@ -5,13 +5,12 @@ python jobs/evaluate_classifier.py --model bundled --data ../shared/data/emotion
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import get_args
+from typing import NoReturn, get_args
 
 from emotion_udf.classifier.device import Device, Precision
-from emotion_udf.jobs.command_line import JobParser, exit_code_of, parse
+from emotion_udf.jobs.command_line import JobParser, end_process, exit_code_of, parse
 from emotion_udf.settings.classifier import ClassifierSettings
 from emotion_udf.settings.labelled import SPLITS, DataSettings, EvaluationSettings
 from emotion_udf.settings.load import load_settings
@@ -112,5 +111,10 @@ def _names(joined: str) -> list[str]:
     return joined.split(",")
 
 
+def run() -> NoReturn:
+    """Run the job as this process, and end it."""
+    end_process(main())
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

@@ -4,11 +4,11 @@ python jobs/maintain_tables.py --config conf/nightly.toml show-releases
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
-from emotion_udf.jobs.command_line import SettingsParser, exit_code_of, parse
+from emotion_udf.jobs.command_line import SettingsParser, end_process, exit_code_of, parse
 from emotion_udf.jobs.maintenance import Maintenance
 from emotion_udf.settings.load import load_settings
 from emotion_udf.settings.nightly import NightSettings
@@ -89,5 +89,10 @@ def _days(text: str) -> int:
     return days
 
 
+def run() -> NoReturn:
+    """Run the job as this process, and end it."""
+    end_process(main())
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

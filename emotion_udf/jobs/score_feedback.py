@@ -3,19 +3,25 @@
 spark-submit jobs/score_feedback.py --config conf/nightly.toml --date 2026-10-05
 """
 
-import sys
+import logging
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import NoReturn
 
 from emotion_udf.errors import UsageError
-from emotion_udf.jobs.command_line import SettingsParser, exit_code_of, parse
+from emotion_udf.jobs.command_line import SettingsParser, end_process, exit_code_of, parse
 from emotion_udf.nightly.backfill import backfill, published_days
-from emotion_udf.nightly.pipeline import run_night
+from emotion_udf.nightly.pipeline import PublishedInterrupt, run_night
+from emotion_udf.nightly.record import RunRecord
 from emotion_udf.nightly.report import print_report
-from emotion_udf.session import start_session
+from emotion_udf.session import start_session, stop_session
 from emotion_udf.settings.load import load_settings
 from emotion_udf.settings.nightly import NightSettings
 from emotion_udf.tables.opening import open_warehouse
+from emotion_udf.tables.warehouse import Warehouse
 from emotion_udf.window import Window, make_window
+
+log = logging.getLogger(__name__)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,17 +59,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
             warehouse = open_warehouse(settings.warehouse)
 
             def run(days: Window) -> None:
-                print_report(run_night(spark, settings, days, warehouse, options.force), warehouse)
+                _report(run_night(spark, settings, days, warehouse, options.force), warehouse)
 
             if options.each_day:
                 backfill(window, run, published_days(warehouse, settings) if options.resume else ())
             else:
-                run(window)
+                with suppress(PublishedInterrupt):  # what is published decides the exit code
+                    run(window)
         finally:
-            spark.stop()
+            stop_session(spark)
 
     return exit_code_of(job, options.debug)
 
 
+def _report(run: RunRecord, warehouse: Warehouse) -> None:
+    """Print the report of a published night, which no failure here can change."""
+    try:
+        print_report(run, warehouse)
+    except Exception as error:
+        log.warning("run_id=%s it is published, its report is not printed (%s)", run.run_id, type(error).__name__)
+
+
+def run() -> NoReturn:
+    """Run the job as this process, and end it."""
+    end_process(main())
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

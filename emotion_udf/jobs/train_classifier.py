@@ -6,9 +6,9 @@ python jobs/train_classifier.py --config conf/train.toml
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
-from emotion_udf.jobs.command_line import SettingsParser, exit_code_of, parse
+from emotion_udf.jobs.command_line import SettingsParser, end_process, exit_code_of, parse
 from emotion_udf.settings.load import load_settings
 from emotion_udf.settings.training import TrainSettings
 
@@ -53,5 +53,10 @@ def _run(settings: TrainSettings, on_progress: "Callable[[Progress], None]" = la
         print(f"model and card: {Path(settings.output.folder).resolve()}")
 
 
+def run() -> NoReturn:
+    """Run the job as this process, and end it."""
+    end_process(main())
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

@@ -22,9 +22,10 @@ from emotion_udf.ingest.surroundings import check_surroundings
 from emotion_udf.nightly.canary import score_canary
 from emotion_udf.nightly.context import RunContext
 from emotion_udf.nightly.evidence import history_days, profiles_of_night, profiles_of_release
-from emotion_udf.nightly.record import Outcome, RunRecord, RunRecorder
+from emotion_udf.nightly.record import RunRecord, RunRecorder
 from emotion_udf.nightly.scoring import NightScores, score_night
 from emotion_udf.nightly.unrecorded import KILLED, add_missing, keep_row
+from emotion_udf.refusals import refusal_of
 from emotion_udf.schemas import (
     DAILY,
     LABELS,
@@ -55,6 +56,10 @@ from emotion_udf.window import Window
 log = logging.getLogger(__name__)
 
 
+class PublishedInterrupt(KeyboardInterrupt):
+    """The process was asked to end when its night was published already."""
+
+
 def run_night(
     spark: SparkSession,
     settings: NightSettings,
@@ -76,6 +81,7 @@ def run_night(
 
     Raises:
         EmotionUdfError: The night ended early; the failed run is recorded in `runs` too, and nothing else of it stays.
+        PublishedInterrupt: The process is to end; the night is published.
     """
     check_forced(forced, settings.gate)
     context = RunContext(settings, window)
@@ -93,23 +99,19 @@ def run_night(
             with recorder.step("publish") as counts:
                 counts["dates"] = len(window.dates)
                 counts["release"] = _publish(context, warehouse, since).number
-            recorder.mark_published()
-            is_recorded = _append(warehouse, recorder.record)
-        if not is_recorded:
-            _keep(staging_root, recorder.record)
     except BaseException as error:
-        if recorder.record.outcome is Outcome.PUBLISHED:  # nothing that happens from then on makes it a failed night
-            log.warning("run_id=%s it is published, then: %s", context.run_id, type(error).__name__)
-            return recorder.record
-        known = None if isinstance(error, EmotionUdfError) else from_worker(str(error))
-        record = recorder.mark_failed(known or error)
-        _discard(context, warehouse)
-        if not _append(warehouse, record):
-            _keep(staging_root, record)
-        if known:
-            raise known from error
-        raise
-    warehouse.upkeep()
+        if not _is_released(warehouse, context):
+            known = None if isinstance(error, EmotionUdfError) else from_worker(str(error)) or refusal_of(error)
+            _end_failed(recorder.mark_failed(known or error), warehouse, staging_root)
+            if known:
+                raise known from error
+            raise
+        log.warning("run_id=%s it is published, then: %s", context.run_id, type(error).__name__)
+    try:
+        _record(recorder.mark_published(), warehouse, staging_root)
+        warehouse.upkeep()
+    except KeyboardInterrupt as error:
+        raise PublishedInterrupt from error
     return recorder.record
 
 
@@ -307,27 +309,43 @@ def _clean_up(warehouse: Warehouse, staging_root: Folder) -> None:
         (staging_root / run_id).remove()
 
 
-def _discard(context: RunContext, warehouse: Warehouse) -> None:
-    """Leave nothing of a failed night behind: its quarantine holds whole rows, with author and text."""
+def _is_released(warehouse: Warehouse, context: RunContext) -> bool:
+    """Tell whether the newest release is the run's, whatever went wrong after it."""
     try:
-        warehouse.discard(context.run_id)
+        release = warehouse.release()
+    except Exception:  # the error that ended the night is the one to report
+        return False
+    return release is not None and release.run_id == context.run_id
+
+
+def _end_failed(record: RunRecord, warehouse: Warehouse, staging_root: Folder) -> None:
+    """Leave nothing of a failed night behind but its record: its quarantine holds whole rows, with author and text.
+
+    A run that holds its dates already will be finished by the next start, which also puts it on record.
+    """
+    is_deleted = False
+    try:
+        is_deleted = warehouse.discard(record.run_id)
     except Exception as error:  # the error that ended the night is the one to report
-        log.warning("run_id=%s its files could not be deleted (%s)", context.run_id, type(error).__name__)
+        log.warning("run_id=%s its files could not be deleted (%s)", record.run_id, type(error).__name__)
+    if is_deleted:
+        _record(record, warehouse, staging_root)
+    else:
+        _keep(staging_root, record)
 
 
-def _append(warehouse: Warehouse, record: RunRecord) -> bool:
-    """Add the run to `runs`, and tell whether it is there.
+def _record(record: RunRecord, warehouse: Warehouse, staging_root: Folder) -> None:
+    """Add the run to `runs`, or keep its row for the next start to add.
 
     That decides nothing: what is published stays so, and an error has its own message.
     """
     try:
         warehouse.append_run(record.row())
-    except (KeyboardInterrupt, SystemExit):
-        raise
     except BaseException as error:  # a panic of delta-rs is no Exception
         log.warning("run_id=%s it could not be recorded in runs (%s)", record.run_id, type(error).__name__)
-        return False
-    return True
+        _keep(staging_root, record)
+        if isinstance(error, (KeyboardInterrupt, SystemExit)):
+            raise
 
 
 def _keep(staging_root: Folder, record: RunRecord) -> None:

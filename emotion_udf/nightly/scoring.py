@@ -102,7 +102,9 @@ def find_known(
         if history is None:
             return 0
         return write_rows(known_scores(history, messages, context.settings.classifier.precision), folder)
-    except Exception as error:
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # a panic of delta-rs is no Exception
         reason = type(error).__name__
         log.warning("run_id=%s %s cannot be read (%s), every text is scored", context.run_id, TEXT_SCORES, reason)
         folder.remove()
@@ -120,12 +122,19 @@ def score_new(
 
 
 def remember(context: RunContext, warehouse: Warehouse, artifact: Artifact, scored: int) -> None:
-    """Add the texts that this run has scored to `text_scores`."""
+    """Add the texts that this run has scored to `text_scores`; a night that cannot is the same night."""
     if not scored:
         # Spark writes a file without rows, which no table would ever list.
         warehouse.data_folder(TEXT_SCORES, context.run_id).remove()
-    elif not warehouse.remember_scores(context.run_id, artifact.fingerprint):
-        log.warning("run_id=%s %s takes no commit, other writers came first each time", context.run_id, TEXT_SCORES)
+        return
+    try:
+        reason = "" if warehouse.remember_scores(context.run_id, artifact.fingerprint) else "other writers came first"
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # a panic of delta-rs is no Exception
+        reason = type(error).__name__
+    if reason:
+        log.warning("run_id=%s %s takes no commit (%s), texts are scored again", context.run_id, TEXT_SCORES, reason)
 
 
 def scoring_tasks(rows: int, cores: int, rows_per_task: int) -> int:

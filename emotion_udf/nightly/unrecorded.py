@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from emotion_udf.nightly.record import Outcome
 from emotion_udf.storage import Folder
+from emotion_udf.tables.durability import sync_file
 from emotion_udf.tables.warehouse import Warehouse
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ def keep_row(folder: Folder, row: Mapping[str, Any]) -> None:
     folder.system.create_dir(folder.path, recursive=True)
     with folder.system.open_output_stream((folder / _ROW).path) as stream:
         stream.write(json.dumps(row, default=_as_iso).encode())
+    sync_file(folder / _ROW)
 
 
 def read_row(folder: Folder) -> dict[str, Any] | None:

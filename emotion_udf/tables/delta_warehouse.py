@@ -21,9 +21,10 @@ from emotion_udf.schemas import (
     TEXT_SCORES,
     scores_schema,
 )
+from emotion_udf.tables.claims import names_of_withdrawal
 from emotion_udf.tables.delta import DATA, DeltaTables
 from emotion_udf.tables.durability import set_damaged_logs_aside
-from emotion_udf.tables.ownership import claims_since, claims_until, holders
+from emotion_udf.tables.ownership import claims_since, claims_until, holders, shown_days
 from emotion_udf.tables.publish import publish_tables, settle
 from emotion_udf.tables.releases import read_release
 from emotion_udf.tables.runs import append_run, list_runs
@@ -124,14 +125,15 @@ class DeltaWarehouse(DeltaTables):
         if release is None:
             return []
         labels = self.open(LABELS)
-        held = holders(claims_until(labels, release.versions[LABELS])) if labels else {}
-        return [day for day in dates if day.isoformat() in held]
+        shown = shown_days(claims_until(labels, release.versions[LABELS])) if labels else set()
+        return [day for day in dates if day.isoformat() in shown]
 
     def _holds_dates(self, run_id: str) -> bool:
-        """Tell whether the run has committed to the deciding table."""
+        """Tell whether the run has committed to the deciding table, and was not taken back."""
         labels = self.open(LABELS)
         claims = claims_since(labels, labels.version() - _RECENT) if labels else []
-        return run_id in {claim.run_id for claim in claims}
+        runs = {claim.run_id for claim in claims}
+        return run_id in runs and runs.isdisjoint(names_of_withdrawal(run_id))
 
     def _lists(self, table: str, run_id: str) -> bool:
         """Tell whether the table's newest version lists files of a run."""

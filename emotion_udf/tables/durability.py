@@ -55,6 +55,13 @@ def sync_folder(folder: Folder) -> None:
         _sync_tree(Path(folder.path))
 
 
+def sync_file(file: Folder) -> None:
+    """Force one file onto the disk, and its folder's list of files."""
+    if _is_local(file):
+        _sync(file.path)
+        _sync(Path(file.path).parent)
+
+
 def sync_files(folder: Folder, paths: Sequence[str]) -> None:
     """Force some files below a table's folder onto the disk, and the table's newest commit."""
     if _is_local(folder):

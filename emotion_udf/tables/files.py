@@ -1,5 +1,6 @@
 """The files of a table: those that a version lists, and those that lie in its folder."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from emotion_udf.storage import Folder, ParquetFile, in_threads
 from emotion_udf.tables.delta import DeltaTables
 
 _LOG: Final = "_delta_log/"
+# What a writer that was killed has left of a commit, and what a power cut has left of one.
+_NO_LOG: Final = re.compile(r"#\d+$|\.tmp$|\.damaged$")
 
 
 @dataclass(frozen=True)
@@ -76,15 +79,19 @@ def missing_paths(folder: Folder, paths: Sequence[str]) -> list[str]:
 def stored_files(folder: Folder) -> dict[str, pafs.FileInfo]:
     """Return every file that lies in a table's folder, listed or not, by its path relative to the table.
 
-    The log is left out, and so are the checksums that Hadoop writes beside each file.
+    The log's own files are left out, and so are the checksums that Hadoop writes beside each file.
     """
     selector = pafs.FileSelector(folder.path, recursive=True, allow_not_found=True)
     infos = {info.path.removeprefix(folder.path).lstrip("/"): info for info in folder.system.get_file_info(selector)}
     return {
         path: info
         for path, info in sorted(infos.items())
-        if info.type == pafs.FileType.File and not path.startswith(_LOG) and not path.endswith(".crc")
+        if info.type == pafs.FileType.File and not _is_of_log(path) and not path.endswith(".crc")
     }
+
+
+def _is_of_log(path: str) -> bool:
+    return path.startswith(_LOG) and not _NO_LOG.search(path)
 
 
 def delete_file(folder: Folder, path: str) -> None:

@@ -24,8 +24,8 @@ class Claim:
         run_id: The run.
         days: The dates, `YYYY-MM-DD`.
         rows: The rows that the run has written for each table of its night, by which missing files show.
-        versions: Where the run brings dates back: the version of each table that has their files. None for a night,
-            whose files are in its data folders.
+        versions: Where the run brings dates back: the version of each table that has their files, none where they go
+            back to nothing. None for a night, whose files are in its data folders.
     """
 
     run_id: str
@@ -56,6 +56,11 @@ def claims_until(table: DeltaTable, version: int) -> list[Claim]:
 def holders(claims: Sequence[Claim]) -> dict[str, Claim]:
     """Return the claim that holds each date: the last one."""
     return {day: claim for claim in claims for day in claim.days}
+
+
+def shown_days(claims: Sequence[Claim]) -> set[str]:
+    """Return the dates that some run holds; one that was taken back to nothing belongs to nobody."""
+    return {day for day, claim in holders(claims).items() if claim.versions != {}}
 
 
 def _claim_of(entry: Mapping[str, Any]) -> Claim | None:

@@ -9,17 +9,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from deltalake import CommitProperties, DeltaTable, Schema
+from deltalake import DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError
-from deltalake.transaction import AddAction, RemoveAction
 from pyspark.sql.types import StructType
 
 from emotion_udf.errors import GateError, WindowHeldError
-from emotion_udf.schemas import PARTITION
 from emotion_udf.storage import ParquetFile
-from emotion_udf.tables.delta import COMMIT_ONLY, DeltaTables, add_action, missing_fields
+from emotion_udf.tables.claims import commit_claim, day_of, files_of, withdraw_vanished
+from emotion_udf.tables.delta import DeltaTables, missing_fields
 from emotion_udf.tables.durability import sync_pointer, sync_tables
-from emotion_udf.tables.files import restored_files
 from emotion_udf.tables.ownership import Claim, claims_since, holders
 from emotion_udf.tables.releases import move_pointer, next_release, open_pointer, read_release
 from emotion_udf.tables.warehouse import Commit, Release
@@ -70,6 +68,9 @@ def take_dates(
 def settle(tables: DeltaTables, names: Sequence[str]) -> Release | None:
     """Bring every table to the runs that hold its dates, and release what is then there.
 
+    A run of which files are gone cannot be followed: its claim is withdrawn, with a warning, and its dates show again
+    what the newest release has of them.
+
     Args:
         tables: The warehouse.
         names: The tables of a night, the deciding one first.
@@ -92,6 +93,9 @@ def settle(tables: DeltaTables, names: Sequence[str]) -> Release | None:
         released = _still_there(current, opened)
         claims = {name: claims_since(table, released.get(name, -1)) for name, table in opened.items()}
         try:
+            unfinished = _unfinished(claims, there, is_all_unreleased=current is None or bool(released))
+            if withdraw_vanished(tables, opened, unfinished, current):
+                continue
             if _follow(tables, opened, claims, there):
                 continue
             versions = {name: opened[name].version() for name in there}
@@ -122,6 +126,20 @@ def _still_there(current: Release | None, opened: Mapping[str, DeltaTable]) -> M
     return {} if lost else released
 
 
+def _unfinished(claims: Mapping[str, list[Claim]], names: Sequence[str], is_all_unreleased: bool) -> dict[str, Claim]:
+    """Return the dates, with their holders, of which the files are still needed.
+
+    Those of older nights may have been joined or deleted meanwhile, so where the claims reach back to released ones, it
+    is only those that another table does not show yet.
+    """
+    held = {name: holders(of_table) for name, of_table in claims.items()}
+
+    def is_behind(day: str, claim: Claim) -> bool:
+        return any(day not in held[name] or held[name][day].run_id != claim.run_id for name in names)
+
+    return {day: claim for day, claim in held[names[0]].items() if is_all_unreleased or is_behind(day, claim)}
+
+
 def _follow(
     tables: DeltaTables, opened: Mapping[str, DeltaTable], claims: Mapping[str, list[Claim]], names: Sequence[str]
 ) -> bool:
@@ -136,18 +154,9 @@ def _follow(
                 behind.setdefault(claim.run_id, []).append(day)
         for run_id, days in behind.items():
             claim = next(claim for claim in reversed(claims[names[0]]) if claim.run_id == run_id)
-            files = _files_of(tables, name, claim)
-            _require_whole(files, claim, name)
-            _commit(opened[name], replace(claim, days=days), files)
+            commit_claim(opened[name], replace(claim, days=days), files_of(tables, name, claim))
             moved = True
     return moved
-
-
-def _files_of(tables: DeltaTables, table: str, claim: Claim) -> list[ParquetFile]:
-    """List the files that a claim has for a table."""
-    if claim.versions is None:
-        return tables.run_files(table, claim.run_id)
-    return restored_files(tables, table, claim.versions, claim.days)
 
 
 def _claim_dates(
@@ -163,7 +172,7 @@ def _claim_dates(
             _refuse_held({day: other for day, other in newer.items() if day in claim.days}, first, claim.run_id)
             if _make_ready(tables, schemas):
                 continue  # a commit of its own, which readers do not notice: look again before ours
-            _commit(target, claim, files)
+            commit_claim(target, claim, files)
         except CommitFailedError:
             continue
         return
@@ -185,26 +194,6 @@ def _make_ready(tables: DeltaTables, schemas: Mapping[str, Schema]) -> bool:
     return changed
 
 
-def _commit(target: DeltaTable, claim: Claim, files: Sequence[ParquetFile]) -> None:
-    """Replace the claim's dates by those of the run's files that are of these dates.
-
-    Raises:
-        CommitFailedError: The table has a newer version than `target`.
-    """
-    actions: list[AddAction | RemoveAction] = [
-        add_action(file, {PARTITION: day}) for file in files if (day := _day_of(file)) in claim.days
-    ]
-    target.create_write_transaction(
-        actions,
-        mode="overwrite",
-        schema=target.schema(),  # the whole table's: a column that this run lacks stays in older rows
-        partition_by=[PARTITION],
-        partition_filters=[(PARTITION, "in", list(claim.days))],
-        commit_properties=CommitProperties(custom_metadata=claim.metadata, max_commit_retries=0),
-        post_commithook_properties=COMMIT_ONLY,
-    )
-
-
 def _refuse_held(held: Mapping[str, Claim], table: str, run_id: str) -> None:
     """Stop where another run holds one of the dates."""
     others = {day: claim.run_id for day, claim in held.items() if claim.run_id != run_id}
@@ -218,27 +207,9 @@ def _refuse_held(held: Mapping[str, Claim], table: str, run_id: str) -> None:
 
 def _require_own_dates(files: Sequence[ParquetFile], commit: Commit) -> None:
     """Refuse files of a date that is not the commit's, whose rows would join another run's."""
-    foreign = sorted({_day_of(file) for file in files} - set(commit.days))
+    foreign = sorted({day_of(file) for file in files} - set(commit.days))
     if foreign:
         raise GateError(
             f"expected rows of {min(commit.dates)} to {max(commit.dates)} only, found rows of {', '.join(foreign)}; "
             "check that Java and Python on the driver have the same time zone data"
         )
-
-
-def _require_whole(files: Sequence[ParquetFile], claim: Claim, table: str) -> None:
-    """Refuse to follow a run whose files are gone."""
-    found = sum(file.rows for file in files)
-    expected = claim.rows.get(table, found)
-    if found != expected:
-        raise WindowHeldError(
-            f"expected {expected} rows of run {claim.run_id} for {table}, found {found}; its files are gone: take its "
-            "dates back by the maintenance job's rollback to the newest release, then run "
-            f"{', '.join(claim.days)} again"
-        )
-
-
-def _day_of(file: ParquetFile) -> str:
-    """Read `event_date=2026-10-05` off a data file's path."""
-    folder = next(part for part in file.path.split("/") if part.startswith(f"{PARTITION}="))
-    return folder.partition("=")[2]

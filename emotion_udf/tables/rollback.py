@@ -11,7 +11,7 @@ from emotion_udf.errors import UsageError
 from emotion_udf.schemas import RELEASES
 from emotion_udf.tables.delta import DeltaTables
 from emotion_udf.tables.files import ListedFile, files_at, missing_paths
-from emotion_udf.tables.ownership import Claim, claims_since, claims_until
+from emotion_udf.tables.ownership import Claim, claims_since, claims_until, shown_days
 from emotion_udf.tables.publish import settle, take_dates
 from emotion_udf.tables.releases import list_releases, read_release
 from emotion_udf.tables.warehouse import Release
@@ -71,7 +71,7 @@ def plan_rollback(tables: DeltaTables, names: Sequence[str], number: int) -> Rol
     since = labels.version() if labels else -1
     version = target.versions[names[0]]
     changed = _claimed(claims_since(labels, version)) if labels else set()
-    earlier = _claimed(claims_until(labels, version)) if labels else set()
+    earlier = shown_days(claims_until(labels, version)) if labels else set()
     then = {name: files_at(tables, name, target.versions.get(name)) for name in names}
     with_rows = {listed.day for files in then.values() for listed in files}
     existed = changed if to_newest else changed & (with_rows | earlier)

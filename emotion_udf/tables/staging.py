@@ -7,19 +7,22 @@ killed one has left from what a running one needs.
 import json
 import os
 import platform
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pyarrow.fs import FileType
 
 from emotion_udf.storage import Folder
+from emotion_udf.tables.durability import sync_file
 
 _MARK: Final = "_driver.json"
 # Longer than any night: a folder this old was left by a run that was killed on another machine.
 _ABANDONED_AFTER: Final = timedelta(days=2)
+_MARKED_WITHIN: Final = timedelta(seconds=5)
 
 
 @contextmanager
@@ -38,6 +41,7 @@ def mark_folder(folder: Folder) -> None:
     folder.system.create_dir(folder.path, recursive=True)
     with folder.system.open_output_stream((folder / _MARK).path) as stream:
         stream.write(json.dumps(_this_process()).encode())
+    sync_file(folder / _MARK)
 
 
 def dead_runs(root: Folder) -> list[str]:
@@ -57,15 +61,28 @@ def _staged_runs(root: Folder) -> dict[str, datetime]:
 
 
 def _is_dead(folder: Folder, started_at: datetime) -> bool:
+    mark = _read_mark(folder)
+    if mark is None:
+        # The mark is the first thing in the folder, at once. Without it the run was killed then, or is making it now.
+        made_at = folder.info().mtime or started_at
+        time.sleep(max(0.0, (made_at + _MARKED_WITHIN - datetime.now(UTC)).total_seconds()))
+        mark = _read_mark(folder)
+    if mark is None:
+        return True
+    here = _this_process()
+    if mark.get("machine") == here["machine"]:
+        return bool(mark["boot"] != here["boot"] or _process_start(mark["process"]) != mark["process_start"])
+    return started_at < datetime.now(UTC) - _ABANDONED_AFTER
+
+
+def _read_mark(folder: Folder) -> dict[str, Any] | None:
+    """Return the mark of the process that made a folder, None where there is none or a part of it."""
     try:
         with folder.system.open_input_stream((folder / _MARK).path) as stream:
             mark = json.loads(stream.read())
-    except (OSError, ValueError):
-        mark = {}
-    here = _this_process()
-    if mark.get("machine") == here["machine"]:
-        return bool(_process_start(mark["process"]) != mark["process_start"])
-    return started_at < datetime.now(UTC) - _ABANDONED_AFTER
+    except (FileNotFoundError, ValueError):
+        return None
+    return mark if isinstance(mark, dict) else None
 
 
 def _started_at(run_id: str) -> datetime | None:
@@ -78,9 +95,19 @@ def _started_at(run_id: str) -> datetime | None:
 
 def _this_process() -> dict[str, str | int]:
     """Name this process so that no other has the same name, not even after a restart of the machine."""
-    boot = Path("/proc/sys/kernel/random/boot_id")
-    machine = f"{platform.node()} {boot.read_text().strip() if boot.is_file() else ''}"
-    return {"machine": machine, "process": os.getpid(), "process_start": _process_start(os.getpid())}
+    boot = _content("/proc/sys/kernel/random/boot_id")
+    # Containers have no id, and hosts of one name may share a storage: there a restart makes another machine.
+    machine = f"{platform.node()} {_content('/etc/machine-id') or boot}"
+    process = os.getpid()
+    return {"machine": machine, "boot": boot, "process": process, "process_start": _process_start(process)}
+
+
+def _content(file: str) -> str:
+    """Return a file's text, nothing where it cannot be read."""
+    try:
+        return Path(file).read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""
 
 
 def _process_start(process: int) -> str:

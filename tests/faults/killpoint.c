@@ -1,5 +1,11 @@
-/* LD_PRELOAD: count the calls that change a file whose path contains KILL_MATCH, and kill the process group, or fail with
-   ENOSPC, at the KILL_AT-th of them. KILL_WHEN says how: before, after, half (of a write), full (ENOSPC from then on). */
+/* LD_PRELOAD: count the calls that change a file whose path contains KILL_MATCH, and kill the process group, or fail, at
+   the KILL_AT-th of them. KILL_WHEN says how:
+
+       before, after, half    SIGKILL before or after the call, or half way through a write
+       full                   no space left from then on (ENOSPC): what makes or fills files fails
+       readonly, denied       a file system that turned read-only (EROFS), a folder that may not be used (EACCES)
+
+   KILL_SYNCED names a file that gets a line for each fsync: inode, and the time of the last change in nanoseconds. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -45,11 +51,13 @@ static void leave(int number) {
     if (number && at && number == atoi(at) && is("after")) die();
 }
 
-static int is_full(int number) {
+/* Tell whether a call fails, and set errno; `needs_space` is what a full disk refuses. */
+static int fails(int number, int needs_space) {
     const char *at = getenv("KILL_AT");
-    if (!number || !at || number < atoi(at) || !is("full")) return 0;
-    errno = ENOSPC;
-    return 1;
+    if (!number || !at || number < atoi(at)) return 0;
+    int error = is("full") && needs_space ? ENOSPC : is("readonly") ? EROFS : is("denied") ? EACCES : 0;
+    if (error) errno = error;
+    return error != 0;
 }
 
 static const char *path_of(int fd, char *buffer, size_t size) {
@@ -68,7 +76,7 @@ static const char *path_of(int fd, char *buffer, size_t size) {
         NEXT(name);                                                               \
         va_list rest; va_start(rest, flags); mode_t mode = va_arg(rest, mode_t); va_end(rest); \
         int number = CHANGES(flags) ? enter(path, 0) : 0;                            \
-        if (is_full(number)) return -1;                                           \
+        if (fails(number, flags & O_CREAT)) return -1;                            \
         int result = next(path, flags, mode);                                     \
         leave(number);                                                            \
         return result;                                                            \
@@ -81,7 +89,7 @@ DEFINE_OPEN(open64)
         NEXT(name);                                                               \
         va_list rest; va_start(rest, flags); mode_t mode = va_arg(rest, mode_t); va_end(rest); \
         int number = CHANGES(flags) ? enter(path, 0) : 0;                            \
-        if (is_full(number)) return -1;                                           \
+        if (fails(number, flags & O_CREAT)) return -1;                            \
         int result = next(folder, path, flags, mode);                             \
         leave(number);                                                            \
         return result;                                                            \
@@ -94,7 +102,7 @@ ssize_t write(int fd, const void *bytes, size_t size) {
     char buffer[4096];
     const char *at = getenv("KILL_AT");
     int number = fd > 2 && getenv("KILL_MATCH") ? enter(path_of(fd, buffer, sizeof buffer), 1) : 0;
-    if (is_full(number)) return -1;
+    if (fails(number, 1)) return -1;
     if (number && at && number == atoi(at) && is("half")) {
         next(fd, bytes, size / 2);
         die();
@@ -104,18 +112,40 @@ ssize_t write(int fd, const void *bytes, size_t size) {
     return result;
 }
 
-#define DEFINE_TWO_PATHS(name, parameters, path, arguments)                       \
+/* Note what is safe from a power cut. */
+static void note(int fd) {
+    const char *file = getenv("KILL_SYNCED");
+    struct stat found;
+    if (!file || fstat(fd, &found)) return;
+    FILE *list = fopen(file, "a");
+    if (!list) return;
+    fprintf(list, "%lu %lld\n", found.st_ino, found.st_mtim.tv_sec * 1000000000LL + found.st_mtim.tv_nsec);
+    fclose(list);
+}
+
+#define DEFINE_SYNC(name)                                                         \
+    int name(int fd) {                                                            \
+        NEXT(name);                                                               \
+        int result = next(fd);                                                    \
+        note(fd);                                                                 \
+        return result;                                                            \
+    }
+DEFINE_SYNC(fsync)
+DEFINE_SYNC(fdatasync)
+
+#define DEFINE_CHANGE(name, parameters, path, arguments, needs_space)             \
     int name parameters {                                                         \
         NEXT(name);                                                               \
         int number = enter(path, 0);                                                 \
-        if (is_full(number)) return -1;                                           \
+        if (fails(number, needs_space)) return -1;                                \
         int result = next arguments;                                              \
         leave(number);                                                            \
         return result;                                                            \
     }
-DEFINE_TWO_PATHS(rename, (const char *from, const char *to), to, (from, to))
-DEFINE_TWO_PATHS(renameat2, (int a, const char *from, int b, const char *to, unsigned flags), to, (a, from, b, to, flags))
-DEFINE_TWO_PATHS(link, (const char *from, const char *to), to, (from, to))
-DEFINE_TWO_PATHS(linkat, (int a, const char *from, int b, const char *to, int flags), to, (a, from, b, to, flags))
-DEFINE_TWO_PATHS(unlink, (const char *path), path, (path))
-DEFINE_TWO_PATHS(mkdir, (const char *path, mode_t mode), path, (path, mode))
+DEFINE_CHANGE(rename, (const char *from, const char *to), to, (from, to), 0)
+DEFINE_CHANGE(renameat2, (int a, const char *from, int b, const char *to, unsigned flags), to, (a, from, b, to, flags), 0)
+DEFINE_CHANGE(link, (const char *from, const char *to), to, (from, to), 1)
+DEFINE_CHANGE(linkat, (int a, const char *from, int b, const char *to, int flags), to, (a, from, b, to, flags), 1)
+DEFINE_CHANGE(unlink, (const char *path), path, (path), 0)
+DEFINE_CHANGE(rmdir, (const char *path), path, (path), 0)
+DEFINE_CHANGE(mkdir, (const char *path, mode_t mode), path, (path, mode), 1)

@@ -3,6 +3,7 @@
 import io
 import logging
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -58,12 +59,23 @@ def run_main(main: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> 
     """Run a job in this process, as if it were its own; what argparse refuses ends with SystemExit."""
     out = io.StringIO()
     err = io.StringIO()
-    with redirect_stdout(out), redirect_stderr(err), fresh_logging():
+    with redirect_stdout(out), redirect_stderr(err), fresh_logging(), own_signals():
         try:
             code = main(arguments)
         except SystemExit as exit_:
             code = int(str(exit_.code))
     return Ended(code, out.getvalue(), err.getvalue())
+
+
+@contextmanager
+def own_signals() -> Iterator[None]:
+    """Give the signals back that a job handles until its process ends."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

@@ -171,3 +171,31 @@ def test_a_job_that_is_ended_by_its_scheduler_cleans_up_first() -> None:
         process.terminate()
         assert process.stdout.read() == "cleaned up\n"
     assert process.returncode == 1
+
+
+def test_a_job_ends_with_its_code_whatever_the_interpreter_does_at_its_end() -> None:
+    script = (
+        "import atexit, os, threading, time\n"
+        "from emotion_udf.jobs.command_line import end_process\n"
+        "atexit.register(os.abort)\n"
+        "threading.Thread(target=time.sleep, args=(600,)).start()\n"
+        "print('printed')\n"
+        "end_process(3)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (3, "printed\n")
+
+
+def test_a_storage_that_refuses_is_one_message(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code_of(ending_with(OSError(28, "No space left on device", "/lake/w")), debug=False) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: expected a storage that takes and gives files, found no space left at /lake/w; make")
+
+
+class PanicError(BaseException):
+    """As delta-rs raises where its own code fails."""
+
+
+def test_a_panic_is_an_unexpected_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code_of(ending_with(PanicError(SECRET)), debug=False) == 1
+    assert capsys.readouterr().err.startswith("error: unexpected PanicError; run again with --debug")

@@ -1,4 +1,6 @@
+import errno
 import json
+import os
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -10,7 +12,7 @@ from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from emotion_udf.errors import GateError, InputError, UsageError, WindowHeldError
+from emotion_udf.errors import GateError, InputError, StorageError, UsageError, WindowHeldError
 from emotion_udf.gates import GateResult, check_gates
 from emotion_udf.nightly import pipeline
 from emotion_udf.nightly.pipeline import run_night
@@ -295,28 +297,38 @@ def test_a_refused_night_leaves_the_files_of_the_good_one_only(spark: SparkSessi
     assert {run for runs in before.values() for run in runs} == {good.run_id}
 
 
+def end_the_process_of_kept_row(feed: Path) -> str:
+    """Let the process that kept a run's row, which is this one, look as if it had ended; return the run."""
+    (mark,) = (feed / "out/_staging").glob("*/_driver.json")
+    mark.write_text(json.dumps(json.loads(mark.read_text()) | {"process_start": "0"}))
+    return mark.parent.name
+
+
 def test_a_night_that_fails_between_two_commits_is_finished_by_the_next_start(
     spark: SparkSession, published: Published, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     feed, first = published
-    commit = publish._commit
+    commit = publish.commit_claim
 
     def full_disk(target: DeltaTable, *rest: Any) -> None:
         if target.metadata().name != LABELS:
-            raise OSError("no space left on device")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         commit(target, *rest)
 
     with monkeypatch.context() as patch:
-        patch.setattr(publish, "_commit", full_disk)
-        with pytest.raises(OSError, match="no space left"):
+        patch.setattr(publish, "commit_claim", full_disk)
+        with pytest.raises(StorageError, match="found no space left; make room"):
             run_night(spark, night(feed), BOTH)
     assert {row["run_id"] for row in released(feed, DAILY)} == {first.run_id}
-    half = next(row["run_id"] for row in rows(feed, RUNS) if row["outcome"] == "failed")
+    half = end_the_process_of_kept_row(feed)
+    assert [row["run_id"] for row in rows(feed, RUNS)] == [first.run_id], "nobody knows yet how it ends"
 
     last = run_night(spark, night(feed), Window(DAY, DAY))
     for table in (LABELS, DAILY):
         assert {row["event_date"]: row["run_id"] for row in released(feed, table)} == {DAY: last.run_id, NEXT: half}
     assert f"run_id={half} it was killed while it published; release 2 finishes it" in caplog.text
+    outcomes = {row["run_id"]: row["outcome"] for row in rows(feed, RUNS)}
+    assert outcomes == dict.fromkeys([first.run_id, half, last.run_id], "published")
 
 
 def test_a_run_that_cannot_be_recorded_is_published_all_the_same(
@@ -335,9 +347,7 @@ def test_a_run_that_cannot_be_recorded_is_published_all_the_same(
     assert SECRET not in caplog.text
     assert not (feed / "out" / RUNS / "_delta_log").exists()
 
-    # The process that kept the row is this one: as if it had ended.
-    (mark,) = (feed / "out/_staging").glob("*/_driver.json")
-    mark.write_text(json.dumps(json.loads(mark.read_text()) | {"process_start": "0"}))
+    assert end_the_process_of_kept_row(feed) == run.run_id
     again = run_night(spark, night(feed), BOTH)
     found = {row["run_id"]: row["outcome"] for row in rows(feed, RUNS)}
     assert found == {run.run_id: "published", again.run_id: "published"}

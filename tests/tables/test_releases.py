@@ -1,5 +1,6 @@
 """Several tables that change at one instant, and what is left of runs that were killed on the way."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import date, timedelta
@@ -13,11 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emotion_udf.errors import WindowHeldError
-from emotion_udf.schemas import DAILY, LABELS, QUARANTINE, RELEASES
+from emotion_udf.schemas import DAILY, LABELS, QUARANTINE, RELEASES, TERMS
 from emotion_udf.storage import open_folder
-from emotion_udf.tables import publish
+from emotion_udf.tables import claims, publish
 from emotion_udf.tables.delta_warehouse import DeltaWarehouse
 from emotion_udf.tables.releases import move_pointer, next_release
+from emotion_udf.tables.warehouse import Commit
 from tests.helpers.releases import D5, D6, D7, NIGHT, publish_night, released, same_in_all, stage
 
 
@@ -32,7 +34,7 @@ def warehouse(tmp_path: Path) -> DeltaWarehouse:
 
 def kill_at(monkeypatch: pytest.MonkeyPatch, call: int) -> None:
     """Kill the run before its n-th commit, the pointer's included."""
-    commit = publish._commit
+    commit = claims.commit_claim
     calls = iter(range(1_000))
 
     def committed(*args: Any) -> None:
@@ -45,7 +47,8 @@ def kill_at(monkeypatch: pytest.MonkeyPatch, call: int) -> None:
             raise Killed
         move_pointer(*args)
 
-    monkeypatch.setattr(publish, "_commit", committed)
+    for module in (publish, claims):
+        monkeypatch.setattr(module, "commit_claim", committed)
     monkeypatch.setattr(publish, "move_pointer", moved)
 
 
@@ -133,18 +136,86 @@ def test_a_run_that_holds_dates_keeps_its_files_until_it_is_finished(
     assert not warehouse.data_folder(QUARANTINE, "r2").exists()
 
 
-def test_a_killed_run_whose_files_are_gone_is_not_finished_as_empty(
-    warehouse: DeltaWarehouse, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    publish_night(warehouse, "r1", [D5])
-    with monkeypatch.context() as patch:
-        kill_at(patch, 1)
+def publish_and_die(warehouse: DeltaWarehouse, run_id: str, days: list[date], call: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        kill_at(patch, call)
         with pytest.raises(Killed):
-            publish_night(warehouse, "r2", [D5])
+            publish_night(warehouse, run_id, days)
+
+
+def vanish(file: Path) -> None:
+    file.unlink()
+
+
+def cut(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:20])
+
+
+def empty(file: Path) -> None:
+    file.write_bytes(b"")
+
+
+def zero(file: Path) -> None:
+    file.write_bytes(bytes(file.stat().st_size))
+
+
+@pytest.mark.parametrize("damage", [vanish, cut, empty, zero])
+@pytest.mark.parametrize("table", [LABELS, DAILY, QUARANTINE])
+@pytest.mark.parametrize("call", [1, 2, 3])
+def test_the_dates_of_a_killed_run_whose_files_are_gone_go_back_to_the_release(
+    warehouse: DeltaWarehouse,
+    caplog: pytest.LogCaptureFixture,
+    call: int,
+    table: str,
+    damage: Callable[[Path], None],
+) -> None:
+    publish_night(warehouse, "r1", [D5, D6])
+    publish_and_die(warehouse, "r2", [D6, D7], call)
+    (file,) = Path(warehouse.data_folder(table, "r2").path).glob(f"event_date={D6}/*.parquet")
+    damage(file)
+    warehouse.repair()
+    assert released(warehouse) == same_in_all([(D5, "r1"), (D6, "r1")])
+    assert warehouse.published_dates([D5, D6, D7]) == [D5, D6], "a date that nobody published is not empty"
+    assert "run_id=r2 it was killed while it published, and its files are gone" in caplog.text
+
+    publish_night(warehouse, "r3", [D6, D7])
+    assert released(warehouse) == same_in_all([(D5, "r1"), (D6, "r3"), (D7, "r3")])
+
+
+@pytest.mark.parametrize("call", [1, 2, 3])
+def test_a_first_night_whose_files_are_gone_was_never_there(warehouse: DeltaWarehouse, call: int) -> None:
+    publish_and_die(warehouse, "r1", [D5], call)
+    warehouse.data_folder(DAILY, "r1").remove()
+    warehouse.repair()
+    assert warehouse.published_dates([D5]) == []
+    publish_night(warehouse, "r2", [D6])
+    assert released(warehouse) == same_in_all([(D6, "r2")])
+    publish_night(warehouse, "r3", [D5])
+    assert released(warehouse) == same_in_all([(D5, "r3"), (D6, "r2")])
+
+
+def test_of_two_killed_runs_the_whole_one_is_finished(warehouse: DeltaWarehouse) -> None:
+    publish_night(warehouse, "r1", [D5])
+    publish_and_die(warehouse, "r2", [D5], 1)
+    publish_and_die(warehouse, "r3", [D6], 1)
     warehouse.data_folder(DAILY, "r2").remove()
-    with pytest.raises(WindowHeldError, match=r"1 rows of run r2 for emotion_daily, found 0"):
-        warehouse.repair()
-    assert released(warehouse) == same_in_all([(D5, "r1")])
+    warehouse.repair()
+    assert released(warehouse) == same_in_all([(D5, "r1"), (D6, "r3")])
+
+
+@pytest.mark.parametrize("call", [1, 2, 3, 4])
+def test_taking_a_run_back_can_be_killed_too(warehouse: DeltaWarehouse, call: int) -> None:
+    publish_night(warehouse, "r1", [D5, D6])
+    publish_and_die(warehouse, "r2", [D6, D7], 2)
+    warehouse.data_folder(QUARANTINE, "r2").remove()
+    with pytest.MonkeyPatch.context() as patch:
+        kill_at(patch, call)
+        with suppress(Killed):
+            warehouse.repair()
+    assert released(warehouse) == same_in_all([(D5, "r1"), (D6, "r1")])
+    warehouse.repair()
+    assert released(warehouse) == same_in_all([(D5, "r1"), (D6, "r1")])
+    assert warehouse.published_dates([D7]) == []
 
 
 def test_commits_of_no_run_are_released_as_the_same_night(warehouse: DeltaWarehouse) -> None:
@@ -252,3 +323,18 @@ def test_a_commit_that_a_power_cut_left_in_part_is_set_aside(
     assert shown == same_in_all(shown[LABELS])
     publish_night(warehouse, "r9", [D5])
     assert released(warehouse) == same_in_all([(D5, "r9")])
+
+
+def test_a_warehouse_of_an_earlier_version_gets_the_table_that_it_lacks(warehouse: DeltaWarehouse) -> None:
+    earlier = {table: schema for table, schema in NIGHT.items() if table != TERMS}
+    stage(warehouse, "r1", [D5, D6])
+    warehouse.data_folder(TERMS, "r1").remove()
+    first = warehouse.publish(earlier, Commit("r1", [D5, D6]), -1)
+    assert TERMS not in first.versions
+    assert warehouse.repair() == first
+    assert warehouse.released(TERMS, [D5], ["term"]) is None
+
+    second = publish_night(warehouse, "r2", [D6])
+    assert second.versions.keys() == NIGHT.keys()
+    assert released(warehouse) == {table: [(D5, "r1"), (D6, "r2")] for table in earlier} | {TERMS: [(D6, "r2")]}
+    assert warehouse.repair() == second

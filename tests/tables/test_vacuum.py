@@ -188,7 +188,7 @@ def publish_again(warehouse: DeltaWarehouse, run_id: str) -> None:
 
 
 def kill_after_first_commit(monkeypatch: pytest.MonkeyPatch) -> None:
-    commit = publish._commit
+    commit = publish.commit_claim
     calls = iter(range(1_000))
 
     def committed(*args: object) -> None:
@@ -196,7 +196,7 @@ def kill_after_first_commit(monkeypatch: pytest.MonkeyPatch) -> None:
             raise Killed
         commit(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(publish, "_commit", committed)
+    monkeypatch.setattr(publish, "commit_claim", committed)
 
 
 @settings(max_examples=15)

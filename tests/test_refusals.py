@@ -1,0 +1,75 @@
+import errno
+import os
+
+import pytest
+
+from emotion_udf.errors import StorageError
+from emotion_udf.refusals import refusal_of
+
+SECRET = "i hate my neighbour"  # noqa: S105
+SPARK = f"""An error occurred while calling o57.parquet.
+: org.apache.spark.SparkException: Job aborted due to stage failure: Task 0 in stage 3.0 failed 4 times
+\tat org.apache.spark.scheduler.DAGScheduler.abortStage(DAGScheduler.scala:2900)
+Driver stacktrace: {SECRET}
+Caused by: java.io.{{}}
+\tat java.base/java.io.FileOutputStream.open0(Native Method)
+\t... 43 more
+"""
+
+
+def system_error(number: int, path: str | None = None) -> OSError:
+    return OSError(number, os.strerror(number), path)
+
+
+@pytest.mark.parametrize(
+    ("error", "found"),
+    [
+        (system_error(errno.ENOSPC), "no space left; make room"),
+        (system_error(errno.ENOSPC, "/lake/w/x.parquet"), "no space left at /lake/w/x.parquet; make room"),
+        (system_error(errno.EDQUOT), "no space left; make room"),
+        (system_error(errno.EROFS, "/lake/w"), "a read-only file system at /lake/w; mount it for writing"),
+        (system_error(errno.EACCES, "/lake/w"), "no permission at /lake/w; let the job's user read and write there"),
+        (system_error(errno.EIO, "/lake/w"), "a device that fails at /lake/w; look at the machine's log"),
+        (system_error(errno.EMFILE), "too many open files; raise the limit"),
+        (
+            OSError(
+                "Generic LocalFileSystem error: Unable to open file /w/_delta_log/1.json#1: No space left on device"
+            ),
+            "no space left at /w/_delta_log/1.json#1; make room",
+        ),
+        (
+            OSError("[Errno 13] Failed to open local file '/w/part 1.parquet'. Detail: [errno 13] Permission denied"),
+            "no permission at /w/part; let",
+        ),
+        (RuntimeError(SPARK.format("IOException: No space left on device")), "no space left; make room"),
+        (
+            RuntimeError(SPARK.format("FileNotFoundException: /w/emotion_labels/part-0.parquet (Permission denied)")),
+            "no permission at /w/emotion_labels/part-0.parquet; let",
+        ),
+        (
+            RuntimeError(SPARK.format("IOException: Mkdirs failed to create file:/w/_temporary/0 (exists=false)")),
+            "a folder that cannot be made at file:/w/_temporary/0; see",
+        ),
+        (
+            RuntimeError(SPARK.format("nio.file.FileSystemException: /tmp/blockmgr-1/0a: Read-only file system")),
+            "a read-only file system at /tmp/blockmgr-1/0a; mount",
+        ),
+    ],
+)
+def test_a_refusal_is_told_with_what_to_do(error: Exception, found: str) -> None:
+    refusal = refusal_of(error)
+    assert isinstance(refusal, StorageError)
+    assert f"found {found}" in str(refusal)
+    assert SECRET not in str(refusal)
+    assert refusal.exit_code == 1
+
+
+def test_the_cause_of_an_error_counts() -> None:
+    wrapped = RuntimeError("it failed")
+    wrapped.__cause__ = system_error(errno.ENOSPC, "/lake/w")
+    assert "no space left at /lake/w" in str(refusal_of(wrapped))
+
+
+@pytest.mark.parametrize("error", [ValueError(SECRET), RuntimeError(SPARK.format("IOException: damaged")), OSError()])
+def test_any_other_error_is_none(error: Exception) -> None:
+    assert refusal_of(error) is None
