@@ -13,7 +13,7 @@ from deltalake import DeltaTable
 
 from emotion_udf.nightly.context import RunContext
 from emotion_udf.nightly.record import RunRecord
-from emotion_udf.schemas import DAILY, LABELS, QUARANTINE, RELEASES, RUNS
+from emotion_udf.schemas import DAILY, LABELS, QUARANTINE, RELEASES, RUNS, TERMS
 from emotion_udf.settings.nightly import NightSettings
 from emotion_udf.storage import open_folder
 from emotion_udf.tables import compaction, publish, upkeep
@@ -190,7 +190,7 @@ def test_a_night_that_was_killed_is_finished_over_a_compaction(
     for table in RELEASED:
         compact(warehouse, table)
     warehouse.repair()
-    assert shown_rows(warehouse) == {LABELS: [(D5, "r1")] * 3, DAILY: [(D5, "r1")], QUARANTINE: [(D5, "r1")]}
+    assert shown_rows(warehouse) == {LABELS: [(D5, "r1")] * 3, DAILY: [(D5, "r1")], QUARANTINE: [(D5, "r1")], TERMS: []}
 
 
 def test_earlier_releases_can_be_read_after_a_compaction(warehouse: DeltaWarehouse) -> None:
