@@ -82,9 +82,9 @@ class Stage:
         function, arguments = self.scene.act
         return self.mortals.call(function, str(root), *arguments, **{"KILL_MATCH": f"{root}/w"} | kill)
 
-    def count_calls(self, way: str) -> int:
+    def count_calls(self, way: str, **kill: str) -> int:
         count = self.folder / f"count-{way}"
-        done = self.act(self.folder / f"counted-{way}", KILL_COUNT=str(count), KILL_WHEN=way)
+        done = self.act(self.folder / f"counted-{way}", KILL_COUNT=str(count), KILL_WHEN=way, **kill)
         assert done.code == 0, done.output
         return int(count.read_text())
 
@@ -159,3 +159,15 @@ def test_the_power_goes_after_a_call(mortals: Mortals, tmp_path: Path, scene: Sc
         TALLY.add(f"{scene.name}, power cut, {way}", None)
         shutil.rmtree(root)
         synced.unlink(missing_ok=True)
+
+
+def test_some_moments_of_publishing(mortals: Mortals, tmp_path: Path) -> None:
+    """A few of those that the others take, for each run of the tests."""
+    stage = Stage(mortals, SCENES[1], tmp_path)
+    log = {"KILL_MATCH": "_delta_log"}
+    last = stage.count_calls("before", **log)
+    for number, way in enumerate(("before", "half", "after", "full")):
+        root = tmp_path / way
+        fate = stage.act(root, KILL_AT=str(max(1, last * (number + 2) // 8)), KILL_WHEN=way, **log)
+        assert fate.code == (1 if way == "full" else -9), fate
+        stage.check(root)
