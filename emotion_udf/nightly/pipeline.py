@@ -36,6 +36,7 @@ from emotion_udf.schemas import (
     labels_schema,
     quarantine_schema,
 )
+from emotion_udf.session import lost_session
 from emotion_udf.settings.nightly import NightSettings
 from emotion_udf.steps.aggregate import aggregate, bad_probabilities
 from emotion_udf.steps.label import label
@@ -85,6 +86,7 @@ def run_night(
     if warehouse is None:
         warehouse = open_warehouse(settings.warehouse)
     staging_root = open_folder(settings.staging_root)
+    is_recorded = False
     try:
         _clean_up(warehouse, staging_root)
         since = warehouse.version(LABELS)
@@ -95,16 +97,21 @@ def run_night(
             with recorder.step("publish") as counts:
                 counts["dates"] = len(window.dates)
                 counts["release"] = _publish(context, warehouse, since).number
+            is_recorded = _append(warehouse, recorder.mark_published())
     except BaseException as error:
         if not _is_released(warehouse, context):
-            known = None if isinstance(error, EmotionUdfError) else from_worker(str(error)) or refusal_of(error)
+            known = None if isinstance(error, EmotionUdfError) else _known(error)
             _end_failed(recorder.mark_failed(known or error), warehouse, staging_root)
             if known:
                 raise known from error
             raise
         log.warning("run_id=%s it is published, then: %s", context.run_id, type(error).__name__)
+        if isinstance(error, KeyboardInterrupt):
+            _keep(staging_root, recorder.mark_published())
+            raise PublishedInterrupt from error
+    if not is_recorded:
+        _keep(staging_root, recorder.mark_published())
     try:
-        _record(recorder.mark_published(), warehouse, staging_root)
         warehouse.upkeep()
     except KeyboardInterrupt as error:
         raise PublishedInterrupt from error
@@ -289,6 +296,11 @@ def _clean_up(warehouse: Warehouse, staging_root: Folder) -> None:
         (staging_root / run_id).remove()
 
 
+def _known(error: BaseException) -> EmotionUdfError | None:
+    """Return a foreign error in this project's words, None where it is unexpected."""
+    return from_worker(str(error)) or refusal_of(error) or lost_session(error)
+
+
 def _is_released(warehouse: Warehouse, context: RunContext) -> bool:
     """Tell whether the newest release is the run's, whatever went wrong after it."""
     try:
@@ -308,24 +320,23 @@ def _end_failed(record: RunRecord, warehouse: Warehouse, staging_root: Folder) -
         is_deleted = warehouse.discard(record.run_id)
     except Exception as error:  # the error that ended the night is the one to report
         log.warning("run_id=%s its files could not be deleted (%s)", record.run_id, type(error).__name__)
-    if is_deleted:
-        _record(record, warehouse, staging_root)
-    else:
+    if not is_deleted or not _append(warehouse, record):
         _keep(staging_root, record)
 
 
-def _record(record: RunRecord, warehouse: Warehouse, staging_root: Folder) -> None:
-    """Add the run to `runs`, or keep its row for the next start to add.
+def _append(warehouse: Warehouse, record: RunRecord) -> bool:
+    """Add the run to `runs`, and tell whether it is there.
 
     That decides nothing: what is published stays so, and an error has its own message.
     """
     try:
         warehouse.append_run(record.row())
+    except (KeyboardInterrupt, SystemExit):
+        raise
     except BaseException as error:  # a panic of delta-rs is no Exception
         log.warning("run_id=%s it could not be recorded in runs (%s)", record.run_id, type(error).__name__)
-        _keep(staging_root, record)
-        if isinstance(error, (KeyboardInterrupt, SystemExit)):
-            raise
+        return False
+    return True
 
 
 def _keep(staging_root: Folder, record: RunRecord) -> None:

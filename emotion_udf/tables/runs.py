@@ -9,6 +9,7 @@ from pyspark.sql.pandas.types import to_arrow_schema
 
 from emotion_udf.schemas import PARTITION, RUNS, runs_schema
 from emotion_udf.tables.delta import COMMIT_ONLY, PROPERTIES, DeltaTables
+from emotion_udf.tables.durability import sync_files, sync_folder
 
 
 def append_run(tables: DeltaTables, row: Mapping[str, Any]) -> None:
@@ -25,6 +26,9 @@ def append_run(tables: DeltaTables, row: Mapping[str, Any]) -> None:
         configuration=PROPERTIES,
         post_commithook_properties=COMMIT_ONLY,
     )
+    # What the run has staged goes next, and with it the only other record of it.
+    sync_folder(tables.folder(RUNS) / f"{PARTITION}={row[PARTITION]}")
+    sync_files(tables.folder(RUNS), [])
 
 
 def list_runs(tables: DeltaTables) -> list[dict[str, Any]]:

@@ -15,14 +15,6 @@ from tests.faults.mortal import Mortals
 EFFORT = os.environ.get("EMOTION_UDF_FAULTS", "some")
 """`some` moments of each scene, or `all`."""
 
-SOME = 4
-
-
-def moments(calls: int) -> list[int]:
-    """Return the calls at which something is to happen, of those that there are."""
-    every = list(range(1, calls + 1))
-    return every if EFFORT == "all" else every[:: -(-calls // SOME)]
-
 
 @dataclass
 class Tally:
