@@ -112,6 +112,7 @@ def run_night(
     if not is_recorded:
         _keep(staging_root, recorder.mark_published())
     try:
+        _discard(warehouse, context.run_id)  # scores that text_scores did not take
         warehouse.upkeep()
     except KeyboardInterrupt as error:
         raise PublishedInterrupt from error
@@ -315,13 +316,17 @@ def _end_failed(record: RunRecord, warehouse: Warehouse, staging_root: Folder) -
 
     A run that holds its dates already will be finished by the next start, which also puts it on record.
     """
-    is_deleted = False
-    try:
-        is_deleted = warehouse.discard(record.run_id)
-    except Exception as error:  # the error that ended the night is the one to report
-        log.warning("run_id=%s its files could not be deleted (%s)", record.run_id, type(error).__name__)
-    if not is_deleted or not _append(warehouse, record):
+    if not _discard(warehouse, record.run_id) or not _append(warehouse, record):
         _keep(staging_root, record)
+
+
+def _discard(warehouse: Warehouse, run_id: str) -> bool:
+    """Delete what no table needs of a run; tell if nothing is left of it."""
+    try:
+        return warehouse.discard(run_id)
+    except Exception as error:  # no reason to fail a published night, nor to hide what failed another
+        log.warning("run_id=%s its files could not be deleted (%s)", run_id, type(error).__name__)
+        return False
 
 
 def _append(warehouse: Warehouse, record: RunRecord) -> bool:

@@ -50,12 +50,12 @@ class DeltaWarehouse(DeltaTables):
 
     def discard(self, run_id: str) -> bool:
         """Delete the run's data folders but for scores that the table lists."""
+        if not self._lists(TEXT_SCORES, run_id):
+            self.data_folder(TEXT_SCORES, run_id).remove()
         if self._holds_dates(run_id):
             return False
         for table in RELEASED:
             self.data_folder(table, run_id).remove()
-        if not self._lists(TEXT_SCORES, run_id):
-            self.data_folder(TEXT_SCORES, run_id).remove()
         return True
 
     def known_scores(self, spark: SparkSession, fingerprint: str) -> DataFrame | None:

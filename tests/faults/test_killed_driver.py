@@ -179,7 +179,7 @@ def test_some_moments_of_publishing(mortals: Mortals, tmp_path: Path) -> None:
     """A few of those that the others take, for each run of the tests."""
     stage = Stage(mortals, SCENES[1], tmp_path)
     for number, way in enumerate(("before", "half", "after", "full")):
-        root = tmp_path / way
+        root = tmp_path / f"killed-{way}"
         last = stage.count_calls(way, root, LOG)
         at = str(max(1, last * (number + 1) // 5))
         fate = stage.act(root, KILL_AT=at, KILL_WHEN=way, KILL_MATCH=LOG)
