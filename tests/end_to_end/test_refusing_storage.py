@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.jobs import Submit, command, environment, query
-from tests.helpers.paths import ROOT
+from tests.helpers.jobs import Submit, query
 from tests.helpers.tweets import DAYS, tweets_settings
 
 pytestmark = [
@@ -19,7 +18,6 @@ pytestmark = [
 ]
 
 Mount = Callable[[Path, str], Path]
-NOBODY = 65534
 DAY = f"--date={DAYS[0]}"
 
 
@@ -95,29 +93,3 @@ def test_a_warehouse_that_is_read_only(
     ended = score_feedback(*tweets_settings(tweets, disk / "w"), DAY, f"--set=staging.root={tmp_path / 'staging'}")
     assert ended.code == 1, ended.output
     require_one_message(ended.output, "read-only file system", "mount it for writing")
-
-
-@pytest.mark.parametrize("table", ["emotion_labels", "emotion_daily", "runs", "releases"])
-def test_a_folder_of_the_warehouse_that_the_user_may_not_use(
-    tweets: Path, warehouse: Path, tmp_path: Path, table: str
-) -> None:
-    """Root may use any: the job is another user's."""
-    root = tmp_path / "w"
-    shutil.copytree(warehouse, root)
-    for path in (root, *root.rglob("*")):
-        os.chown(path, NOBODY, NOBODY)
-    os.chown(root / table, 0, 0)
-    (root / table).chmod(0o700)
-    for parent in (tweets, *tmp_path.parents, *tweets.parents):
-        if parent.stat().st_uid == 0 and parent.is_relative_to(tmp_path.parent.parent):
-            parent.chmod(0o755)
-    as_nobody = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
-    line = command(*tweets_settings(tweets, root), DAY)
-    known = environment() | {"HOME": str(root), "SPARK_LOCAL_DIRS": str(root)}
-    ended = subprocess.run([*as_nobody, *line], cwd=ROOT, env=known, capture_output=True, text=True, check=False)
-    if table == "runs":  # what comes after the release fails no night
-        assert ended.returncode == 0, ended.stdout + ended.stderr
-        assert "could not be recorded in runs" in ended.stdout + ended.stderr
-    else:
-        assert ended.returncode == 1, ended.stdout + ended.stderr
-        require_one_message(ended.stdout + ended.stderr, "no permission", "let the job's user read and write there")

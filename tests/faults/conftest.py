@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.job import Job
 from tests.faults.mortal import Mortals
 
 EFFORT = os.environ.get("EMOTION_UDF_FAULTS", "some")
@@ -62,3 +64,13 @@ def killpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def mortals(killpoint: Path) -> Iterator[Mortals]:
     with Mortals(killpoint) as mortals:
         yield mortals
+
+
+@pytest.fixture(scope="session")
+def yesterday(tweets: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
+    """A warehouse with one night, and how long such a night takes."""
+    root = tmp_path_factory.mktemp("yesterday")
+    job = Job(tweets, root)
+    ended = job.end()
+    assert ended.code == 0, ended.output
+    return root, time.monotonic() - job.started
