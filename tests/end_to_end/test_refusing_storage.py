@@ -92,4 +92,4 @@ def test_a_warehouse_that_is_read_only(
     subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
     ended = score_feedback(*tweets_settings(tweets, disk / "w"), DAY, f"--set=staging.root={tmp_path / 'staging'}")
     assert ended.code == 1, ended.output
-    require_one_message(ended.output, "read-only file system", "mount it for writing")
+    require_one_message(ended.output, "a folder that cannot be made", "not read-only")
