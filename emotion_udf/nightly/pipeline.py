@@ -324,7 +324,7 @@ def _discard(warehouse: Warehouse, run_id: str) -> bool:
     """Delete what no table needs of a run; tell if nothing is left of it."""
     try:
         return warehouse.discard(run_id)
-    except Exception as error:  # no reason to fail a published night, nor to hide what failed another
+    except Exception as error:  # no reason to fail a published night, nor to hide what failed another one
         log.warning("run_id=%s its files could not be deleted (%s)", run_id, type(error).__name__)
         return False
 
