@@ -293,8 +293,12 @@ def _clean_up(warehouse: Warehouse, staging_root: Folder) -> None:
     for run_id in dead_runs(staging_root):
         log.warning("run_id=%s its driver is gone; what it has left is put in order", run_id)
         deleted = warehouse.discard(run_id)
-        add_missing(warehouse, staging_root / run_id, run_id, is_published=not deleted)
-        (staging_root / run_id).remove()
+        folder = staging_root / run_id
+        row = add_missing(warehouse, folder, run_id, is_published=not deleted)
+        folder.remove()  # it may hold texts
+        if row is not None:
+            mark_folder(folder)
+            keep_row(folder, row)
 
 
 def _known(error: BaseException) -> EmotionUdfError | None:
