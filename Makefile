@@ -17,7 +17,7 @@ STUDENTS := build/students/seed-1 build/students/seed-2 build/students/seed-3
 TRAIN := python jobs/train_classifier.py --set data.root=$(EMOTION_UDF_DATA) --config
 DEMO_DAYS := --from 2026-10-05 --to 2026-10-18
 
-.PHONY: help setup demo test test-unit test-slow fuzz check docs format train train-open base evaluate bench clean
+.PHONY: help setup demo test test-unit test-slow fuzz faults check docs format train train-open base evaluate bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -46,6 +46,9 @@ test-slow: .venv/.ready ## run the slow tests: the wheel, the launcher, 300 nigh
 
 fuzz: .venv/.ready ## search for inputs that the job cannot take, FUZZ_EXAMPLES of each form
 	@HYPOTHESIS_PROFILE=fuzz python -m pytest tests/fuzz
+
+faults: .venv/.ready ## end nights and maintenance at every call, FAULT_NIGHTS whole nights at moments, and tell what was lost
+	@EMOTION_UDF_FAULTS=all python -m pytest tests/faults tests/end_to_end/test_refusing_storage.py
 
 check: .venv/.ready ## style, types, docstrings, the direction of imports, and docs/settings.md
 	@ruff check .

@@ -24,10 +24,14 @@ _REFUSALS: Final = (
     ),
     (r"Input/output error", "a device that fails", "look at the machine's log"),
     (r"Too many open files", "too many open files", "raise the limit of open files (ulimit -n)"),
-    # Hadoop does not say why.
-    (r"Mkdirs failed to create", "a folder that cannot be made", "see that there is space, and that it may be written"),
+    (
+        r"Mkdirs failed to create|_temporary/\d+ does not exist",  # Hadoop does not say why
+        "a folder that cannot be made",
+        "see that the job's user may write there, that the file system is not read-only, and that there is room",
+    ),
 )
 _PATH: Final = re.compile(r"(?<![\w/])(?:[a-z0-9]+:)?/{1,3}[^\s'\"()\[\],;:]+")
+_WRITTEN: Final = re.compile(r"(?<=Task failed while writing rows to )\S+")
 _FRAME: Final = re.compile(r"\s*(at |File \"|\.\.\. \d)")
 
 
@@ -39,7 +43,7 @@ def refusal_of(error: BaseException) -> StorageError | None:
     for line in _lines(error):
         for pattern, found, remedy in _REFUSALS:
             if re.search(pattern, line):
-                path = _PATH.search(line)
+                path = _PATH.search(line) or _WRITTEN.search(str(error))
                 place = f" at {path[0].rstrip('.')}" if path else ""
                 return StorageError(f"expected a storage that takes and gives files, found {found}{place}; {remedy}")
     return None

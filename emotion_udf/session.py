@@ -2,14 +2,20 @@
 
 import logging
 import os
+import re
 import signal
 import sys
 from typing import Final
 
+from py4j.protocol import Py4JNetworkError
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
+from emotion_udf.errors import EmotionUdfError
+
 log = logging.getLogger(__name__)
+
+_ENDED: Final = re.compile(r"SparkContext (was|has been) (shut ?down|stopped)|on a stopped SparkContext")
 
 REQUIRED: Final = {
     # Days are cut in the settings' zone from instants in UTC; the machine's own zone must not matter.
@@ -60,6 +66,16 @@ def stop_session(spark: SparkSession) -> None:
         spark.stop()
     except Exception as error:  # its Java process may be gone
         log.warning("the Spark session could not be stopped (%s)", type(error).__name__)
+
+
+def lost_session(error: BaseException) -> EmotionUdfError | None:
+    """Return this project's words for an error that only says that Spark was ended; None for any other error."""
+    if isinstance(error, (Py4JNetworkError, ConnectionError)) or _ENDED.search(str(error)):
+        return EmotionUdfError(
+            "expected Spark to work on, found that its Java process was ended: by a signal, or for want of memory; "
+            "start the job again"
+        )
+    return None
 
 
 def _is_submitted() -> bool:

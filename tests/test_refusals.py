@@ -51,6 +51,19 @@ def system_error(number: int, path: str | None = None) -> OSError:
             "a folder that cannot be made at file:/w/_temporary/0; see",
         ),
         (
+            RuntimeError(
+                "An error occurred.\n: java.io.FileNotFoundException: File file:/w/_temporary/0 does not exist"
+            ),
+            "a folder that cannot be made at file:/w/_temporary/0; see",
+        ),
+        (
+            RuntimeError(
+                "[TASK_WRITE_FAILED] Task failed while writing rows to file:/w/labels. SQLSTATE: 58030\n"
+                "Caused by: java.io.IOException: No space left on device"
+            ),
+            "no space left at file:/w/labels; make room",
+        ),
+        (
             RuntimeError(SPARK.format("nio.file.FileSystemException: /tmp/blockmgr-1/0a: Read-only file system")),
             "a read-only file system at /tmp/blockmgr-1/0a; mount",
         ),

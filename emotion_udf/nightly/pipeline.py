@@ -38,6 +38,7 @@ from emotion_udf.schemas import (
     quarantine_schema,
     terms_schema,
 )
+from emotion_udf.session import lost_session
 from emotion_udf.settings.nightly import NightSettings
 from emotion_udf.steps.aggregate import aggregate, bad_probabilities
 from emotion_udf.steps.label import label
@@ -89,6 +90,7 @@ def run_night(
     if warehouse is None:
         warehouse = open_warehouse(settings.warehouse)
     staging_root = open_folder(settings.staging_root)
+    is_recorded = False
     try:
         _clean_up(warehouse, staging_root)
         since = warehouse.version(LABELS)
@@ -99,16 +101,22 @@ def run_night(
             with recorder.step("publish") as counts:
                 counts["dates"] = len(window.dates)
                 counts["release"] = _publish(context, warehouse, since).number
+            is_recorded = _append(warehouse, recorder.mark_published())
     except BaseException as error:
         if not _is_released(warehouse, context):
-            known = None if isinstance(error, EmotionUdfError) else from_worker(str(error)) or refusal_of(error)
+            known = None if isinstance(error, EmotionUdfError) else _known(error)
             _end_failed(recorder.mark_failed(known or error), warehouse, staging_root)
             if known:
                 raise known from error
             raise
         log.warning("run_id=%s it is published, then: %s", context.run_id, type(error).__name__)
+        if isinstance(error, KeyboardInterrupt):
+            _keep(staging_root, recorder.mark_published())
+            raise PublishedInterrupt from error
+    if not is_recorded:
+        _keep(staging_root, recorder.mark_published())
     try:
-        _record(recorder.mark_published(), warehouse, staging_root)
+        _discard(warehouse, context.run_id)  # scores that text_scores did not take
         warehouse.upkeep()
     except KeyboardInterrupt as error:
         raise PublishedInterrupt from error
@@ -305,8 +313,17 @@ def _clean_up(warehouse: Warehouse, staging_root: Folder) -> None:
     for run_id in dead_runs(staging_root):
         log.warning("run_id=%s its driver is gone; what it has left is put in order", run_id)
         deleted = warehouse.discard(run_id)
-        add_missing(warehouse, staging_root / run_id, run_id, is_published=not deleted)
-        (staging_root / run_id).remove()
+        folder = staging_root / run_id
+        row = add_missing(warehouse, folder, run_id, is_published=not deleted)
+        folder.remove()  # it may hold texts
+        if row is not None:
+            mark_folder(folder)
+            keep_row(folder, row)
+
+
+def _known(error: BaseException) -> EmotionUdfError | None:
+    """Return a foreign error in this project's words, None where it is unexpected."""
+    return from_worker(str(error)) or refusal_of(error) or lost_session(error)
 
 
 def _is_released(warehouse: Warehouse, context: RunContext) -> bool:
@@ -323,29 +340,32 @@ def _end_failed(record: RunRecord, warehouse: Warehouse, staging_root: Folder) -
 
     A run that holds its dates already will be finished by the next start, which also puts it on record.
     """
-    is_deleted = False
-    try:
-        is_deleted = warehouse.discard(record.run_id)
-    except Exception as error:  # the error that ended the night is the one to report
-        log.warning("run_id=%s its files could not be deleted (%s)", record.run_id, type(error).__name__)
-    if is_deleted:
-        _record(record, warehouse, staging_root)
-    else:
+    if not _discard(warehouse, record.run_id) or not _append(warehouse, record):
         _keep(staging_root, record)
 
 
-def _record(record: RunRecord, warehouse: Warehouse, staging_root: Folder) -> None:
-    """Add the run to `runs`, or keep its row for the next start to add.
+def _discard(warehouse: Warehouse, run_id: str) -> bool:
+    """Delete what no table needs of a run; tell if nothing is left of it."""
+    try:
+        return warehouse.discard(run_id)
+    except Exception as error:  # no reason to fail a published night, nor to hide what failed another one
+        log.warning("run_id=%s its files could not be deleted (%s)", run_id, type(error).__name__)
+        return False
+
+
+def _append(warehouse: Warehouse, record: RunRecord) -> bool:
+    """Add the run to `runs`, and tell whether it is there.
 
     That decides nothing: what is published stays so, and an error has its own message.
     """
     try:
         warehouse.append_run(record.row())
+    except (KeyboardInterrupt, SystemExit):
+        raise
     except BaseException as error:  # a panic of delta-rs is no Exception
         log.warning("run_id=%s it could not be recorded in runs (%s)", record.run_id, type(error).__name__)
-        _keep(staging_root, record)
-        if isinstance(error, (KeyboardInterrupt, SystemExit)):
-            raise
+        return False
+    return True
 
 
 def _keep(staging_root: Folder, record: RunRecord) -> None:

@@ -67,6 +67,9 @@ def score_night(
         staging: Takes what is written on the way.
     """
     reuse = context.settings.scores.reuse
+    if reuse == "history" and not _takes_files(warehouse.data_folder(TEXT_SCORES, context.run_id)):
+        log.warning("run_id=%s %s takes no files, every text is scored", context.run_id, TEXT_SCORES)
+        reuse = "night"
     messages = with_text_key(accepted, shared=reuse != "off")
     known = staging / "known"
     new = warehouse.data_folder(TEXT_SCORES, context.run_id) if reuse == "history" else staging / "new"
@@ -83,6 +86,16 @@ def score_night(
     written = [read_rows(spark, folder, scores_schema()) for folder, rows in ((new, scored), (known, reused)) if rows]
     rows = reduce(DataFrame.union, written) if written else spark.createDataFrame([], scores_schema())
     return NightScores(messages, rows, scored, reused, engines)
+
+
+def _takes_files(folder: Folder) -> bool:
+    """Tell whether a folder can be made."""
+    try:
+        folder.system.create_dir(folder.path, recursive=True)
+        folder.remove()
+    except Exception:  # whatever it is, the night does without
+        return False
+    return True
 
 
 def find_known(

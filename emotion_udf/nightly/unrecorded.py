@@ -42,7 +42,7 @@ def read_row(folder: Folder) -> dict[str, Any] | None:
         return None
 
 
-def add_missing(warehouse: Warehouse, folder: Folder, run_id: str, is_published: bool) -> None:
+def add_missing(warehouse: Warehouse, folder: Folder, run_id: str, is_published: bool) -> dict[str, Any] | None:
     """Add a dead run to `runs`, unless it is there.
 
     Args:
@@ -50,14 +50,25 @@ def add_missing(warehouse: Warehouse, folder: Folder, run_id: str, is_published:
         folder: The run's staging folder.
         run_id: The run.
         is_published: Whether the run holds its dates: then it was published, whatever its row says.
+
+    Returns:
+        The row, where `runs` could not take it; None where there is nothing left to add.
     """
     row = read_row(folder)
-    if row is None or run_id in warehouse.recorded_runs():
-        return
+    if row is None:
+        return None
     if is_published:
         row |= {"outcome": Outcome.PUBLISHED.value, "exit_code": 0, "error": None}
-    warehouse.append_run(row)
-    log.warning("run_id=%s it was missing in runs, and is added as %s", run_id, row["outcome"])
+    try:
+        if run_id not in warehouse.recorded_runs():
+            warehouse.append_run(row)
+            log.warning("run_id=%s it was missing in runs, and is added as %s", run_id, row["outcome"])
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # a panic of delta-rs is no Exception
+        log.warning("run_id=%s it is missing in runs, which takes no row (%s)", run_id, type(error).__name__)
+        return row
+    return None
 
 
 def _as_iso(value: object) -> str:

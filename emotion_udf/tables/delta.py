@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from deltalake import DeltaTable, Field, PostCommitHookProperties, Schema
-from deltalake.exceptions import TableNotFoundError
+from deltalake.exceptions import CommitFailedError, TableNotFoundError
 from deltalake.transaction import AddAction
 
 from emotion_udf.errors import UsageError
@@ -66,14 +66,17 @@ class DeltaTables:
     def open_or_create(self, table: str, schema: Schema, partition: str | None = PARTITION) -> DeltaTable:
         """Return the table as it is now, made with these columns when there is none."""
         partitions = [partition] if partition else None
-        return DeltaTable.create(
-            self.address(table),
-            schema,
-            mode="ignore",
-            name=table,
-            partition_by=partitions,
-            configuration=PROPERTIES,
-        )
+        try:
+            return DeltaTable.create(
+                self.address(table),
+                schema,
+                mode="ignore",
+                name=table,
+                partition_by=partitions,
+                configuration=PROPERTIES,
+            )
+        except CommitFailedError:  # another run has made it in the same moment
+            return DeltaTable(self.address(table))
 
     def run_files(self, table: str, run_id: str) -> list[ParquetFile]:
         """List what a run has written for a table, by paths relative to the table."""

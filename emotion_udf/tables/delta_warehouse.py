@@ -1,12 +1,13 @@
 """The warehouse of Delta tables: written by Spark's executors as Parquet, committed by delta-rs on the driver."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from typing import Any
 
 import pyarrow as pa
 from deltalake import DeltaTable
-from deltalake.exceptions import CommitFailedError
+from deltalake.exceptions import CommitFailedError, DeltaError
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
@@ -51,7 +52,10 @@ class DeltaWarehouse(DeltaTables):
 
     def repair(self) -> Release | None:
         """Let the tables of a night follow the deciding one, and move the release."""
-        set_damaged_logs_aside(self, (*RELEASED, *UNRELEASED))
+        set_damaged_logs_aside(self, (*RELEASED, RELEASES))
+        for table in (TEXT_SCORES, RUNS):
+            with suppress(OSError):  # they decide nothing: who needs them will say so
+                set_damaged_logs_aside(self, (table,))
         return settle(self, RELEASED) if self.open(LABELS) else None
 
     def publish(self, tables: Mapping[str, StructType], commit: Commit, since: int) -> Release:
@@ -60,13 +64,13 @@ class DeltaWarehouse(DeltaTables):
 
     def discard(self, run_id: str) -> bool:
         """Delete the run's data folders but for scores that the table lists."""
-        if self._holds_dates(run_id):
-            return False
-        for table in RELEASED:
+        is_needed = self._holds_dates(run_id)
+        for table in () if is_needed else RELEASED:
             self.data_folder(table, run_id).remove()
-        if not self._lists(TEXT_SCORES, run_id):
-            self.data_folder(TEXT_SCORES, run_id).remove()
-        return True
+        with suppress(OSError, DeltaError):  # scores hold no texts, and a table of them that is broken decides nothing
+            if not self._lists(TEXT_SCORES, run_id):
+                self.data_folder(TEXT_SCORES, run_id).remove()
+        return not is_needed
 
     def known_scores(self, spark: SparkSession, fingerprint: str) -> DataFrame | None:
         """Return what `text_scores` has of a model."""

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
-from deltalake import write_deltalake
+from deltalake import Schema, write_deltalake
 from pyspark.sql.pandas.types import to_arrow_schema
 
 from emotion_udf.schemas import PARTITION, RUNS, runs_schema
-from emotion_udf.tables.delta import COMMIT_ONLY, PROPERTIES, DeltaTables
+from emotion_udf.tables.delta import COMMIT_ONLY, DeltaTables
+from emotion_udf.tables.durability import sync_files, sync_folder
 
 
 def append_run(tables: DeltaTables, row: Mapping[str, Any]) -> None:
@@ -16,15 +17,15 @@ def append_run(tables: DeltaTables, row: Mapping[str, Any]) -> None:
     schema = to_arrow_schema(runs_schema(), timezone="UTC")
     table = pa.Table.from_pylist([dict(row)], schema=schema)
     write_deltalake(
-        tables.address(RUNS),
+        tables.open_or_create(RUNS, Schema.from_json(runs_schema().json())),
         table,
         mode="append",
         schema_mode="merge",
-        partition_by=[PARTITION],
-        name=RUNS,
-        configuration=PROPERTIES,
         post_commithook_properties=COMMIT_ONLY,
     )
+    # What the run has staged goes next, and with it the only other record of it.
+    sync_folder(tables.folder(RUNS) / f"{PARTITION}={row[PARTITION]}")
+    sync_files(tables.folder(RUNS), [])
 
 
 def list_runs(tables: DeltaTables) -> list[dict[str, Any]]:

@@ -78,10 +78,10 @@ class Warehouse(Protocol):
         """
 
     def discard(self, run_id: str) -> bool:
-        """Delete what a run has written to its data folders, unless it holds dates: then `repair` needs it.
+        """Delete what a run has written to its data folders, as far as no table needs it or will.
 
         Returns:
-            Whether it was deleted.
+            Whether nothing of its night is left; False where it holds dates, which `repair` may still have to finish.
         """
 
     def known_scores(self, spark: SparkSession, fingerprint: str) -> DataFrame | None:

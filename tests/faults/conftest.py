@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,18 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.job import Job
 from tests.faults.mortal import Mortals
 
 EFFORT = os.environ.get("EMOTION_UDF_FAULTS", "some")
 """`some` moments of each scene, or `all`."""
-
-SOME = 4
-
-
-def moments(calls: int) -> list[int]:
-    """Return the calls at which something is to happen, of those that there are."""
-    every = list(range(1, calls + 1))
-    return every if EFFORT == "all" else every[:: -(-calls // SOME)]
 
 
 @dataclass
@@ -70,3 +64,13 @@ def killpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def mortals(killpoint: Path) -> Iterator[Mortals]:
     with Mortals(killpoint) as mortals:
         yield mortals
+
+
+@pytest.fixture(scope="session")
+def yesterday(tweets: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
+    """A warehouse with one night, and how long such a night takes."""
+    root = tmp_path_factory.mktemp("yesterday")
+    job = Job(tweets, root)
+    ended = job.end()
+    assert ended.code == 0, ended.output
+    return root, time.monotonic() - job.started

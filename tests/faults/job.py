@@ -19,11 +19,12 @@ class Job:
         tweets: Its input.
         root: The folder of its warehouse `w`, and of Spark's local folders.
         day: The date.
+        variables: Of its environment.
     """
 
-    def __init__(self, tweets: Path, root: Path, day: str = str(DAYS[0])) -> None:
+    def __init__(self, tweets: Path, root: Path, day: str = str(DAYS[0]), **variables: str) -> None:
         self.local = root / "local"
-        known = environment() | {"SPARK_LOCAL_DIRS": str(self.local)}
+        known = environment() | {"SPARK_LOCAL_DIRS": str(self.local)} | variables
         line = command(*tweets_settings(tweets, root / "w"), f"--date={day}", master="local[2]")
         self.lines: list[str] = []
         self.started = time.monotonic()

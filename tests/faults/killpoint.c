@@ -3,10 +3,12 @@
 
        before, after, half    SIGKILL before or after the call, or half way through a write
        full                   no space left from then on (ENOSPC): what makes or fills files fails
-       readonly, denied       a file system that turned read-only (EROFS), a folder that may not be used (EACCES)
+       readonly, denied       a file system that turned read-only (EROFS), a folder that may not be written (EACCES)
+       shut                   a folder that may not even be read: EACCES, always
 
    KILL_SYNCED names a file that gets a line for each fsync: inode, and the time of the last change in nanoseconds. */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -60,6 +62,13 @@ static int fails(int number, int needs_space) {
     return error != 0;
 }
 
+static int is_shut(const char *path) {
+    const char *match = getenv("KILL_MATCH");
+    if (!match || !path || !is("shut") || !strstr(path, match)) return 0;
+    errno = EACCES;
+    return 1;
+}
+
 static const char *path_of(int fd, char *buffer, size_t size) {
     char link[64];
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
@@ -75,8 +84,8 @@ static const char *path_of(int fd, char *buffer, size_t size) {
     int name(const char *path, int flags, ...) {                                  \
         NEXT(name);                                                               \
         va_list rest; va_start(rest, flags); mode_t mode = va_arg(rest, mode_t); va_end(rest); \
-        int number = CHANGES(flags) ? enter(path, 0) : 0;                            \
-        if (fails(number, flags & O_CREAT)) return -1;                            \
+        int number = CHANGES(flags) ? enter(path, 0) : 0;                         \
+        if (is_shut(path) || fails(number, flags & O_CREAT)) return -1;           \
         int result = next(path, flags, mode);                                     \
         leave(number);                                                            \
         return result;                                                            \
@@ -88,14 +97,19 @@ DEFINE_OPEN(open64)
     int name(int folder, const char *path, int flags, ...) {                      \
         NEXT(name);                                                               \
         va_list rest; va_start(rest, flags); mode_t mode = va_arg(rest, mode_t); va_end(rest); \
-        int number = CHANGES(flags) ? enter(path, 0) : 0;                            \
-        if (fails(number, flags & O_CREAT)) return -1;                            \
+        int number = CHANGES(flags) ? enter(path, 0) : 0;                         \
+        if (is_shut(path) || fails(number, flags & O_CREAT)) return -1;           \
         int result = next(folder, path, flags, mode);                             \
         leave(number);                                                            \
         return result;                                                            \
     }
 DEFINE_OPENAT(openat)
 DEFINE_OPENAT(openat64)
+
+DIR *opendir(const char *path) {
+    NEXT(opendir);
+    return is_shut(path) ? NULL : next(path);
+}
 
 ssize_t write(int fd, const void *bytes, size_t size) {
     NEXT(write);
@@ -136,8 +150,8 @@ DEFINE_SYNC(fdatasync)
 #define DEFINE_CHANGE(name, parameters, path, arguments, needs_space)             \
     int name parameters {                                                         \
         NEXT(name);                                                               \
-        int number = enter(path, 0);                                                 \
-        if (fails(number, needs_space)) return -1;                                \
+        int number = enter(path, 0);                                              \
+        if (is_shut(path) || fails(number, needs_space)) return -1;               \
         int result = next arguments;                                              \
         leave(number);                                                            \
         return result;                                                            \

@@ -176,10 +176,11 @@ def seen(root: str) -> dict[str, str]:
     warehouse = warehouse_of(root)
     if warehouse.release() is None:
         return {}
-    shown = shown_rows(warehouse)
-    assert shown[LABELS] == shown[DAILY] or set(shown[LABELS]) < set(shown[DAILY]), shown  # forgotten
-    assert set(shown[QUARANTINE]) == set(shown[LABELS]), shown
-    return {str(of_day): run for of_day, run in shown[DAILY]}
+    shown = {table: set(rows) for table, rows in shown_rows(warehouse).items()}
+    is_some_forgotten = (Path(root) / "ids").exists()
+    assert shown[LABELS] == shown[DAILY] or (is_some_forgotten and shown[LABELS] < shown[DAILY]), shown
+    assert shown[QUARANTINE] in (shown[LABELS], set()), shown
+    return {str(of_day): run for of_day, run in sorted(shown[DAILY])}
 
 
 def print_seen(root: str) -> int:
@@ -224,7 +225,8 @@ def leftovers(root: str) -> list[str]:
         listed = {path for version in versions for path in DeltaTable(place, version=version).file_uris()}
         for path in place.rglob("*"):
             of_log = "_delta_log" in path.parts
-            is_known = path.suffix in (".json", ".parquet", "") if of_log else str(path) in listed
+            data = path.with_name(path.name.removeprefix(".").removesuffix(".crc"))  # Hadoop's checksum goes with it
+            is_known = path.suffix in (".json", ".parquet", "") if of_log else str(data) in listed
             if path.is_file() and not is_known:
                 left.append(str(path))
     return left

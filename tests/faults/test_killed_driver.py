@@ -5,15 +5,16 @@
 
 import json
 import shutil
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from tests.faults import scenes
-from tests.faults.conftest import TALLY, moments
+from tests.faults.conftest import EFFORT, TALLY
 from tests.faults.mortal import Fate, Mortals
 
 
@@ -46,9 +47,13 @@ SCENES = [
 ]
 
 KILLS = ("before", "after", "half")
-REFUSALS = ("full", "readonly", "denied")
 SAYS = {"full": "no space left", "readonly": "a read-only file system", "denied": "no permission"}
 POWER_CUTS = ("empty", "cut", "zeros", "vanish")
+STRIDE = dict.fromkeys(("readonly", "denied", "empty", "cut"), 3)
+"""Of how many calls on a log one is taken, where a way to go wrong is much like another."""
+
+LOG = "_delta_log"
+SOME = 6 if EFFORT == "all" else 2
 
 AFTERWARDS = (scenes.night, ["0", "0"])
 
@@ -80,12 +85,24 @@ class Stage:
         """Play the scene in a copy of what was there before."""
         shutil.copytree(self.before, root)
         function, arguments = self.scene.act
-        return self.mortals.call(function, str(root), *arguments, **{"KILL_MATCH": f"{root}/w"} | kill)
+        return self.mortals.call(function, str(root), *arguments, **kill)
 
-    def count_calls(self, way: str) -> int:
-        count = self.folder / f"count-{way}"
-        done = self.act(self.folder / f"counted-{way}", KILL_COUNT=str(count), KILL_WHEN=way)
+    def moments(self, way: str, root: Path) -> Iterator[dict[str, str]]:
+        """Yield what `killpoint.c` has to be told: each call on a log, and some of the others."""
+        when = "after" if way in POWER_CUTS else way
+        for match in (LOG, f"{root}/w/"):
+            calls = range(1, self.count_calls(when, root, match) + 1)
+            some = (
+                calls[:: STRIDE.get(way, 1)] if EFFORT == "all" and match == LOG else calls[:: -(-len(calls) // SOME)]
+            )
+            yield from ({"KILL_MATCH": match, "KILL_WHEN": when, "KILL_AT": str(at)} for at in some)
+
+    def count_calls(self, when: str, root: Path, match: str) -> int:
+        count = self.folder / "count"
+        count.write_text("0")
+        done = self.act(root, KILL_COUNT=str(count), KILL_WHEN=when, KILL_MATCH=match)
         assert done.code == 0, done.output
+        shutil.rmtree(root)
         return int(count.read_text())
 
     def check(self, root: Path) -> None:
@@ -95,6 +112,19 @@ class Stage:
         for function, arguments in (AFTERWARDS, self.scene.act):
             self.must(function, root, *arguments)
         self.must(scenes.check_end, root)
+
+    def play(self, kind: str, way: str, fail: Callable[[Path, dict[str, str]], None]) -> None:
+        """Let a scene go wrong at each moment, and see that nothing is lost."""
+        root = self.folder / "played"
+        for moment in self.moments(way, root):
+            try:
+                fail(root, moment)
+                self.check(root)
+            except AssertionError as error:
+                TALLY.add(f"{self.scene.name}, {kind}", f"{moment}: {error}")
+                raise
+            TALLY.add(f"{self.scene.name}, {kind}", None)
+            shutil.rmtree(root)
 
 
 def name_of(scene: Scene) -> str:
@@ -106,37 +136,26 @@ def name_of(scene: Scene) -> str:
 @pytest.mark.parametrize("scene", SCENES, ids=name_of)
 def test_killed_at_a_call(mortals: Mortals, tmp_path: Path, scene: Scene, way: str) -> None:
     stage = Stage(mortals, scene, tmp_path)
-    for at in moments(stage.count_calls(way)):
-        root = tmp_path / "killed"
-        fate = stage.act(root, KILL_AT=str(at), KILL_WHEN=way)
-        try:
-            assert fate.code == -9, fate
-            stage.check(root)
-        except AssertionError as error:
-            TALLY.add(f"{scene.name}, killed {way} a call", f"at {at}: {error}")
-            raise
-        TALLY.add(f"{scene.name}, killed {way} a call", None)
-        shutil.rmtree(root)
+
+    def kill(root: Path, moment: dict[str, str]) -> None:
+        fate = stage.act(root, **moment)
+        assert fate.code == -signal.SIGKILL, fate
+
+    stage.play(f"killed {way} a call", way, kill)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("way", REFUSALS)
+@pytest.mark.parametrize("way", SAYS)
 @pytest.mark.parametrize("scene", SCENES, ids=name_of)
 def test_refused_by_the_storage_from_a_call_on(mortals: Mortals, tmp_path: Path, scene: Scene, way: str) -> None:
     stage = Stage(mortals, scene, tmp_path)
-    for at in moments(stage.count_calls(way)):
-        root = tmp_path / "refused"
-        fate = stage.act(root, KILL_AT=str(at), KILL_WHEN=way)
-        try:
-            assert fate.code in (0, 1), fate.output
-            assert (fate.code == 0) == ("error: " not in fate.output), fate.output
-            assert fate.code == 0 or f"found {SAYS[way]}" in fate.output, fate.output
-            stage.check(root)
-        except AssertionError as error:
-            TALLY.add(f"{scene.name}, storage {way}", f"at {at}: {error}")
-            raise
-        TALLY.add(f"{scene.name}, storage {way}", None)
-        shutil.rmtree(root)
+
+    def refuse(root: Path, moment: dict[str, str]) -> None:
+        fate = stage.act(root, **moment)
+        assert fate.code in (0, 1), fate.output
+        assert (f"found {SAYS[way]}" in fate.output) if fate.code else ("error: " not in fate.output), fate.output
+
+    stage.play(f"storage {way}", way, refuse)
 
 
 @pytest.mark.slow
@@ -145,17 +164,24 @@ def test_refused_by_the_storage_from_a_call_on(mortals: Mortals, tmp_path: Path,
 def test_the_power_goes_after_a_call(mortals: Mortals, tmp_path: Path, scene: Scene, way: str) -> None:
     """What was not forced to the disk is empty, cut, full of zeros, or gone."""
     stage = Stage(mortals, scene, tmp_path)
-    for at in moments(stage.count_calls("after")):
-        root = tmp_path / "cut"
-        synced = tmp_path / "synced"
+    synced = tmp_path / "synced"
+
+    def cut_power(root: Path, moment: dict[str, str]) -> None:
+        synced.write_text("")
         since = time.time_ns()
-        stage.act(root, KILL_AT=str(at), KILL_WHEN="after", KILL_SYNCED=str(synced))
-        try:
-            stage.must(scenes.cut_power, root, str(synced), str(since), way)
-            stage.check(root)
-        except AssertionError as error:
-            TALLY.add(f"{scene.name}, power cut, {way}", f"at {at}: {error}")
-            raise
-        TALLY.add(f"{scene.name}, power cut, {way}", None)
-        shutil.rmtree(root)
-        synced.unlink(missing_ok=True)
+        stage.act(root, **moment, KILL_SYNCED=str(synced))
+        stage.must(scenes.cut_power, root, str(synced), str(since), way)
+
+    stage.play(f"power cut, {way}", way, cut_power)
+
+
+def test_some_moments_of_publishing(mortals: Mortals, tmp_path: Path) -> None:
+    """A few of those that the others take, for each run of the tests."""
+    stage = Stage(mortals, SCENES[1], tmp_path)
+    for number, way in enumerate(("before", "half", "after", "full")):
+        root = tmp_path / f"killed-{way}"
+        last = stage.count_calls(way, root, LOG)
+        at = str(max(1, last * (number + 1) // 5))
+        fate = stage.act(root, KILL_AT=at, KILL_WHEN=way, KILL_MATCH=LOG)
+        assert fate.code == (1 if way == "full" else -signal.SIGKILL), fate
+        stage.check(root)

@@ -36,16 +36,6 @@ def daily(root: Path) -> pa.Table:
     )
 
 
-@pytest.fixture(scope="module")
-def yesterday(tweets: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
-    """A warehouse with one night, and how long such a night takes."""
-    root = tmp_path_factory.mktemp("yesterday")
-    job = Job(tweets, root)
-    ended = job.end()
-    assert ended.code == 0, ended.output
-    return root, time.monotonic() - job.started
-
-
 def kills(duration: float) -> Iterator[tuple[str, float]]:
     """Yield the moments: after a line of the job's output, or after seconds."""
     steps = STEPS if EFFORT == "all" else STEPS[3:7:3]

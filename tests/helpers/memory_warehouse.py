@@ -57,6 +57,8 @@ class MemoryWarehouse:
         return release
 
     def discard(self, run_id: str) -> bool:
+        if self.releases and self.releases[-1].run_id == run_id:
+            return False
         (self.scratch / run_id).remove()
         return True
 

@@ -76,3 +76,20 @@ def test_a_run_that_is_on_record_is_not_added_again(
 def test_a_run_without_a_row_is_left_out(folder: Folder, warehouse: MemoryWarehouse) -> None:
     add_missing(warehouse, folder, "20261005T120000Z-abc123", is_published=False)
     assert RUNS not in warehouse.tables
+
+
+def test_a_table_of_runs_that_takes_no_row_leaves_it_for_later(
+    run: RunRecorder, folder: Folder, warehouse: MemoryWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: object) -> None:
+        raise PermissionError
+
+    keep_row(folder, replace(run.record, error=KILLED).row())
+    with monkeypatch.context() as patch:
+        patch.setattr(warehouse, "append_run", refuse)
+        left = add_missing(warehouse, folder, run.record.run_id, is_published=True)
+    assert left is not None
+    assert left["outcome"] == "published"
+    keep_row(folder, left)
+    assert add_missing(warehouse, folder, run.record.run_id, is_published=True) is None
+    assert warehouse.tables[RUNS] == [left]
