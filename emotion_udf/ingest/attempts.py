@@ -29,8 +29,10 @@ _BATCH_BYTES: Final = 256 * 1024 * 1024
 _FOR_SMALL_FILES: Final = {
     # By default Spark counts an opened file like 4 MB, and lists one file a task.
     "spark.sql.files.openCostInBytes": str(64 * 1024),
-    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "16",
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "64",
 }
+# On a disk the driver asks for a file faster than it could start a task; an object store is asked by many tasks.
+_ON_DISK: Final = {"spark.sql.sources.parallelPartitionDiscovery.threshold": str(2**31 - 1)}
 
 
 def write_window(
@@ -112,7 +114,8 @@ def _wait(pauses: Iterator[float], error: Exception) -> None:
 @contextmanager
 def _sized_for(spark: SparkSession, inventory: Inventory) -> Iterator[None]:
     """Set how much Spark reads at once by the size of the files, and set it back."""
-    settings = dict(_FOR_SMALL_FILES)
+    is_on_disk = inventory.root is not None and isinstance(inventory.root.system, pafs.LocalFileSystem)
+    settings = _FOR_SMALL_FILES | (_ON_DISK if is_on_disk else {})
     read = inventory.schema.fieldNames()
     largest = max((sum(footer.bytes_per_row.get(name, 0) for name in read) for footer in inventory.footers), default=0)
     if largest * _BATCH_ROWS > _BATCH_BYTES:
