@@ -4,15 +4,27 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Final
 
 import pyarrow.fs as pafs
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from emotion_udf.ingest.checksums import has_other_checksum
-from emotion_udf.ingest.failures import PAUSES, READ_ERRORS, FailedFile, cause_of, failed_file, no_answer, retried
-from emotion_udf.ingest.footers import Footer, check_content
-from emotion_udf.ingest.inventory import Inventory, take_inventory
+from emotion_udf.ingest.failures import (
+    PAUSES,
+    READ_ERRORS,
+    FailedFile,
+    cause_of,
+    failed_file,
+    is_passing,
+    no_answer,
+    retried,
+)
+from emotion_udf.ingest.footers import Footer, check_content, count_window_rows
+from emotion_udf.ingest.inventory import Inventory, is_own, take_inventory
 from emotion_udf.ingest.read import read_files, read_window
 from emotion_udf.ingest.surroundings import check_names
 from emotion_udf.schemas import Reason
@@ -21,6 +33,8 @@ from emotion_udf.storage import in_threads, open_folder
 from emotion_udf.window import Window
 
 log = logging.getLogger(__name__)
+
+_FROM_SPARK: Final = (PySparkException, Py4JJavaError)
 
 # Spark reads whole batches of rows, and 4,096 large ones do not fit.
 _BATCH_ROWS: Final = 4_096
@@ -68,16 +82,25 @@ def write_window(
     while True:
         try:
             with _sized_for(spark, inventory):
-                return inventory, write(read_files(spark, inventory))
+                rows = write(read_files(spark, inventory))
         except Exception as error:
-            failed = failed_file(str(error))
-            if failed is None or failed.uri not in inventory.files:
+            said = str(error)
+            failed = failed_file(said)
+            if failed is not None and failed.uri not in inventory.files:
+                failed = None
+            if failed is None and not (isinstance(error, _FROM_SPARK) and is_passing(said)):
                 raise
             undo()
-            if failed.reason is None:
+            if failed is None or failed.reason is None:
                 _wait(pauses, error)
             else:
                 inventory = inventory.without(find_unreadable(root.system, inventory, failed))
+            continue
+        untrue = {} if rows == inventory.expected_rows else find_untrue(root.system, inventory)
+        if not untrue:
+            return inventory, rows
+        undo()
+        inventory = inventory.without(untrue)
 
 
 def find_unreadable(system: pafs.FileSystem, inventory: Inventory, failed: FailedFile) -> dict[str, Reason]:
@@ -99,6 +122,25 @@ def find_unreadable(system: pafs.FileSystem, inventory: Inventory, failed: Faile
             return cause_of(error)
         return None
 
+    return _with_reasons(inventory, examine)
+
+
+def find_untrue(system: pafs.FileSystem, inventory: Inventory) -> dict[str, Reason]:
+    """Return the files whose footers tell other times than they hold, with reasons: by them no row can be counted."""
+    settings, window = inventory.settings, inventory.window
+
+    def examine(footer: Footer) -> Reason | None:
+        undated = is_own(footer.file, settings, window)
+        count = partial(count_window_rows, system, footer, settings.columns.created_at, window, undated, is_true=False)
+        try:
+            return None if retried(count) == footer.window_rows else Reason.UNREADABLE_FILE
+        except READ_ERRORS as error:
+            return cause_of(error)
+
+    return _with_reasons(inventory, examine)
+
+
+def _with_reasons(inventory: Inventory, examine: Callable[[Footer], Reason | None]) -> dict[str, Reason]:
     found = zip(inventory.footers, in_threads(examine, inventory.footers), strict=True)
     return {footer.file.uri: reason for footer, reason in found if reason is not None}
 

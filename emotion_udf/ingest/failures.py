@@ -85,10 +85,20 @@ def failed_file(error: str) -> FailedFile | None:
         return None
     name = found["file"] or found["path"]
     uri = unquote(re.sub(r"^file:/(?!/)", "file:///", name))  # Spark writes a blank as %20, the inventory as it is
-    said = re.sub(r"\n\s+at .*", "", error[found.start() :])  # a line of source code may be the 503rd
+    said = _without_frames(error[found.start() :])
     for spelling in (name, uri, re.sub(r"^\w+:/*", "/", uri)):  # a file's name may hold any word
         said = said.replace(spelling, "")
     return FailedFile(uri, _cause(said))
+
+
+def is_passing(error: str) -> bool:
+    """Tell whether an error of Spark that names no file is one of its storage, as where it lists files."""
+    return bool(_PASSING.search(_without_frames(error)))
+
+
+def _without_frames(error: str) -> str:
+    """Leave out the stack's frames: a line of source code may be the 503rd, and a class be named for time-outs."""
+    return re.sub(r"\n\s+at .*", "", error)
 
 
 def cause_of(error: Exception) -> Reason | None:

@@ -172,14 +172,24 @@ def _stored_time(dtype: pa.DataType, is_int96: bool, groups: Collection[RowGroup
     return replace(stored, as_integer=stored.unit == "ns" or (stored.unit == "ms" and not known))
 
 
-def count_window_rows(system: pafs.FileSystem, footer: Footer, time_column: str, window: Window, undated: bool) -> int:
+def count_window_rows(
+    system: pafs.FileSystem, footer: Footer, time_column: str, window: Window, undated: bool, is_true: bool = True
+) -> int:
     """Count a file's rows of the window, by its footer where that is certain, otherwise by its times.
+
+    Args:
+        system: Holds the file.
+        footer: Its footer.
+        time_column: The column of the times.
+        window: The days.
+        undated: Whether a row without a time belongs to them.
+        is_true: Whether to believe the footer's statistics.
 
     Raises:
         READ_ERRORS: The times cannot be read.
     """
     assert footer.stored is not None, "files without times are refused before"
-    known = [group.rows_in_window(footer.stored, window, undated) for group in footer.row_groups]
+    known = [group.rows_in_window(footer.stored, window, undated) if is_true else None for group in footer.row_groups]
     straddling = [i for i, rows in enumerate(known) if rows is None]
     count = sum(rows for rows in known if rows is not None)
     if straddling:

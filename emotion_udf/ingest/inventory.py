@@ -102,7 +102,7 @@ class Inventory:
         """
         kept = [footer for footer in self.footers if footer.file.uri not in failed]
         found = [RefusedFile(f.file.uri, failed[f.file.uri], f) for f in self.footers if f.file.uri in failed]
-        own = [file for file in found if file.footer and _is_own(file.footer.file, self.settings, self.window)]
+        own = [file for file in found if file.footer and is_own(file.footer.file, self.settings, self.window)]
         _warn(found)
         inventory = replace(self, footers=kept, refused=[*self.refused, *own])
         _check_any_left(inventory)
@@ -131,7 +131,7 @@ def take_inventory(root: Folder, settings: InputSettings, window: Window) -> Inv
     near = [file for file in files if _is_near(file, settings, window)]
     found = list(zip(near, in_threads(lambda file: _examine(root, file, settings, window), near), strict=True))
     _warn([examined for _, examined in found if isinstance(examined, RefusedFile)])
-    refused = [(f, e) for f, e in found if isinstance(e, RefusedFile) and _is_own(f, settings, window)]
+    refused = [(f, e) for f, e in found if isinstance(e, RefusedFile) and is_own(f, settings, window)]
     footers = [(f, e) for f, e in found if isinstance(e, Footer)]
     size = sum(file.size for file, _ in [*footers, *refused])
     inventory = Inventory(root, settings, window, [e for _, e in footers], [e for _, e in refused], size)
@@ -158,7 +158,7 @@ def _is_near(file: InputFile, settings: InputSettings, window: Window) -> bool:
     return day is None or window.first - _PARTITION_SLACK <= day <= window.last + _PARTITION_SLACK
 
 
-def _is_own(file: InputFile, settings: InputSettings, window: Window) -> bool:
+def is_own(file: InputFile, settings: InputSettings, window: Window) -> bool:
     """Tell files that are expected to hold the window from those of a neighbouring day, which may be half written."""
     day = file.day(settings)
     return day is None or window.first <= day <= window.last
@@ -172,7 +172,7 @@ def _examine(root: Folder, file: InputFile, settings: InputSettings, window: Win
         return RefusedFile(file.uri, Reason.UNREADABLE_NAME)
     time_column = settings.columns.created_at
     # A row without a time belongs to its folder's day, or to each night where no folder tells one.
-    undated = _is_own(file, settings, window)
+    undated = is_own(file, settings, window)
     try:
         footer = retried(lambda: read_footer(root.system, file, time_column))
         if footer is None:
