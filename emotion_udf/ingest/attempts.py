@@ -25,6 +25,7 @@ from emotion_udf.ingest.failures import (
 )
 from emotion_udf.ingest.footers import Footer, check_content, count_window_rows
 from emotion_udf.ingest.inventory import Inventory, is_own, take_inventory
+from emotion_udf.ingest.memory import ReadLimits, read_limits
 from emotion_udf.ingest.read import read_files, read_window
 from emotion_udf.ingest.surroundings import check_names
 from emotion_udf.schemas import Reason
@@ -38,7 +39,6 @@ _FROM_SPARK: Final = (PySparkException, Py4JJavaError)
 
 # Spark reads whole batches of rows, and 4,096 large ones do not fit.
 _BATCH_ROWS: Final = 4_096
-_BATCH_BYTES: Final = 256 * 1024 * 1024
 
 _FOR_SMALL_FILES: Final = {
     # By default Spark counts an opened file like 4 MB, and lists one file a task.
@@ -76,12 +76,13 @@ def write_window(
         raw = read_window(spark, settings, window)
         return raw.inventory, write(raw.rows)
     root = open_folder(settings.path)
-    inventory = take_inventory(root, settings, window)
+    limits = read_limits(spark)
+    inventory = take_inventory(root, settings, window, limits)
     check_names(spark, inventory.files)
     pauses = iter(PAUSES)
     while True:
         try:
-            with _sized_for(spark, inventory):
+            with _sized_for(spark, inventory, limits):
                 rows = write(read_files(spark, inventory))
         except Exception as error:
             said = str(error)
@@ -154,14 +155,14 @@ def _wait(pauses: Iterator[float], error: Exception) -> None:
 
 
 @contextmanager
-def _sized_for(spark: SparkSession, inventory: Inventory) -> Iterator[None]:
+def _sized_for(spark: SparkSession, inventory: Inventory, limits: ReadLimits) -> Iterator[None]:
     """Set how much Spark reads at once by the size of the files, and set it back."""
     is_on_disk = inventory.root is not None and isinstance(inventory.root.system, pafs.LocalFileSystem)
     settings = _FOR_SMALL_FILES | (_ON_DISK if is_on_disk else {})
     read = inventory.schema.fieldNames()
     largest = max((sum(footer.bytes_per_row.get(name, 0) for name in read) for footer in inventory.footers), default=0)
-    if largest * _BATCH_ROWS > _BATCH_BYTES:
-        settings["spark.sql.parquet.columnarReaderBatchSize"] = str(max(1, int(_BATCH_BYTES / largest)))
+    if largest * _BATCH_ROWS > limits.batch:
+        settings["spark.sql.parquet.columnarReaderBatchSize"] = str(max(1, int(limits.batch / largest)))
     before = {key: spark.conf.get(key, None) for key in settings}
     for key, value in settings.items():
         spark.conf.set(key, value)

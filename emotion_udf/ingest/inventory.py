@@ -20,6 +20,7 @@ from emotion_udf.ingest.failures import READ_ERRORS, cause_of, retried
 from emotion_udf.ingest.footers import Footer, count_window_rows, read_footer
 from emotion_udf.ingest.groups import ReadGroup, group_files, whole_schema
 from emotion_udf.ingest.listing import InputFile, list_files
+from emotion_udf.ingest.memory import MOST, ReadLimits
 from emotion_udf.schemas import Reason
 from emotion_udf.settings.nightly import InputSettings
 from emotion_udf.storage import Folder, in_threads
@@ -109,13 +110,14 @@ class Inventory:
         return inventory
 
 
-def take_inventory(root: Folder, settings: InputSettings, window: Window) -> Inventory:
+def take_inventory(root: Folder, settings: InputSettings, window: Window, limits: ReadLimits = MOST) -> Inventory:
     """List the Parquet files of `root` that can hold messages of the window.
 
     Args:
         root: The input's file or folder.
         settings: The columns that are needed, and how folders are named.
         window: The days of the run.
+        limits: How large a file's pages may be.
 
     Raises:
         InputError: There is no such place, no Parquet file, none that can be read, or no file has the columns that
@@ -129,7 +131,7 @@ def take_inventory(root: Folder, settings: InputSettings, window: Window) -> Inv
             "found none; correct or remove input.date_partition"
         )
     near = [file for file in files if _is_near(file, settings, window)]
-    found = list(zip(near, in_threads(lambda file: _examine(root, file, settings, window), near), strict=True))
+    found = list(zip(near, in_threads(lambda file: _examine(root, file, settings, window, limits), near), strict=True))
     _warn([examined for _, examined in found if isinstance(examined, RefusedFile)])
     refused = [(f, e) for f, e in found if isinstance(e, RefusedFile) and is_own(f, settings, window)]
     footers = [(f, e) for f, e in found if isinstance(e, Footer)]
@@ -164,7 +166,9 @@ def is_own(file: InputFile, settings: InputSettings, window: Window) -> bool:
     return day is None or window.first <= day <= window.last
 
 
-def _examine(root: Folder, file: InputFile, settings: InputSettings, window: Window) -> Footer | RefusedFile | None:
+def _examine(
+    root: Folder, file: InputFile, settings: InputSettings, window: Window, limits: ReadLimits
+) -> Footer | RefusedFile | None:
     """Return what is known of a file, None where it certainly holds no row of the window."""
     if file.is_outside_date_folders(settings):
         return RefusedFile(file.uri, Reason.SCHEMA_MISMATCH)
@@ -182,7 +186,7 @@ def _examine(root: Folder, file: InputFile, settings: InputSettings, window: Win
         present = footer.columns | dict.fromkeys(file.keys, StringType())
         if footer.stored is None or contract_problems(present, settings, may_lack_dimensions=True):
             return RefusedFile(file.uri, Reason.SCHEMA_MISMATCH, footer)
-        if footer.is_too_large(needed_columns(settings)):
+        if footer.is_too_large(needed_columns(settings), limits.page):
             return RefusedFile(file.uri, Reason.VALUE_TOO_LONG, footer)
         rows = retried(lambda: count_window_rows(root.system, footer, time_column, window, undated))
         return replace(footer, window_rows=rows)

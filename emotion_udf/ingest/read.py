@@ -22,6 +22,7 @@ from emotion_udf.errors import InputError
 from emotion_udf.ingest.contract import check_contract
 from emotion_udf.ingest.groups import ReadGroup
 from emotion_udf.ingest.inventory import Inventory, take_inventory
+from emotion_udf.ingest.memory import read_limits
 from emotion_udf.ingest.times import StoredTime, wall_clock_bounds
 from emotion_udf.settings.nightly import InputSettings
 from emotion_udf.storage import open_folder
@@ -67,7 +68,7 @@ def read_window(spark: SparkSession, settings: InputSettings, window: Window) ->
     if settings.table is not None:
         return RawRows(_read_table(spark, settings, settings.table, window), Inventory(None, settings, window))
     assert settings.path is not None, "settings hold a path or a table"
-    inventory = take_inventory(open_folder(settings.path), settings, window)
+    inventory = take_inventory(open_folder(settings.path), settings, window, read_limits(spark))
     return RawRows(read_files(spark, inventory), inventory)
 
 

@@ -14,6 +14,7 @@ from pyspark.sql.types import StringType, StructType, TimestampNTZType, Timestam
 
 from emotion_udf.errors import InputError
 from emotion_udf.ingest.inventory import Inventory, RefusedFile, take_inventory
+from emotion_udf.ingest.memory import ReadLimits
 from emotion_udf.schemas import Reason
 from emotion_udf.settings.nightly import InputSettings
 from emotion_udf.storage import open_folder
@@ -558,6 +559,21 @@ def test_refused_files_are_named_but_not_all(root: Path) -> None:
 def test_a_column_of_pictures_is_not_read(root: Path, write: WriteMessages) -> None:
     write("a.parquet", messages(photo=pa.array([os.urandom(100_000), os.urandom(100_000)]), notes=pa.array(["x", "y"])))
     assert set(take(root).schema.fieldNames()) == {"id", "text", "created_at", "notes"}
+
+
+def test_columns_that_are_large_together_are_not_read(root: Path, write: WriteMessages) -> None:
+    extras = {f"notes{i}": pa.array([f"{i}" * (i * 10_000)] * 2) for i in range(1, 6)}
+    write("a.parquet", messages(**extras), use_dictionary=False)
+    assert set(take(root).schema.fieldNames()) == {"id", "text", "created_at", "notes1", "notes2", "notes3"}
+
+
+def test_a_file_whose_pages_a_small_heap_could_not_hold_is_set_aside(root: Path, write: WriteMessages) -> None:
+    good = write("b.parquet")
+    bad = write("a.parquet", messages(100, text=pa.array(["x" * 100_000] * 100)), use_dictionary=False)
+    settings = InputSettings(path=str(root))
+    inventory = take_inventory(open_folder(str(root)), settings, Window(DAY, DAY), ReadLimits(page=9_000_000))
+    assert inventory.files == uris(good)
+    assert inventory.refused == [RefusedFile(f"file://{bad}", Reason.VALUE_TOO_LONG)]
 
 
 def test_a_file_whose_texts_no_worker_could_hold_is_set_aside(root: Path, write: WriteMessages) -> None:
