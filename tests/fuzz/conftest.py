@@ -5,7 +5,7 @@ from collections import Counter
 from typing import Final
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 _CHECKS = list(HealthCheck)
 _IS_SEARCH = os.environ.get("HYPOTHESIS_PROFILE") == "fuzz"
@@ -15,6 +15,8 @@ NIGHTS: Final = settings(
     max_examples=int(os.environ.get("FUZZ_NIGHTS", "300")) if _IS_SEARCH else 4,
     derandomize=not _IS_SEARCH,
     database=None,
+    phases=[Phase.explicit, Phase.generate],  # to shrink a night takes longer than to look at it
+    print_blob=True,
     suppress_health_check=_CHECKS,
 )
 """Whole nights of up to two dozen files each: seconds a night."""
