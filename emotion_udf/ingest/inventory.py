@@ -15,6 +15,7 @@ from typing import Final
 from pyspark.sql.types import StringType, StructType
 
 from emotion_udf.errors import InputError
+from emotion_udf.ingest.checksums import has_broken_checksum
 from emotion_udf.ingest.contract import contract_error, contract_problems, needed_columns
 from emotion_udf.ingest.failures import READ_ERRORS, cause_of, retried
 from emotion_udf.ingest.footers import Footer, count_window_rows, read_footer
@@ -183,6 +184,8 @@ def _examine(
             return RefusedFile(file.uri, Reason.SCHEMA_MISMATCH)
         if footer.is_outside(window, undated):
             return None
+        if file.is_checksummed and retried(lambda: has_broken_checksum(root.system, file.path)):
+            return RefusedFile(file.uri, Reason.CHECKSUM_MISMATCH, footer)
         present = footer.columns | dict.fromkeys(file.keys, StringType())
         if footer.stored is None or contract_problems(present, settings, may_lack_dimensions=True):
             return RefusedFile(file.uri, Reason.SCHEMA_MISMATCH, footer)

@@ -27,7 +27,7 @@ class InputFile:
         size: Bytes.
         keys: The Hive keys of its folders, such as `dt` of `dt=2026-10-05/part-0.parquet`.
         above_keys: The URI of the folder that the first key is in; empty without keys.
-        is_checksummed: A checksum file of Hadoop lies beside it, which Spark compares with the content.
+        is_checksummed: A checksum file of Hadoop lies beside it on a disk, which Spark compares with the content.
     """
 
     uri: str
@@ -107,7 +107,8 @@ def _single_file(root: Folder, info: pafs.FileInfo) -> InputFile:
         )
     parent = root.path.rpartition("/")[0]
     checksum = retried(lambda: root.system.get_file_info(f"{parent}/.{name}.crc"))
-    return InputFile(root.uri, info.path, info.size, is_checksummed=checksum.type == pafs.FileType.File)
+    is_checksummed = root.uri.startswith("file:") and checksum.type == pafs.FileType.File
+    return InputFile(root.uri, info.path, info.size, is_checksummed=is_checksummed)
 
 
 def _list(root: Folder) -> dict[str, InputFile]:
@@ -131,7 +132,8 @@ def _list(root: Folder) -> dict[str, InputFile]:
         checksum = f"{folder}/.{name}.crc".lstrip("/")
         above, keys = hive_keys(relative)
         above_keys = f"{root.uri}/{above}".rstrip("/") if keys else ""
-        listed[relative] = InputFile(f"{root.uri}/{relative}", info.path, size, keys, above_keys, checksum in names)
+        is_checksummed = root.uri.startswith("file:") and checksum in names
+        listed[relative] = InputFile(f"{root.uri}/{relative}", info.path, size, keys, above_keys, is_checksummed)
     for number in range(1, unnamed + 1):
         name = f"(a name that is not UTF-8, {number} of {unnamed})"
         listed[name] = InputFile(f"{root.uri}/{name}", "", 0)

@@ -212,7 +212,9 @@ def _write_file(draw: st.DrawFn, root: Path, number: int, date_partition: bool) 
     )
     is_damaged = draw(st.integers(0, 5)) == 0
     if is_damaged:
-        _damage(path, draw(st.sampled_from(["bytes", "cut", "zeros", "empty", "text", "twice"])), draw(changes))
+        _damage(
+            path, draw(st.sampled_from(["bytes", "cut", "zeros", "empty", "text", "twice", "checksum"])), draw(changes)
+        )
     has_name = _is_readable(str(path.relative_to(root)), date_partition)
     stored = [None if time is None else time * 1_000 for time in times] if unit == "s" else times
     return WrittenFile(
@@ -278,6 +280,10 @@ def _damage(path: Path, kind: str, places: list[Change]) -> None:
     at = int(places[0][0] * len(content))
     if kind == "bytes":
         spoil(path, places)
+    elif kind == "checksum":
+        checksum = path.with_name(f".{path.name}.crc")
+        checksum.write_bytes(b"crc\0\0\0\2\0" + content[:16])
+        spoil(checksum, places)
     else:
         path.write_bytes(
             {
@@ -303,7 +309,7 @@ def spoil(path: Path, places: list[Change]) -> None:
 def add_strangers(root: Path) -> None:
     """Put beside the data what else lies in folders: none of it is data, and all of it is left alone."""
     (root / "_SUCCESS").touch()
-    (root / ".good.parquet.crc").write_bytes(b"no checksum")
+    (root / ".gone.parquet.crc").write_bytes(b"no checksum")
     (root / "_temporary/0").mkdir(parents=True, exist_ok=True)
     (root / "empty folder.parquet").mkdir(exist_ok=True)
     os.mkfifo(root / "pipe.parquet")
