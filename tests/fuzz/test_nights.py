@@ -46,7 +46,7 @@ def nights(draw: st.DrawFn, folder: Path, gate: GateSettings) -> tuple[NightSett
     zone = draw(st.sampled_from(["UTC", "Europe/Berlin", "Pacific/Kiritimati"]))
     read = InputSettings(
         path=str(folder / "in"),
-        dimensions=draw(st.sampled_from([{}, {"source": "source"}, {"source": "source", "more": "extra"}])),
+        dimensions=draw(st.sampled_from([{}, {"source": "source"}, {"source": "source", "more": "day"}])),
         date_partition=draw(st.sampled_from([None, "dt"])),
         max_text_chars=50,
     )
