@@ -44,7 +44,7 @@ test-unit: .venv/.ready ## run the package's tests that need neither Spark nor J
 test-slow: .venv/.ready ## run the slow tests: the wheel, the launcher, 300 nights in a row, the model's figures
 	@python -m pytest -m slow
 
-fuzz: .venv/.ready ## search for inputs that the job cannot take, FUZZ_EXAMPLES of each form
+fuzz: .venv/.ready ## search for inputs that the job cannot take, in FUZZ_NIGHTS whole nights of each form
 	@HYPOTHESIS_PROFILE=fuzz python -m pytest tests/fuzz
 
 faults: .venv/.ready ## end nights and maintenance at every call, FAULT_NIGHTS whole nights at moments, and tell what was lost

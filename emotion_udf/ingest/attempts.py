@@ -4,15 +4,28 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Final
 
 import pyarrow.fs as pafs
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from emotion_udf.ingest.checksums import has_other_checksum
-from emotion_udf.ingest.failures import PAUSES, READ_ERRORS, FailedFile, cause_of, failed_file, no_answer, retried
-from emotion_udf.ingest.footers import Footer, check_content
-from emotion_udf.ingest.inventory import Inventory, take_inventory
+from emotion_udf.ingest.failures import (
+    PAUSES,
+    READ_ERRORS,
+    FailedFile,
+    cause_of,
+    failed_file,
+    is_passing,
+    no_answer,
+    retried,
+)
+from emotion_udf.ingest.footers import Footer, check_content, count_window_rows
+from emotion_udf.ingest.inventory import Inventory, is_own, take_inventory
+from emotion_udf.ingest.memory import ReadLimits, read_limits
 from emotion_udf.ingest.read import read_files, read_window
 from emotion_udf.ingest.surroundings import check_names
 from emotion_udf.schemas import Reason
@@ -22,15 +35,18 @@ from emotion_udf.window import Window
 
 log = logging.getLogger(__name__)
 
+_FROM_SPARK: Final = (PySparkException, Py4JJavaError)
+
 # Spark reads whole batches of rows, and 4,096 large ones do not fit.
 _BATCH_ROWS: Final = 4_096
-_BATCH_BYTES: Final = 256 * 1024 * 1024
 
 _FOR_SMALL_FILES: Final = {
     # By default Spark counts an opened file like 4 MB, and lists one file a task.
     "spark.sql.files.openCostInBytes": str(64 * 1024),
-    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "16",
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "64",
 }
+# On a disk the driver asks for a file faster than it could start a task; an object store is asked by many tasks.
+_ON_DISK: Final = {"spark.sql.sources.parallelPartitionDiscovery.threshold": str(2**31 - 1)}
 
 
 def write_window(
@@ -60,22 +76,32 @@ def write_window(
         raw = read_window(spark, settings, window)
         return raw.inventory, write(raw.rows)
     root = open_folder(settings.path)
-    inventory = take_inventory(root, settings, window)
+    limits = read_limits(spark)
+    inventory = take_inventory(root, settings, window, limits)
     check_names(spark, inventory.files)
     pauses = iter(PAUSES)
     while True:
         try:
-            with _sized_for(spark, inventory):
-                return inventory, write(read_files(spark, inventory))
+            with _sized_for(spark, inventory, limits):
+                rows = write(read_files(spark, inventory))
         except Exception as error:
-            failed = failed_file(str(error))
-            if failed is None or failed.uri not in inventory.files:
+            said = str(error)
+            failed = failed_file(said)
+            if failed is not None and failed.uri not in inventory.files:
+                failed = None
+            if failed is None and not (isinstance(error, _FROM_SPARK) and is_passing(said)):
                 raise
             undo()
-            if failed.reason is None:
+            if failed is None or failed.reason is None:
                 _wait(pauses, error)
             else:
                 inventory = inventory.without(find_unreadable(root.system, inventory, failed))
+            continue
+        untrue = {} if rows == inventory.expected_rows else find_untrue(root.system, inventory)
+        if not untrue:
+            return inventory, rows
+        undo()
+        inventory = inventory.without(untrue)
 
 
 def find_unreadable(system: pafs.FileSystem, inventory: Inventory, failed: FailedFile) -> dict[str, Reason]:
@@ -97,6 +123,25 @@ def find_unreadable(system: pafs.FileSystem, inventory: Inventory, failed: Faile
             return cause_of(error)
         return None
 
+    return _with_reasons(inventory, examine)
+
+
+def find_untrue(system: pafs.FileSystem, inventory: Inventory) -> dict[str, Reason]:
+    """Return the files whose footers tell other times than they hold, with reasons: by them no row can be counted."""
+    settings, window = inventory.settings, inventory.window
+
+    def examine(footer: Footer) -> Reason | None:
+        undated = is_own(footer.file, settings, window)
+        count = partial(count_window_rows, system, footer, settings.columns.created_at, window, undated, is_true=False)
+        try:
+            return None if retried(count) == footer.window_rows else Reason.UNREADABLE_FILE
+        except READ_ERRORS as error:
+            return cause_of(error)
+
+    return _with_reasons(inventory, examine)
+
+
+def _with_reasons(inventory: Inventory, examine: Callable[[Footer], Reason | None]) -> dict[str, Reason]:
     found = zip(inventory.footers, in_threads(examine, inventory.footers), strict=True)
     return {footer.file.uri: reason for footer, reason in found if reason is not None}
 
@@ -110,13 +155,14 @@ def _wait(pauses: Iterator[float], error: Exception) -> None:
 
 
 @contextmanager
-def _sized_for(spark: SparkSession, inventory: Inventory) -> Iterator[None]:
+def _sized_for(spark: SparkSession, inventory: Inventory, limits: ReadLimits) -> Iterator[None]:
     """Set how much Spark reads at once by the size of the files, and set it back."""
-    settings = dict(_FOR_SMALL_FILES)
+    is_on_disk = inventory.root is not None and isinstance(inventory.root.system, pafs.LocalFileSystem)
+    settings = _FOR_SMALL_FILES | (_ON_DISK if is_on_disk else {})
     read = inventory.schema.fieldNames()
     largest = max((sum(footer.bytes_per_row.get(name, 0) for name in read) for footer in inventory.footers), default=0)
-    if largest * _BATCH_ROWS > _BATCH_BYTES:
-        settings["spark.sql.parquet.columnarReaderBatchSize"] = str(max(1, int(_BATCH_BYTES / largest)))
+    if largest * _BATCH_ROWS > limits.batch:
+        settings["spark.sql.parquet.columnarReaderBatchSize"] = str(max(1, int(limits.batch / largest)))
     before = {key: spark.conf.get(key, None) for key in settings}
     for key, value in settings.items():
         spark.conf.set(key, value)

@@ -32,15 +32,22 @@ _PASSING_ERRNOS: Final = {
 }  # fmt: skip
 _PASSING: Final = re.compile(
     r"time.?out|timed out|connection (was )?(reset|refused|closed|aborted)|connectexception|slow.?down|throttl|"
-    r"too many (requests|open files)|service.?unavailable|\b50[0234]\b|no ?route ?to ?host|unknown ?host|"
-    r"network.?connection|socketexception|standbyexception|retriableexception|temporarily",
+    r"too many (requests|open files)|rate.?limit|server.?(is )?busy|no ?route ?to ?host|unknown ?host|"
+    r"network.?connection|socketexception|closedchannel|broken pipe|stale file|sslexception|failed to respond|"
+    r"premature e|standbyexception|retriableexception|safemodeexception|blockmissing|could not obtain block|"
+    r"temporar(y|ily)|service.?unavailable|bad.?gateway|internal.?server.?error|InternalError\b|"
+    r"(status|code|http\S*)\W{1,4}(code\W{1,4})?50[0234]\b",  # a number alone may count anything
     re.IGNORECASE,
 )
 _CAUSES: Final = (
     (Reason.MISSING_FILE, r"FILE_NOT_EXIST|PATH_NOT_FOUND"),
     (Reason.SCHEMA_MISMATCH, r"PARQUET_COLUMN_DATA_TYPE_MISMATCH|SchemaColumnConvertNotSupportedException"),
     (Reason.CHECKSUM_MISMATCH, r"ChecksumException"),
-    (Reason.PERMISSION_DENIED, r"[Pp]ermission denied|AccessControlException|AccessDenied|ACCESS_DENIED|Forbidden"),
+    (
+        Reason.PERMISSION_DENIED,
+        r"[Pp]ermission denied|AccessControlException|AccessDenied|ACCESS_DENIED|Forbidden|Unauthorized|ExpiredToken|"
+        r"InvalidAccessKeyId|SignatureDoesNotMatch|NoAuthWith|(?i:status|code)\W{1,4}(?i:code\W{1,4})?40[13]\b",
+    ),
     (Reason.UNSUPPORTED_CODEC, r"ClassNotFoundException: \S*Codec|Codec was not found|CodecConfigurationException"),
     (Reason.UNREADABLE_NAME, r"URISyntaxException"),
     (Reason.VALUE_OUT_OF_RANGE, r"ArithmeticException|DateTimeException"),
@@ -77,9 +84,21 @@ def failed_file(error: str) -> FailedFile | None:
     if not found:
         return None
     name = found["file"] or found["path"]
-    said = error[found.start() :].replace(name, "")  # a file's name may hold any word
     uri = unquote(re.sub(r"^file:/(?!/)", "file:///", name))  # Spark writes a blank as %20, the inventory as it is
+    said = _without_frames(error[found.start() :])
+    for spelling in (name, uri, re.sub(r"^\w+:/*", "/", uri)):  # a file's name may hold any word
+        said = said.replace(spelling, "")
     return FailedFile(uri, _cause(said))
+
+
+def is_passing(error: str) -> bool:
+    """Tell whether an error of Spark that names no file is one of its storage, as where it lists files."""
+    return bool(_PASSING.search(_without_frames(error)))
+
+
+def _without_frames(error: str) -> str:
+    """Leave out the stack's frames: a line of source code may be the 503rd, and a class be named for time-outs."""
+    return re.sub(r"\n\s+at .*", "", error)
 
 
 def cause_of(error: Exception) -> Reason | None:

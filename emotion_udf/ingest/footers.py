@@ -22,7 +22,6 @@ _TAIL: Final = 64 * 1024  # read at once; most footers are smaller
 _STANDARD_CODECS: Final = {0, 1, 2, 5, 6, 7}
 
 _PAGE_ROWS: Final = 1_024
-_MOST_PAGE_BYTES: Final = 512 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -53,10 +52,10 @@ class Footer:
         own = [f"{name} {type_name(self.columns.get(name, 'none'))}" for name in needed if name not in keys]
         return (*own, str(self.stored), str(self.file.has_encoded_keys), self.file.above_keys, *keys)
 
-    def is_too_large(self, needed: Collection[str]) -> bool:
-        """Tell a file of which a worker could not hold one page: writers put up to 1,024 values of any size into it."""
+    def is_too_large(self, needed: Collection[str], most: int) -> bool:
+        """Tell a file with a page of more than `most` bytes: writers put up to 1,024 values of any size into one."""
         rows = min(_PAGE_ROWS, max((group.rows for group in self.row_groups), default=0))
-        return any(self.bytes_per_row.get(name, 0) * rows > _MOST_PAGE_BYTES for name in needed)
+        return sum(self.bytes_per_row.get(name, 0) for name in needed) * rows > most
 
     def is_outside(self, window: Window, undated: bool) -> bool:
         """Tell a file that certainly holds no row of the window."""
@@ -172,14 +171,24 @@ def _stored_time(dtype: pa.DataType, is_int96: bool, groups: Collection[RowGroup
     return replace(stored, as_integer=stored.unit == "ns" or (stored.unit == "ms" and not known))
 
 
-def count_window_rows(system: pafs.FileSystem, footer: Footer, time_column: str, window: Window, undated: bool) -> int:
+def count_window_rows(
+    system: pafs.FileSystem, footer: Footer, time_column: str, window: Window, undated: bool, is_true: bool = True
+) -> int:
     """Count a file's rows of the window, by its footer where that is certain, otherwise by its times.
+
+    Args:
+        system: Holds the file.
+        footer: Its footer.
+        time_column: The column of the times.
+        window: The days.
+        undated: Whether a row without a time belongs to them.
+        is_true: Whether to believe the footer's statistics.
 
     Raises:
         READ_ERRORS: The times cannot be read.
     """
     assert footer.stored is not None, "files without times are refused before"
-    known = [group.rows_in_window(footer.stored, window, undated) for group in footer.row_groups]
+    known = [group.rows_in_window(footer.stored, window, undated) if is_true else None for group in footer.row_groups]
     straddling = [i for i, rows in enumerate(known) if rows is None]
     count = sum(rows for rows in known if rows is not None)
     if straddling:

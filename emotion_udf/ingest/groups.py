@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from math import ceil
 from typing import Final
 
 from pyspark.sql.types import AtomicType, DataType, StringType, StructField, StructType, TimestampType
@@ -12,7 +14,7 @@ from emotion_udf.ingest.contract import needed_columns
 from emotion_udf.ingest.footers import Footer
 from emotion_udf.settings.nightly import InputSettings
 
-# Bytes of a row, on average, of a column that only the quarantine would show.
+# Bytes of a row, on average, of the columns that only the quarantine would show.
 _MOST_EXTRA_BYTES: Final = 64 * 1024
 
 
@@ -60,16 +62,23 @@ def _common_columns(alike: Sequence[Footer], needed: Collection[str]) -> StructT
     columns: dict[str, DataType | str] = {name: dtype for footer in alike for name, dtype in footer.columns.items()}
     variants = {(name.lower(), name, type_name(dtype)) for footer in alike for name, dtype in footer.columns.items()}
     left_out = {name for name, count in Counter(lower for lower, _, _ in variants).items() if count > 1}
-    left_out |= {
-        name.lower()
-        for footer in alike
-        for name, size in footer.bytes_per_row.items()
-        if size > _MOST_EXTRA_BYTES and name not in needed
-    }
+    left_out |= _too_large(alike, needed)
     left_out |= {key.lower() for key in keys}  # a folder's key hides a column of the same name, in Spark too
     kept = [(name, dtype) for name, dtype in columns.items() if name.lower() not in left_out]
     fields = [StructField(name, dtype) for name, dtype in kept if not isinstance(dtype, str)]
     return StructType(fields + [StructField(key, StringType()) for key in keys])
+
+
+def _too_large(alike: Sequence[Footer], needed: Collection[str]) -> set[str]:
+    """Return the extra columns, in small letters, that leave the others no room: the largest ones."""
+    sizes: Counter[str] = Counter()
+    for footer in alike:
+        for name, size in footer.bytes_per_row.items():
+            if name not in needed:
+                sizes[name.lower()] = max(sizes[name.lower()], ceil(size))
+    smallest_first = sorted(sizes.items(), key=lambda item: item[1])
+    together = accumulate(size for _, size in smallest_first)
+    return {name for (name, _), size in zip(smallest_first, together, strict=True) if size > _MOST_EXTRA_BYTES}
 
 
 def _merged(fields: Sequence[StructField]) -> list[StructField]:

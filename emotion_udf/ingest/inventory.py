@@ -15,11 +15,13 @@ from typing import Final
 from pyspark.sql.types import StringType, StructType
 
 from emotion_udf.errors import InputError
+from emotion_udf.ingest.checksums import has_broken_checksum
 from emotion_udf.ingest.contract import contract_error, contract_problems, needed_columns
 from emotion_udf.ingest.failures import READ_ERRORS, cause_of, retried
 from emotion_udf.ingest.footers import Footer, count_window_rows, read_footer
 from emotion_udf.ingest.groups import ReadGroup, group_files, whole_schema
 from emotion_udf.ingest.listing import InputFile, list_files
+from emotion_udf.ingest.memory import MOST, ReadLimits
 from emotion_udf.schemas import Reason
 from emotion_udf.settings.nightly import InputSettings
 from emotion_udf.storage import Folder, in_threads
@@ -102,20 +104,21 @@ class Inventory:
         """
         kept = [footer for footer in self.footers if footer.file.uri not in failed]
         found = [RefusedFile(f.file.uri, failed[f.file.uri], f) for f in self.footers if f.file.uri in failed]
-        own = [file for file in found if file.footer and _is_own(file.footer.file, self.settings, self.window)]
+        own = [file for file in found if file.footer and is_own(file.footer.file, self.settings, self.window)]
         _warn(found)
         inventory = replace(self, footers=kept, refused=[*self.refused, *own])
         _check_any_left(inventory)
         return inventory
 
 
-def take_inventory(root: Folder, settings: InputSettings, window: Window) -> Inventory:
+def take_inventory(root: Folder, settings: InputSettings, window: Window, limits: ReadLimits = MOST) -> Inventory:
     """List the Parquet files of `root` that can hold messages of the window.
 
     Args:
         root: The input's file or folder.
         settings: The columns that are needed, and how folders are named.
         window: The days of the run.
+        limits: How large a file's pages may be.
 
     Raises:
         InputError: There is no such place, no Parquet file, none that can be read, or no file has the columns that
@@ -129,9 +132,9 @@ def take_inventory(root: Folder, settings: InputSettings, window: Window) -> Inv
             "found none; correct or remove input.date_partition"
         )
     near = [file for file in files if _is_near(file, settings, window)]
-    found = list(zip(near, in_threads(lambda file: _examine(root, file, settings, window), near), strict=True))
+    found = list(zip(near, in_threads(lambda file: _examine(root, file, settings, window, limits), near), strict=True))
     _warn([examined for _, examined in found if isinstance(examined, RefusedFile)])
-    refused = [(f, e) for f, e in found if isinstance(e, RefusedFile) and _is_own(f, settings, window)]
+    refused = [(f, e) for f, e in found if isinstance(e, RefusedFile) and is_own(f, settings, window)]
     footers = [(f, e) for f, e in found if isinstance(e, Footer)]
     size = sum(file.size for file, _ in [*footers, *refused])
     inventory = Inventory(root, settings, window, [e for _, e in footers], [e for _, e in refused], size)
@@ -158,13 +161,15 @@ def _is_near(file: InputFile, settings: InputSettings, window: Window) -> bool:
     return day is None or window.first - _PARTITION_SLACK <= day <= window.last + _PARTITION_SLACK
 
 
-def _is_own(file: InputFile, settings: InputSettings, window: Window) -> bool:
+def is_own(file: InputFile, settings: InputSettings, window: Window) -> bool:
     """Tell files that are expected to hold the window from those of a neighbouring day, which may be half written."""
     day = file.day(settings)
     return day is None or window.first <= day <= window.last
 
 
-def _examine(root: Folder, file: InputFile, settings: InputSettings, window: Window) -> Footer | RefusedFile | None:
+def _examine(
+    root: Folder, file: InputFile, settings: InputSettings, window: Window, limits: ReadLimits
+) -> Footer | RefusedFile | None:
     """Return what is known of a file, None where it certainly holds no row of the window."""
     if file.is_outside_date_folders(settings):
         return RefusedFile(file.uri, Reason.SCHEMA_MISMATCH)
@@ -172,17 +177,19 @@ def _examine(root: Folder, file: InputFile, settings: InputSettings, window: Win
         return RefusedFile(file.uri, Reason.UNREADABLE_NAME)
     time_column = settings.columns.created_at
     # A row without a time belongs to its folder's day, or to each night where no folder tells one.
-    undated = _is_own(file, settings, window)
+    undated = is_own(file, settings, window)
     try:
         footer = retried(lambda: read_footer(root.system, file, time_column))
         if footer is None:
             return RefusedFile(file.uri, Reason.SCHEMA_MISMATCH)
         if footer.is_outside(window, undated):
             return None
+        if file.is_checksummed and retried(lambda: has_broken_checksum(root.system, file.path)):
+            return RefusedFile(file.uri, Reason.CHECKSUM_MISMATCH, footer)
         present = footer.columns | dict.fromkeys(file.keys, StringType())
         if footer.stored is None or contract_problems(present, settings, may_lack_dimensions=True):
             return RefusedFile(file.uri, Reason.SCHEMA_MISMATCH, footer)
-        if footer.is_too_large(needed_columns(settings)):
+        if footer.is_too_large(needed_columns(settings), limits.page):
             return RefusedFile(file.uri, Reason.VALUE_TOO_LONG, footer)
         rows = retried(lambda: count_window_rows(root.system, footer, time_column, window, undated))
         return replace(footer, window_rows=rows)

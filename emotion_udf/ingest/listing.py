@@ -3,26 +3,18 @@
 import re
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from functools import partial
 from typing import Final
 from urllib.parse import unquote
 
 import pyarrow.fs as pafs
 
 from emotion_udf.errors import InputError
-from emotion_udf.ingest.delta_input import live_paths
 from emotion_udf.ingest.failures import retried
+from emotion_udf.ingest.table_folders import live_files, refuse_part_of_table
 from emotion_udf.settings.nightly import InputSettings
 from emotion_udf.storage import Folder
 
 _HIVE_NULL: Final = "__HIVE_DEFAULT_PARTITION__"
-
-_TABLES: Final = {
-    "_delta_log": "a Delta table",
-    "_spark_metadata": "the output of a Spark stream",
-    ".hoodie": "a Hudi table",
-}
-"""Folders that only a table format has. Its folder also holds rows that were deleted or replaced."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +27,7 @@ class InputFile:
         size: Bytes.
         keys: The Hive keys of its folders, such as `dt` of `dt=2026-10-05/part-0.parquet`.
         above_keys: The URI of the folder that the first key is in; empty without keys.
-        is_checksummed: A checksum file of Hadoop lies beside it, which Spark compares with the content.
+        is_checksummed: A checksum file of Hadoop lies beside it on a disk, which Spark compares with the content.
     """
 
     uri: str
@@ -85,14 +77,17 @@ def list_files(root: Folder) -> list[InputFile]:
         InputError: There is no such place or no data file in it, or it is a table that cannot be read as files.
         StorageError: The storage does not answer.
     """
-    info = retried(root.info)
+    try:
+        info = retried(root.info)
+    except PermissionError as error:
+        raise _no_permission(root, error) from error
     if info.type == pafs.FileType.NotFound:
         raise InputError(f"expected input at {root.uri}, found nothing; check input.path")
-    _refuse_part_of_table(root, is_file=info.type == pafs.FileType.File)
+    refuse_part_of_table(root)
     if info.type == pafs.FileType.File:
         return [_single_file(root, info)]
     found = _list(root)
-    live = _live_files(root, found)
+    live = live_files(root, {relative: file.keys for relative, file in found.items()})
     data = [file for relative, file in found.items() if file.size >= 0 and _is_data(relative)]
     if live is not None:
         data = [file for file in data if file.path.removeprefix(root.path).lstrip("/") in live]
@@ -112,19 +107,17 @@ def _single_file(root: Folder, info: pafs.FileInfo) -> InputFile:
         )
     parent = root.path.rpartition("/")[0]
     checksum = retried(lambda: root.system.get_file_info(f"{parent}/.{name}.crc"))
-    return InputFile(root.uri, info.path, info.size, is_checksummed=checksum.type == pafs.FileType.File)
+    is_checksummed = root.uri.startswith("file:") and checksum.type == pafs.FileType.File
+    return InputFile(root.uri, info.path, info.size, is_checksummed=is_checksummed)
 
 
 def _list(root: Folder) -> dict[str, InputFile]:
-    """Return everything below a folder by its relative path; folders have the size -1."""
+    """Return everything below a folder by its relative path; what is no file, such as a folder, has the size -1."""
     selector = pafs.FileSelector(root.path, recursive=True)
     try:
         infos = retried(lambda: root.system.get_file_info(selector))
     except PermissionError as error:
-        raise InputError(
-            f"expected to list {root.uri} with all its folders, found one that may not be read; let the job's user "
-            "read it, or move it out of input.path"
-        ) from error
+        raise _no_permission(root, error) from error
     names: dict[str, pafs.FileInfo] = {}
     unnamed = 0
     for info in infos:
@@ -139,51 +132,19 @@ def _list(root: Folder) -> dict[str, InputFile]:
         checksum = f"{folder}/.{name}.crc".lstrip("/")
         above, keys = hive_keys(relative)
         above_keys = f"{root.uri}/{above}".rstrip("/") if keys else ""
-        listed[relative] = InputFile(f"{root.uri}/{relative}", info.path, size, keys, above_keys, checksum in names)
+        is_checksummed = root.uri.startswith("file:") and checksum in names
+        listed[relative] = InputFile(f"{root.uri}/{relative}", info.path, size, keys, above_keys, is_checksummed)
     for number in range(1, unnamed + 1):
         name = f"(a name that is not UTF-8, {number} of {unnamed})"
         listed[name] = InputFile(f"{root.uri}/{name}", "", 0)
     return listed
 
 
-def _live_files(root: Folder, found: dict[str, InputFile]) -> set[str] | None:
-    """Return the relative paths of a Delta table's files; None where the folder is no table.
-
-    Raises:
-        InputError: It is, or holds, a table that cannot be read by its files.
-    """
-    for relative in found:
-        parts = relative.split("/")
-        for marker, table in _TABLES.items():
-            if marker in parts and not (marker == "_delta_log" and parts[0] == marker):
-                raise _is_table(root, table, "/".join(parts[: parts.index(marker)]) or "itself")
-        if re.search(r"(^|/)metadata/[^/]+\.metadata\.json$", relative):
-            raise _is_table(root, "an Iceberg table", "/".join(parts[:-2]) or "itself")
-    if "_delta_log" not in found:
-        return None
-    listed = live_paths(root)
-    live = {path for path in found if path in listed.paths or path in listed.decoded_paths}
-    if len(live) != len(listed.paths) or any(set(listed.partitions) - set(found[path].keys) for path in live):
-        raise _is_table(root, "a Delta table whose files are not where their folders' names tell it", "itself")
-    return live
-
-
-def _refuse_part_of_table(root: Folder, is_file: bool) -> None:
-    """Refuse a file or a partition folder of a table: the table knows which of its rows are deleted."""
-    place = root.path
-    while is_file or "=" in place.rpartition("/")[2]:
-        is_file = False
-        place = place.rpartition("/")[0]
-        found = retried(partial(root.system.get_file_info, [f"{place}/{marker}" for marker in _TABLES]))
-        for info, table in zip(found, _TABLES.values(), strict=True):
-            if info.type != pafs.FileType.NotFound:
-                raise _is_table(root, f"a part of {table}", place)
-
-
-def _is_table(root: Folder, table: str, place: str) -> InputError:
+def _no_permission(root: Folder, error: PermissionError) -> InputError:
+    place = re.search(r"'(.+)'", str(error))  # pyarrow names it there alone
     return InputError(
-        f"expected plain Parquet files in {root.uri}, found {table} ({place}), whose folder also holds rows that were "
-        "deleted or replaced; name it in Spark's catalog and set input.table in place of input.path"
+        f"expected to list {root.uri} with all its folders, found {place[1] if place else 'one'} closed to this user; "
+        "let the job's user read it, or move it out of input.path"
     )
 
 

@@ -1,7 +1,7 @@
 """Input -> the raw rows of the window."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Final
@@ -10,6 +10,7 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import (
+    AtomicType,
     BinaryType,
     LongType,
     StringType,
@@ -22,6 +23,7 @@ from emotion_udf.errors import InputError
 from emotion_udf.ingest.contract import check_contract
 from emotion_udf.ingest.groups import ReadGroup
 from emotion_udf.ingest.inventory import Inventory, take_inventory
+from emotion_udf.ingest.memory import read_limits
 from emotion_udf.ingest.times import StoredTime, wall_clock_bounds
 from emotion_udf.settings.nightly import InputSettings
 from emotion_udf.storage import open_folder
@@ -32,6 +34,9 @@ MOST_NAME_CHARS: Final = 1_000
 
 # Of a refused row's own text. More is not needed to find the row, and a single text can be larger than a worker.
 _MOST_RAW_CHARS: Final = 10_000
+
+_LEFT_OUT: Final = "… left out"
+"""The field of a refused row that names the columns it lacks."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ def read_window(spark: SparkSession, settings: InputSettings, window: Window) ->
     if settings.table is not None:
         return RawRows(_read_table(spark, settings, settings.table, window), Inventory(None, settings, window))
     assert settings.path is not None, "settings hold a path or a table"
-    inventory = take_inventory(open_folder(settings.path), settings, window)
+    inventory = take_inventory(open_folder(settings.path), settings, window, read_limits(spark))
     return RawRows(read_files(spark, inventory), inventory)
 
 
@@ -76,10 +81,11 @@ def read_files(spark: SparkSession, inventory: Inventory) -> DataFrame:
     settings, window, schema = inventory.settings, inventory.window, inventory.schema
     if not inventory.groups:
         return _messages(spark.createDataFrame([], schema), schema, settings, window, None)
-    read = [
-        _messages(_open_group(spark, inventory, group), schema, settings, window, group.footers[0].stored)
-        for group in inventory.groups
-    ]
+    read = []
+    for group in inventory.groups:
+        unread = {name for footer in group.footers for name in footer.columns} - set(schema.fieldNames())
+        source = _open_group(spark, inventory, group)
+        read.append(_messages(source, schema, settings, window, group.footers[0].stored, sorted(unread)))
     return reduce(DataFrame.union, read)
 
 
@@ -118,7 +124,12 @@ def _read_table(spark: SparkSession, settings: InputSettings, name: str, window:
 
 
 def _messages(
-    source: DataFrame, whole: StructType, settings: InputSettings, window: Window, stored: StoredTime | None
+    source: DataFrame,
+    whole: StructType,
+    settings: InputSettings,
+    window: Window,
+    stored: StoredTime | None,
+    unread: Sequence[str] = (),
 ) -> DataFrame:
     """Select the window's messages from rows of one form.
 
@@ -128,15 +139,19 @@ def _messages(
         settings: What the columns are called.
         window: The days.
         stored: The form of the times in the files; None where Spark knows it.
+        unread: Columns of the files that are not in `whole`.
     """
     columns: dict[str, Column] = {name: F.col(_quoted(name)) for name in source.columns}
     time = settings.columns.created_at
     out_of_range = F.lit(False)
+    left_out = [F.lit(name) for name in unread]
     is_wall_clock = isinstance(source.schema[time].dataType, TimestampNTZType)
     if stored is not None and stored.as_integer:
         integers = columns[time]
         columns[time] = stored.timestamp(integers)
         out_of_range = integers.isNotNull() & columns[time].isNull()
+        moment = F.concat(F.lit(f"{time} "), integers, F.lit(f" {stored.unit}"))
+        left_out.append(F.when(out_of_range, moment))
         is_wall_clock = not stored.is_instant
     if is_wall_clock:
         columns[time] = columns[time].cast("timestamp_ntz")
@@ -148,7 +163,7 @@ def _messages(
         created_at.alias("created_at"),
         *(_dimension(columns, column).alias(name) for name, column in settings.dimensions.items()),
         F.coalesce(F.to_date(local), day, F.lit(window.last)).alias("event_date"),
-        F.struct(*(_raw(columns, source, field).alias(field.name) for field in whole)).alias("raw"),
+        _whole_row(columns, source, whole, left_out).alias("raw"),
         F.nullif(F.input_file_name(), F.lit("")).alias("file"),
         out_of_range.alias("is_out_of_range"),
     )
@@ -185,6 +200,22 @@ def _dimension(columns: Mapping[str, Column], column: str) -> Column:
 def _cut(column: Column, most: int) -> Column:
     """Cut a longer string to one character more than `most`, which shows that it was longer."""
     return F.when(F.octet_length(column) > most, F.substring(column, 1, most + 1)).otherwise(column)
+
+
+def _whole_row(
+    columns: Mapping[str, Column], source: DataFrame, whole: StructType, left_out: Sequence[Column]
+) -> Column:
+    """Return a row for the quarantine: as it came, but for what is too long, and with a note of what is left out."""
+    fields = []
+    notes = list(left_out)
+    for field in whole:
+        column = _raw(columns, source, field)
+        if not isinstance(field.dataType, AtomicType):
+            is_short = F.octet_length(F.to_json(column)) <= _MOST_RAW_CHARS
+            notes.append(F.when(~is_short, F.lit(field.name)))
+            column = F.when(is_short, column)
+        fields.append(column.alias(field.name))
+    return F.struct(*fields, F.nullif(F.concat_ws(", ", *notes), F.lit("")).alias(_LEFT_OUT))
 
 
 def _raw(columns: Mapping[str, Column], source: DataFrame, field: StructField) -> Column:

@@ -27,7 +27,9 @@ def check_surroundings(spark: SparkSession, settings: NightSettings, window: Win
     """
     check_zone(spark, window)
     places = (settings.input.path, settings.warehouse.root, settings.staging_root)
-    check_names(spark, [canonical(place) for place in places if place is not None])
+    # Where spark-submit's Java cannot read a letter of the command line, it hands on a ?.
+    named = [canonical(place) for place in places if place is not None]
+    _check_encoding(spark, [place for place in named if not place.isascii() or "?" in place])
 
 
 def check_zone(spark: SparkSession, window: Window) -> None:
@@ -69,12 +71,16 @@ def check_names(spark: SparkSession, names: Sequence[str]) -> None:
     Raises:
         UsageError: It does not, as under a locale without UTF-8.
     """
-    foreign = next((name for name in names if not name.isascii() and name.startswith(("/", "file:"))), None)
-    if foreign is None:
+    _check_encoding(spark, [name for name in names if not name.isascii()])
+
+
+def _check_encoding(spark: SparkSession, foreign: Sequence[str]) -> None:
+    local = next((name for name in foreign if name.startswith(("/", "file:"))), None)
+    if local is None:
         return
     ((encoding,),) = spark.sql("SELECT reflect('java.lang.System', 'getProperty', 'sun.jnu.encoding')").collect()
     if encoding.upper().replace("-", "") != "UTF8" or os.fsencode("ü") != "ü".encode():
         raise UsageError(
-            f"expected names of files in UTF-8, found {encoding} in Spark's Java, which cannot name {foreign!r}; start "
+            f"expected names of files in UTF-8, found {encoding} in Spark's Java, which cannot name {local!r}; start "
             "the job with the environment variable LC_ALL=C.UTF-8, on all nodes"
         )

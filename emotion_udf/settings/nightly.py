@@ -34,7 +34,10 @@ def _place(location: str | None) -> str | None:
 
 def _plain_place(location: str | None) -> str | None:
     if location is not None and re.search(r"[{}\[\]*?\\]", location.partition("://")[2] or location):
-        raise ValueError("expected none of { } [ ] * ? \\, which Spark reads as a pattern")
+        raise ValueError(
+            "expected none of { } [ ] * ? \\, which Spark reads as a pattern (a ? also stands for a letter that "
+            "spark-submit could not read, where LC_ALL=C.UTF-8 is not set)"
+        )
     return _place(location)
 
 

@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyspark import TaskContext
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from emotion_udf.errors import InputError, StorageError
@@ -16,7 +18,7 @@ from emotion_udf.ingest import attempts
 from emotion_udf.ingest.attempts import write_window
 from emotion_udf.ingest.inventory import Inventory
 from emotion_udf.window import Window
-from tests.helpers.messages import WriteMessages, input_settings, messages
+from tests.helpers.messages import NOON, WriteMessages, input_settings, messages
 
 
 class Writer:
@@ -120,6 +122,30 @@ def test_a_file_that_goes_away_is_missing(
     assert rows == 2
 
 
+def test_a_file_whose_statistics_are_untrue_is_refused(
+    spark: SparkSession, tmp_path: Path, day: Window, write: WriteMessages
+) -> None:
+    write("good.parquet")
+    far = NOON + timedelta(days=400)
+    file = write("untrue.parquet", messages(2, created_at=pa.array([NOON, far], pa.timestamp("us", "UTC"))))
+    content = file.read_bytes()
+    footer = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    stored = [(int(time.timestamp()) * 1_000_000).to_bytes(8, "little") for time in (far, NOON)]
+    file.write_bytes(content[:footer] + content[footer:].replace(*stored))
+    inventory, rows, writer = stage(spark, tmp_path / "input", day)
+    assert reasons(inventory) == {"untrue.parquet": "unreadable_file"}
+    assert (rows, inventory.expected_rows) == (2, 2)
+    assert (writer.asked, writer.undone) == (2, 1)
+
+
+def test_rows_that_are_missing_for_another_reason_are_left_to_the_gate(
+    spark: SparkSession, tmp_path: Path, day: Window, write: WriteMessages
+) -> None:
+    write("a.parquet")
+    inventory, rows = write_window(spark, input_settings(tmp_path / "input"), day, lambda _: 1, lambda: None)
+    assert (rows, inventory.expected_rows, inventory.refused) == (1, 2, [])
+
+
 def test_another_error_is_handed_on(spark: SparkSession, tmp_path: Path, day: Window, write: WriteMessages) -> None:
     write("a.parquet")
 
@@ -130,19 +156,24 @@ def test_another_error_is_handed_on(spark: SparkSession, tmp_path: Path, day: Wi
         write_window(spark, input_settings(tmp_path / "input"), day, fail, lambda: None)
 
 
+@pytest.mark.parametrize("names_a_file", [True, False])
 def test_a_storage_that_does_not_answer_is_asked_again_and_stops_the_night(
-    spark: SparkSession, tmp_path: Path, day: Window, write: WriteMessages, monkeypatch: pytest.MonkeyPatch
+    spark: SparkSession,
+    tmp_path: Path,
+    day: Window,
+    write: WriteMessages,
+    monkeypatch: pytest.MonkeyPatch,
+    names_a_file: bool,
 ) -> None:
     monkeypatch.setattr(attempts, "PAUSES", (0.0, 0.0))
     file = write("a.parquet")
     asked = []
+    failed = f"[FAILED_READ_FILE.NO_HINT] Encountered error while reading file file://{file}. SQLSTATE: KD001\n"
 
     def time_out(_: DataFrame) -> int:
         asked.append(1)
-        raise OSError(
-            f"[FAILED_READ_FILE.NO_HINT] Encountered error while reading file file://{file}. SQLSTATE: KD001\n"
-            "Caused by: java.net.SocketTimeoutException: Read timed out\n"
-        )
+        cause = "java.net.SocketTimeoutException: Read timed out\n\tat java.net.Socket.read(Socket.java:1)"
+        raise PySparkException(f"{failed if names_a_file else 'o1.parquet'}\nCaused by: {cause}\n")
 
     with pytest.raises(StorageError):
         write_window(spark, input_settings(tmp_path / "input"), day, time_out, lambda: None)

@@ -33,6 +33,22 @@ Caused by: {cause}
         ("NO_HINT", "java.net.SocketTimeoutException: Read timed out", None),
         ("NO_HINT", "java.net.SocketException: Connection reset", None),
         ("NO_HINT", "com.amazonaws.AmazonS3Exception: Please reduce your request rate. SlowDown", None),
+        ("NO_HINT", "AWSServiceIOException: getFileStatus (Service: S3, Status Code: 503, Request ID: x)", None),
+        ("NO_HINT", "AWSStatus500Exception: We encountered an internal error (Error Code: InternalError)", None),
+        ("NO_HINT", "AbfsRestOperationException: Operation failed: Server is busy, 503, GET, ServerBusy", None),
+        ("NO_HINT", "HttpResponseException: 502 Bad Gateway", None),
+        ("NO_HINT", "java.io.IOException: HTTP/1.1 504", None),
+        ("NO_HINT", "org.apache.http.NoHttpResponseException: host:443 failed to respond", None),
+        ("NO_HINT", "ConnectionClosedException: Premature end of Content-Length delimited message body", None),
+        ("NO_HINT", "org.apache.hadoop.hdfs.BlockMissingException: Could not obtain block: BP-1", None),
+        ("NO_HINT", "java.net.UnknownHostException: bucket: Temporary failure in name resolution", None),
+        ("NO_HINT", "javax.net.ssl.SSLException: Unexpected record", None),
+        ("NO_HINT", "java.io.FileNotFoundException: /a (Stale file handle)", None),
+        ("NO_HINT", "AmazonS3Exception: The provided token has expired. ExpiredToken", Reason.PERMISSION_DENIED),
+        ("NO_HINT", "HttpResponseException: 401 Unauthorized", Reason.PERMISSION_DENIED),
+        ("NO_HINT", "S3Exception: null (Service: S3, Status Code: 403)", Reason.PERMISSION_DENIED),
+        ("NO_HINT", "ParquetDecodingException: Can not read value at 503 in block 500", Reason.UNREADABLE_FILE),
+        ("NO_HINT", "java.io.EOFException\n\tat a.B.read(TimeoutReader.java:503)", Reason.UNREADABLE_FILE),
     ],
 )
 def test_a_failed_read_has_a_file_and_a_reason(hint: str, cause: str, reason: Reason | None) -> None:
@@ -40,8 +56,16 @@ def test_a_failed_read_has_a_file_and_a_reason(hint: str, cause: str, reason: Re
     assert failed_file(said) == FailedFile("file:///in/a b.parquet", reason)
 
 
-def test_a_files_name_is_no_cause() -> None:
-    said = SPARK.format(hint="NO_HINT", uri="file:///in/503-timed%20out-SlowDown.parquet", more="", cause="damage")
+@pytest.mark.parametrize(
+    "cause",
+    [
+        "damage",
+        "at /in/503-timed out-SlowDown.parquet",
+        "x: file:/in/503-timed out-SlowDown.parquet is not a Parquet file",
+    ],
+)
+def test_a_files_name_is_no_cause(cause: str) -> None:
+    said = SPARK.format(hint="NO_HINT", uri="file:///in/503-timed%20out-SlowDown.parquet", more="", cause=cause)
     assert failed_file(said) == FailedFile("file:///in/503-timed out-SlowDown.parquet", Reason.UNREADABLE_FILE)
 
 
@@ -66,6 +90,8 @@ def test_another_error_has_no_file(said: str) -> None:
         (OSError(errno.EIO, "Input/output error"), Reason.UNREADABLE_FILE),
         (OSError("AWS Error NETWORK_CONNECTION during GetObject operation: curlCode: 28, Timeout was reached"), None),
         (OSError("AWS Error SLOW_DOWN during GetObject operation"), None),
+        (OSError("AWS Error UNKNOWN (HTTP status 503) during HeadObject operation"), None),
+        (OSError("AWS Error UNKNOWN (HTTP status 403) during HeadObject operation"), Reason.PERMISSION_DENIED),
         (OSError(errno.ETIMEDOUT, "Connection timed out"), None),
         (ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"), None),
     ],

@@ -14,6 +14,7 @@ from pyspark.sql.types import StringType, StructType, TimestampNTZType, Timestam
 
 from emotion_udf.errors import InputError
 from emotion_udf.ingest.inventory import Inventory, RefusedFile, take_inventory
+from emotion_udf.ingest.memory import ReadLimits
 from emotion_udf.schemas import Reason
 from emotion_udf.settings.nightly import InputSettings
 from emotion_udf.storage import open_folder
@@ -558,6 +559,38 @@ def test_refused_files_are_named_but_not_all(root: Path) -> None:
 def test_a_column_of_pictures_is_not_read(root: Path, write: WriteMessages) -> None:
     write("a.parquet", messages(photo=pa.array([os.urandom(100_000), os.urandom(100_000)]), notes=pa.array(["x", "y"])))
     assert set(take(root).schema.fieldNames()) == {"id", "text", "created_at", "notes"}
+
+
+def far_messages() -> pa.Table:
+    return messages(1, created_at=pa.array([datetime(2020, 1, 1)], pa.timestamp("us", "UTC")))
+
+
+def test_columns_that_are_large_together_are_not_read(root: Path, write: WriteMessages) -> None:
+    extras = {f"notes{i}": pa.array([f"{i}" * (i * 10_000)] * 2) for i in range(1, 6)}
+    write("a.parquet", messages(**extras), use_dictionary=False)
+    assert set(take(root).schema.fieldNames()) == {"id", "text", "created_at", "notes1", "notes2", "notes3"}
+
+
+def test_a_file_whose_pages_a_small_heap_could_not_hold_is_set_aside(root: Path, write: WriteMessages) -> None:
+    good = write("b.parquet")
+    bad = write("a.parquet", messages(100, text=pa.array(["x" * 100_000] * 100)), use_dictionary=False)
+    settings = InputSettings(path=str(root))
+    inventory = take_inventory(open_folder(str(root)), settings, Window(DAY, DAY), ReadLimits(page=9_000_000))
+    assert inventory.files == uris(good)
+    assert inventory.refused == [RefusedFile(f"file://{bad}", Reason.VALUE_TOO_LONG)]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [b"", b"crc", b"crc\0\0\0\2", b"no checksum", b"crc\0\0\0\0\0", b"crc\0\x7f\xff\xff\xff", b"crc\0\xff\xff\xff\xff"],
+)
+def test_a_file_beside_a_broken_checksum_is_set_aside(root: Path, write: WriteMessages, written: bytes) -> None:
+    good, bad, outside = write("good.parquet"), write("bad.parquet"), write("outside.parquet", far_messages())
+    for file in (bad, outside):
+        file.with_name(f".{file.name}.crc").write_bytes(written)
+    inventory = take(root)
+    assert inventory.files == uris(good)
+    assert inventory.refused == [RefusedFile(f"file://{bad}", Reason.CHECKSUM_MISMATCH)]
 
 
 def test_a_file_whose_texts_no_worker_could_hold_is_set_aside(root: Path, write: WriteMessages) -> None:

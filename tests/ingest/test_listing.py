@@ -1,5 +1,6 @@
 """Places that are no plain folder of Parquet files."""
 
+import os
 from pathlib import Path
 
 import pyarrow as pa
@@ -74,11 +75,12 @@ def test_a_delta_table_with_a_damaged_log_is_refused(tmp_path: Path) -> None:
     assert "input.table" in refusal(tmp_path / "table")
 
 
-@pytest.mark.parametrize("place", ["table/source=a", "table/source=a/x.parquet", "above"])
+@pytest.mark.parametrize("place", ["table/source=a", "table/source=a/x.parquet", "above", "above/table/plain"])
 def test_a_part_of_a_table_is_refused(tmp_path: Path, place: str) -> None:
     root = tmp_path / "above" / "table"
     write_deltalake(root, messages(1, source=pa.array(["a"])), partition_by=["source"])
     (tmp_path / "table").symlink_to(root)
+    (root / "plain").mkdir()
     if place.endswith("x.parquet"):
         next((root / "source=a").glob("*.parquet")).rename(root / "source=a/x.parquet")
     assert "Delta table" in refusal(tmp_path / place)
@@ -89,9 +91,14 @@ def test_a_part_of_a_table_is_refused(tmp_path: Path, place: str) -> None:
     [
         ("metadata/v1.metadata.json", "Iceberg"),
         ("metadata/00000-1.metadata.json", "Iceberg"),
+        ("metadata/v1.metadata.json.gz", "Iceberg"),
+        ("metadata/00000-1.gz.metadata.json", "Iceberg"),
         ("deep/metadata/v1.metadata.json", "Iceberg"),
         ("_spark_metadata/0", "Spark stream"),
+        ("deep/_spark_metadata/0", "Spark stream"),
         (".hoodie/hoodie.properties", "Hudi"),
+        ("deep/.hoodie/hoodie.properties", "Hudi"),
+        ("deep/_delta_log/00000000000000000000.json", "Delta"),
     ],
 )
 def test_another_table_is_refused(tmp_path: Path, write: WriteMessages, mark: str, table: str) -> None:
@@ -102,6 +109,24 @@ def test_another_table_is_refused(tmp_path: Path, write: WriteMessages, mark: st
     message = refusal(tmp_path / "input")
     assert table in message
     assert "input.table" in message
+
+
+@pytest.mark.parametrize("mark", ["metadata/v1.metadata.json", "_spark_metadata/0", ".hoodie/hoodie.properties"])
+@pytest.mark.parametrize("place", ["data", "data/a.parquet"])
+def test_a_part_of_another_table_is_refused(tmp_path: Path, write: WriteMessages, mark: str, place: str) -> None:
+    write("data/a.parquet")
+    file = tmp_path / "input" / mark
+    file.parent.mkdir()
+    file.touch()
+    message = refusal(tmp_path / "input" / place)
+    assert f"a part of a{'n Iceberg table' if 'json' in mark else ''}" in message.replace("the output of ", "")
+    assert f"({tmp_path}/input)" in message
+
+
+def test_a_pipe_is_no_file(tmp_path: Path, write: WriteMessages) -> None:
+    write("a.parquet")
+    os.mkfifo(tmp_path / "input/pipe.parquet")
+    assert names(tmp_path / "input") == ["a.parquet"]
 
 
 def test_a_folder_that_is_called_metadata_is_no_table(tmp_path: Path, write: WriteMessages) -> None:

@@ -232,6 +232,9 @@ def test_a_time_out_of_range_refuses_its_row_only(
     rows = read(spark, tmp_path / "input", day)
     assert [row.is_out_of_range for row in rows] == [False, True, True, False]
     assert [row.created_at is None for row in rows] == [False, True, True, True]
+    assert [json.loads(row.json).get("… left out") for row in rows] == [
+        None, "created_at 9223372036854775807 ms", "created_at -9223372036854775808 ms", None,
+    ]  # fmt: skip
 
 
 def test_a_missing_dimension_is_null(spark: SparkSession, tmp_path: Path, day: Window, write: WriteMessages) -> None:
@@ -251,8 +254,12 @@ def test_raw_is_the_whole_row_although_files_differ(
     first, second = (json.loads(row.json) for row in read(spark, tmp_path / "input", day))
     assert first == {
         "id": "1", "text": "i feel fine", "created_at": "2026-10-05T12:00:00.000Z", "stars": "5", "photo": "cA==",
+        "… left out": "tags",
     }  # fmt: skip
-    assert second == {"id": "2", "text": "i feel fine", "created_at": "2026-10-05T12:00:00.000Z", "stars": "five"}
+    assert second == {
+        "id": "2", "text": "i feel fine", "created_at": "2026-10-05T12:00:00.000Z", "stars": "five",
+        "… left out": "tags",
+    }  # fmt: skip
 
 
 def test_values_that_are_too_long_are_cut_before_anything_copies_them(
@@ -264,13 +271,17 @@ def test_values_that_are_too_long_are_cut_before_anything_copies_them(
     photo = pa.array([b"x" * 100_000] + [b"x"] * (some - 1))
     times = pa.array([NOON] + [NOON - timedelta(days=9)] * (some - 1), pa.timestamp("us", "UTC"))
     few = pa.concat_arrays([huge, pa.array(["x"] * (some - 1))])
+    nested = pa.array([["x" * 100_000]] + [["x"]] * (some - 1))
+    clock = pa.array([1] * some, pa.time32("s"))
     table = messages(some, id=few, text=few, shop=few, photo=photo, notes=long, created_at=times)
+    table = table.append_column("tags", nested).append_column("clock", clock)
     write("a.parquet", table, use_dictionary=False)
     (row,) = read(spark, tmp_path / "input", day, dimensions={"shop": "shop"}, max_text_chars=100)
     assert (len(row.feedback_id), len(row.text), len(row.shop)) == (1_001, 101, 1_001)
     raw = json.loads(row.json)
     assert raw["notes"].endswith("x… 100000 bytes in all")
     assert raw["photo"] == "… 100000 bytes left out"
+    assert raw["… left out"] == "clock, tags"
     assert len(row.json) < 50_000
 
 

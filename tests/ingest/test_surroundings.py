@@ -50,16 +50,28 @@ def test_names_are_good_where_java_writes_utf8(spark: SparkSession) -> None:
 def test_a_java_that_cannot_name_a_file_is_refused() -> None:
     script = (
         "from emotion_udf.session import start_session\n"
-        "from emotion_udf.ingest.surroundings import check_names\n"
+        "from emotion_udf.errors import UsageError\n"
+        "from emotion_udf.ingest.surroundings import check_names, check_surroundings\n"
+        "from emotion_udf.settings.nightly import NightSettings\n"
+        "from emotion_udf.window import Window\n"
+        "from datetime import date\n"
         "spark = start_session('cron')\n"
         "check_names(spark, ['/in/plain', 's3a://bucket/ü'])\n"
         "print('plain names are good')\n"
-        "check_names(spark, ['file:///in/ü'])\n"
+        "settings = NightSettings(input={'path': '/in/f??'}, warehouse={'root': '/out'})\n"
+        "for check in (\n"
+        "    lambda: check_names(spark, ['file:///in/ü']),\n"
+        "    lambda: check_surroundings(spark, settings, Window(date(2026, 10, 5), date(2026, 10, 5))),\n"
+        "):\n"
+        "    try:\n"
+        "        check()\n"
+        "    except UsageError as error:\n"
+        "        print(error)\n"
     )
     locale = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG"))}
     done = subprocess.run(
         [sys.executable, "-c", script], env=locale | {"LC_ALL": "C"}, capture_output=True, text=True, timeout=300
     )
     assert "plain names are good" in done.stdout
-    assert "UsageError: expected names of files in UTF-8" in done.stderr
-    assert "LC_ALL=C.UTF-8" in done.stderr
+    assert "cannot name 'file:///in/ü'; start the job with the environment variable LC_ALL=C.UTF-8" in done.stdout
+    assert "cannot name '/in/f??'" in done.stdout, "what spark-submit has made of /in/fü"

@@ -1,0 +1,21 @@
+"""Scores without a model: every text is joy, so that a night costs what its steps around the model cost."""
+
+from typing import Any
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+from emotion_udf.emotions import EMOTIONS
+from emotion_udf.udf import SCORE_TYPE
+
+
+def constant_scores(*_: Any) -> Any:
+    """Take the place of `udf_of`: return what gives each text the same scores."""
+    values = dict.fromkeys(EMOTIONS, 0.02) | {"emotion": "joy", "confidence": 0.9, "joy": 0.9, "token_count": 3}
+    values |= {"is_truncated": False, "engine": "constant"}
+
+    def emotion(text: str) -> Column:
+        scores = F.struct(*(F.lit(values[field.name]).cast(field.dataType).alias(field.name) for field in SCORE_TYPE))
+        return F.when(F.col(text).isNotNull(), scores)
+
+    return emotion
