@@ -17,7 +17,8 @@ STUDENTS := build/students/seed-1 build/students/seed-2 build/students/seed-3
 TRAIN := python jobs/train_classifier.py --set data.root=$(EMOTION_UDF_DATA) --config
 DEMO_DAYS := --from 2026-10-05 --to 2026-10-18
 
-.PHONY: help setup demo test test-unit test-slow fuzz faults check docs format train train-open base evaluate bench clean
+.PHONY: help setup demo test test-unit test-slow fuzz faults check licences audit dist docs format train train-open base evaluate \
+	bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -57,6 +58,18 @@ check: .venv/.ready ## style, types, docstrings, the direction of imports, and d
 	@lint-imports
 	@python -m tools.settings_page --check
 
+licences: .venv/.ready
+	@python -m tools.licences
+
+audit: licences .venv-audit/.ready ## the licences of all dependencies, and what is known of vulnerabilities in them
+	@python -m tools.advisories
+
+dist: .venv-audit/.ready ## build the wheel, the source archive and the bill of materials, into dist
+	@tools/dist.sh
+
+.venv-audit/.ready: tools/release-requirements.txt tools/setup_audit.sh
+	@tools/setup_audit.sh
+
 docs: .venv/.ready ## write docs/settings.md from the settings' models
 	@python -m tools.settings_page
 
@@ -92,4 +105,4 @@ bench: .venv/.ready .venv-benchmarks/.ready ## compare with the peers on a base-
 	@tools/setup_benchmarks.sh
 
 clean: ## remove what the targets made, but for .venv
-	@rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache spark-warehouse
+	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache spark-warehouse

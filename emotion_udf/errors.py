@@ -9,11 +9,14 @@
       x StorageError            1
       x WindowHeldError         5
 
-A message says what was expected, what was found and what to do. It never holds a message's text or author.
+A message says what was expected, what was found and what to do. It never holds a message's text or author, and no
+secret that an address has in it.
 """
 
 import re
 from typing import ClassVar, Final
+
+from emotion_udf.masking import masked
 
 _END: Final = "(end of this error of emotion_udf)"
 """A note below every message, by which `from_worker` finds its end."""
@@ -25,7 +28,7 @@ class EmotionUdfError(Exception):
     exit_code: ClassVar[int] = 1
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(message)
+        super().__init__(masked(message))
         self.add_note(_END)  # a traceback shows it, `str` does not
 
 

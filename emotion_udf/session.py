@@ -22,6 +22,8 @@ REQUIRED: Final = {
     "spark.sql.session.timeZone": "UTC",
     # Spark's default, INT96, is read by delta-rs as nanoseconds and refused.
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    # `input.table` names a table; parquet.`/any/path` would be another way to name files.
+    "spark.sql.runSQLOnFiles": "false",
     # A second copy of a slow task would score its rows again and compete for the same cores or GPU.
     "spark.speculation": "false",
     # Shuffles put texts on the disks of executors, where a kill leaves them. The key is in memory only.

@@ -1,6 +1,7 @@
 """Files outside Spark: the driver's view of a folder, local or on an object store, through pyarrow's file systems."""
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
 from emotion_udf.errors import UsageError
+from emotion_udf.masking import holds_secret
 
 _THREADS: Final = 16
 
@@ -41,9 +43,13 @@ class Folder:
     @property
     def delta_uri(self) -> str:
         """The name for delta-rs: a plain path on a local disk, `s3://` where Spark says `s3a://`."""
-        return self.path if isinstance(self.system, pafs.LocalFileSystem) else _without_hadoop_scheme(self.uri)
+        return self.path if is_local(self) else _without_hadoop_scheme(self.uri)
 
     def __truediv__(self, name: str) -> "Folder":
+        if not is_below(name):
+            raise UsageError(
+                f"expected the name of something below {self.uri}, found {name!r}; nothing is done with it"
+            )
         return Folder(f"{self.uri}/{name}", self.system, f"{self.path}/{name}")
 
     def exists(self) -> bool:
@@ -60,9 +66,42 @@ class Folder:
         return sorted(found, key=lambda info: info.path)
 
     def remove(self) -> None:
-        """Delete the folder with all in it; no matter if there is none, or if another deletes it too."""
+        """Delete the folder with all in it; no matter if there is none, or if another deletes it too.
+
+        Raises:
+            UsageError: A link leads elsewhere.
+        """
+        self.require_own()
         with suppress(FileNotFoundError):
             self.system.delete_dir(self.path)
+
+    def require_own(self) -> None:
+        """Check that no link leads from the path to another place, before something is deleted there.
+
+        Raises:
+            UsageError: One does.
+        """
+        # The root that the settings name has no links in it any more (see `canonical`).
+        if is_local(self) and os.path.realpath(self.path) != self.path:
+            raise leads_elsewhere(self.path)
+
+
+def is_local(folder: Folder) -> bool:
+    """Tell a folder on a disk of this machine, or one that is mounted like one, from an object store's."""
+    return isinstance(folder.system, pafs.LocalFileSystem)
+
+
+def is_below(name: str) -> bool:
+    """Tell whether a relative name, of one step or more, stays below the folder that it is put behind."""
+    return all(step not in ("", ".", "..") for step in name.split("/"))
+
+
+def leads_elsewhere(link: str) -> UsageError:
+    """Return the error of a link below a folder in which files are deleted."""
+    return UsageError(
+        f"expected {link} to be a place of its own, found a link to {os.path.realpath(link)}; nothing is deleted "
+        "behind it: put the folder itself there, or name another root in the settings"
+    )
 
 
 def open_folder(location: str) -> Folder:
@@ -90,8 +129,13 @@ def canonical(location: str) -> str:
     """Return the one spelling of a place: an absolute local path without links, or a URI without its options.
 
     Raises:
-        UsageError: Spark, delta-rs and Python would take it for different places.
+        UsageError: Spark, delta-rs and Python would take it for different places, or it has a password in it.
     """
+    if holds_secret(location):
+        raise UsageError(
+            f"expected a place without a password or a key in it, found {location!r}; the storage's clients take them "
+            "from the environment or a file (docs/operations.md, Security)"
+        )
     if location != location.strip() or not location.isprintable():
         raise _misread(location, "it begins or ends with a blank, or holds a character that cannot be seen")
     if location.startswith("~"):

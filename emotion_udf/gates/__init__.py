@@ -7,11 +7,22 @@ from emotion_udf.gates.canary import Canary, check_canary
 from emotion_udf.gates.counts import check_counts
 from emotion_udf.gates.drift import check_drift
 from emotion_udf.gates.evidence import DayProfile, Evidence
+from emotion_udf.gates.pseudonyms import check_marks
 from emotion_udf.gates.result import GateResult, force, require
 from emotion_udf.gates.volume import check_volume
 from emotion_udf.settings.nightly import GateSettings
 
-__all__ = ["Canary", "DayProfile", "Evidence", "GateResult", "check_forced", "check_gates", "check_model", "require"]
+__all__ = [
+    "Canary",
+    "DayProfile",
+    "Evidence",
+    "GateResult",
+    "check_forced",
+    "check_gates",
+    "check_model",
+    "check_pseudonyms",
+    "require",
+]
 
 
 def check_gates(evidence: Evidence, settings: GateSettings, forced: Collection[str] = ()) -> list[GateResult]:
@@ -35,13 +46,18 @@ def check_model(canary: Canary, settings: GateSettings, forced: Collection[str] 
     return force(check_canary(canary, settings), forced)
 
 
+def check_pseudonyms(changed_days: int, forced: Collection[str] = ()) -> list[GateResult]:
+    """Run the gate that decides whether the night's ids and authors are read at all (see `check_marks`)."""
+    return force(check_marks(changed_days), forced)
+
+
 def check_forced(names: Collection[str], settings: GateSettings) -> None:
     """Check that gates of these names exist, before any work is done for a night that forces them.
 
     Raises:
         UsageError: There is no gate of such a name.
     """
-    results = [*check_model(Canary(0.0, None), settings), *check_gates(Evidence(), settings)]
+    results = [*check_pseudonyms(0), *check_model(Canary(0.0, None), settings), *check_gates(Evidence(), settings)]
     known = [gate.name for gate in results]
     unknown = sorted(set(names) - set(known))
     if unknown:

@@ -93,6 +93,7 @@ def _merged(fields: Sequence[StructField]) -> list[StructField]:
 
 def _bare_schema(settings: InputSettings) -> StructType:
     """Return just the columns that the settings name, for a window without files."""
-    names = dict.fromkeys([*needed_columns(settings), *filter(None, [settings.date_partition])])
+    named = [*needed_columns(settings), *settings.pseudonymise, *filter(None, [settings.date_partition])]
+    names = dict.fromkeys(named)
     time = settings.columns.created_at
     return StructType([StructField(name, TimestampType() if name == time else StringType()) for name in names])

@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from emotion_udf import __version__
 from emotion_udf.errors import EmotionUdfError
+from emotion_udf.masking import masked, printable
 from emotion_udf.refusals import refusal_of
 from emotion_udf.settings.describe import describe_settings
 from emotion_udf.settings.examples import examples_folder
@@ -43,6 +44,10 @@ class JobParser(argparse.ArgumentParser):
         )
         self.add_argument("--debug", action="store_true", help="show stack traces")
         self.add_argument("--version", action="version", version=f"emotion-udf {__version__}")
+
+    def error(self, message: str) -> NoReturn:
+        """End with exit code 2 and a message, which quotes what was typed."""
+        super().error(printable(masked(message)))
 
 
 class SettingsParser(JobParser):
@@ -74,15 +79,22 @@ class SettingsParser(JobParser):
         )
 
 
+class _EventFormatter(logging.Formatter):
+    """One event a line, in UTC, without secrets, and without what a file's name could make a terminal do."""
+
+    converter = time.gmtime
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(masked(super().format(record)))
+
+
 def log_to_stderr(debug: bool) -> None:
     """Log one line an event, in UTC, to standard error."""
-    logging.Formatter.converter = time.gmtime
-    logging.basicConfig(
-        level=logging.INFO,
-        stream=sys.stderr,
-        format="%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s %(message)s",
-        datefmt="%Y-%m-%dT%H:%M:%S",
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        _EventFormatter("%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s %(message)s", "%Y-%m-%dT%H:%M:%S")
     )
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     logging.getLogger("emotion_udf").setLevel(logging.DEBUG if debug else logging.INFO)
     logging.getLogger("py4j").setLevel(logging.WARNING)
 
@@ -100,9 +112,9 @@ def exit_code_of(job: Callable[[], None], debug: bool) -> int:
         raise
     except BaseException as error:  # a panic of delta-rs is no Exception
         if debug:
-            traceback.print_exc()
+            print(masked(traceback.format_exc()), file=sys.stderr)
         known = error if isinstance(error, EmotionUdfError) else refusal_of(error)
-        print(f"error: {known or _message(error)}", file=sys.stderr)
+        print(printable(f"error: {known or _message(error)}"), file=sys.stderr)
         return known.exit_code if known else EmotionUdfError.exit_code
     return 0
 

@@ -15,6 +15,7 @@ from emotion_udf.jobs.maintenance_tables import files_of, instant, read_ids, spa
 from emotion_udf.nightly.context import new_run_id
 from emotion_udf.schemas import LABELS
 from emotion_udf.settings.nightly import NightSettings
+from emotion_udf.steps.pseudonymise import read_pseudonyms
 from emotion_udf.steps.score import text_key
 from emotion_udf.storage import open_folder
 from emotion_udf.tables.compaction import compact, small_files
@@ -144,7 +145,8 @@ class Maintenance:
 
     def forget(self, file: Path) -> None:
         """Erase the messages whose ids a file names from every file of every table."""
-        ids = read_ids(file)
+        given = read_ids(file)
+        ids = self._as_in_tables(given)
         with self._alone("forget", without_nights=True):
             self._discard_dead_runs()
             if not self.dry_run:
@@ -156,10 +158,17 @@ class Maintenance:
                 # Not below the name of this command's mark: what is below such a name goes when it is killed.
                 with self.console.status("writing files anew"):
                     forget(self.warehouse, RELEASED, found, new_run_id(datetime.now(UTC)))
-        table = table_of(f"{len(ids):,} messages", "table", "rows", "files with them, of all versions")
+        table = table_of(f"{len(given):,} messages", "table", "rows", "files with them, of all versions")
         for holding in found:
             table.add_row(holding.table, f"{rows[holding.table]:,}", f"{len(holding.paths):,}")
         self.console.print(table)
+
+    def _as_in_tables(self, ids: Sequence[str]) -> Sequence[str]:
+        """Return ids with their pseudonyms; days of before pseudonyms were asked for have the ids themselves."""
+        pseudonyms = read_pseudonyms(self.settings.input)
+        if pseudonyms is None or not pseudonyms.has(self.settings.input.columns.id):
+            return ids
+        return [*ids, *(pseudonyms.of(id_.encode()) for id_ in ids)]
 
     @contextmanager
     def _alone(self, command: str, without_nights: bool = False) -> Iterator[str]:

@@ -1,13 +1,14 @@
 """A backfill: the days of a range, each as a run of its own, so that what is published stays so when it is stopped."""
 
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from datetime import date
-from typing import Any
 
 from emotion_udf.classifier.artifact import open_artifact
 from emotion_udf.errors import EmotionUdfError, UsageError
+from emotion_udf.nightly.record import PSEUDONYMS, pseudonyms_entry
 from emotion_udf.settings.nightly import NightSettings
+from emotion_udf.steps.pseudonymise import read_pseudonyms
 from emotion_udf.tables.warehouse import Warehouse
 from emotion_udf.window import Window
 
@@ -47,11 +48,13 @@ def backfill(window: Window, run_day: Callable[[Window], object], done: Collecti
 
 
 def published_days(warehouse: Warehouse, settings: NightSettings) -> set[date]:
-    """Return the days of the newest release that these very settings and this very model have brought."""
+    """Return the days of the newest release that these very settings, this model and this key have brought."""
     runs = warehouse.released_runs()
     fingerprint = open_artifact(settings.classifier.source).fingerprint
-    return {day for day, run in runs.items() if _is_of(run, settings.digest(), fingerprint)}
-
-
-def _is_of(run: Mapping[str, Any], digest: str, fingerprint: str) -> bool:
-    return bool(run["settings_digest"] == digest and run["model_fingerprint"] == fingerprint)
+    same = pseudonyms_entry(read_pseudonyms(settings.input)).get(PSEUDONYMS)
+    return {
+        day
+        for day, run in runs.items()
+        if (run["settings_digest"], run["model_fingerprint"], run["versions"].get(PSEUDONYMS))
+        == (settings.digest(), fingerprint, same)
+    }

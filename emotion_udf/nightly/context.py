@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from emotion_udf.settings.nightly import NightSettings
+from emotion_udf.steps.pseudonymise import Pseudonyms
 from emotion_udf.window import Window
 
 
@@ -17,12 +18,14 @@ class RunContext:
         window: The days to label.
         started_at: The start, in UTC.
         run_id: The run's name; made from its start where none is given.
+        pseudonyms: What stands in place of ids and authors; None where they stay.
     """
 
     settings: NightSettings
     window: Window
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     run_id: str = ""
+    pseudonyms: Pseudonyms | None = None
 
     def __post_init__(self) -> None:
         if not self.run_id:

@@ -15,14 +15,14 @@ from pyspark.sql.udf import UserDefinedFunction
 
 from emotion_udf.classifier.artifact import Artifact, open_artifact
 from emotion_udf.errors import EmotionUdfError, from_worker
-from emotion_udf.gates import Evidence, GateResult, check_forced, check_gates, check_model, require
+from emotion_udf.gates import Evidence, check_forced, check_gates, check_model, check_pseudonyms, require
 from emotion_udf.ingest.attempts import write_window
 from emotion_udf.ingest.inventory import Inventory
 from emotion_udf.ingest.surroundings import check_surroundings
 from emotion_udf.nightly.canary import score_canary
 from emotion_udf.nightly.context import RunContext
 from emotion_udf.nightly.evidence import history_days, profiles_of_night, profiles_of_release
-from emotion_udf.nightly.record import RunRecord, RunRecorder
+from emotion_udf.nightly.record import PSEUDONYMS, RunRecord, RunRecorder, pseudonyms_entry
 from emotion_udf.nightly.scoring import NightScores, score_night
 from emotion_udf.nightly.unrecorded import KILLED, add_missing, keep_row
 from emotion_udf.refusals import refusal_of
@@ -42,6 +42,7 @@ from emotion_udf.session import lost_session
 from emotion_udf.settings.nightly import NightSettings
 from emotion_udf.steps.aggregate import aggregate, bad_probabilities
 from emotion_udf.steps.label import label
+from emotion_udf.steps.pseudonymise import pseudonymise, read_pseudonyms, require_hidden
 from emotion_udf.steps.quarantine import quarantine
 from emotion_udf.steps.score import distinct_texts, with_text_key
 from emotion_udf.steps.terms import terms
@@ -85,7 +86,7 @@ def run_night(
         PublishedInterrupt: The process is to end; the night is published.
     """
     check_forced(forced, settings.gate)
-    context = RunContext(settings, window)
+    context = RunContext(settings, window, pseudonyms=read_pseudonyms(settings.input))
     recorder = RunRecorder(context)
     if warehouse is None:
         warehouse = open_warehouse(settings.warehouse)
@@ -161,13 +162,25 @@ def _prepare(night: _Night) -> None:
     artifact = open_artifact(night.context.settings.classifier.source)
     night.recorder.note(artifact=artifact)
     emotion = udf_of(artifact, night.context.settings.classifier)
+    _check_pseudonyms(night)
     staged = _stage(night)
-    model_gates = _check_model(night, artifact, emotion)
+    _check_model(night, artifact, emotion)
     scores = _score(night, artifact, emotion, staged)
     labelled = _label(night, artifact, scores)
     bad = _aggregate(night, labelled)
     _count_terms(night, staged)
-    _check_night(night, staged, labelled, bad, model_gates)
+    _check_night(night, staged, labelled, bad)
+
+
+def _check_pseudonyms(night: _Night) -> None:
+    """See that ids and authors stand for the same as in the dates that the night leaves alone."""
+    own = pseudonyms_entry(night.context.pseudonyms).get(PSEUDONYMS)
+    released = night.warehouse.released_runs()
+    others = [run for day, run in released.items() if day not in night.context.window.dates]
+    changed = sum(run["versions"].get(PSEUDONYMS) != own for run in others)
+    gates = check_pseudonyms(changed, night.forced)
+    night.recorder.note(gates=gates)
+    require(gates)
 
 
 def _stage(night: _Night) -> _Staged:
@@ -187,14 +200,13 @@ def _stage(night: _Night) -> _Staged:
     return _Staged(checked.where(F.size("reasons") == 0), inventory, read, quarantined)
 
 
-def _check_model(night: _Night, artifact: Artifact, emotion: UserDefinedFunction) -> list[GateResult]:
+def _check_model(night: _Night, artifact: Artifact, emotion: UserDefinedFunction) -> None:
     """See that the model says of the canary what it always did, before it says anything of the messages."""
     with night.recorder.step("canary"):
         canary = score_canary(night.spark, artifact, emotion)
         gates = check_model(canary, night.context.settings.gate, night.forced)
-        night.recorder.note(gates=gates)
+        night.recorder.note(gates=[*night.recorder.record.gates, *gates])
         require(gates)
-    return gates
 
 
 def _score(night: _Night, artifact: Artifact, emotion: UserDefinedFunction, staged: _Staged) -> NightScores:
@@ -253,7 +265,7 @@ def _count_terms(night: _Night, staged: _Staged) -> None:
         counts["rows"] = write_rows(_by_date(found, [*dimensions, "emotion", "term"]), night.data(TERMS), by_date=True)
 
 
-def _check_night(night: _Night, staged: _Staged, labelled: int, bad: int, model_gates: list[GateResult]) -> None:
+def _check_night(night: _Night, staged: _Staged, labelled: int, bad: int) -> None:
     """Gather the evidence, record what every gate says of it, and stop the night where one failed."""
     window = night.context.window
     limits = night.context.settings.gate
@@ -272,7 +284,7 @@ def _check_night(night: _Night, staged: _Staged, labelled: int, bad: int, model_
             published=profiles_of_release(night.warehouse, window.dates),
             history=profiles_of_release(night.warehouse, history_days(window, limits.history_days)),
         )
-        gates = [*model_gates, *check_gates(evidence, limits, night.forced)]
+        gates = [*night.recorder.record.gates, *check_gates(evidence, limits, night.forced)]
         night.recorder.note(gates=gates)
         counts["passed"] = sum(gate.passed for gate in gates)
         require(gates)
@@ -282,9 +294,13 @@ def _stage_checked(spark: SparkSession, context: RunContext, folder: Folder) -> 
     """Read and validate the window into `folder`."""
     settings = context.settings.input
     check_surroundings(spark, context.settings, context.window)
-    return write_window(
-        spark, settings, context.window, lambda rows: write_rows(validate(rows, settings), folder), folder.remove
-    )
+
+    def write(rows: DataFrame) -> int:
+        return write_rows(validate(pseudonymise(rows, settings, context.pseudonyms), settings), folder)
+
+    inventory, read = write_window(spark, settings, context.window, write, folder.remove)
+    require_hidden(inventory, context.pseudonyms)
+    return inventory, read
 
 
 def _by_date(rows: DataFrame, key: list[str]) -> DataFrame:

@@ -14,12 +14,17 @@ from typing import Any
 from emotion_udf.classifier.artifact import Artifact
 from emotion_udf.errors import EmotionUdfError, GateError, InputError, UsageError, WindowHeldError
 from emotion_udf.gates import GateResult
+from emotion_udf.masking import masked
 from emotion_udf.nightly.context import RunContext
+from emotion_udf.steps.pseudonymise import Pseudonyms
 
 log = logging.getLogger(__name__)
 
 _PACKAGES = ("emotion-udf", "pyspark", "deltalake", "pandas", "pyarrow", "torch", "tokenizers")
 _CARDS = ("MODEL_CARD.md", "README.md")
+
+PSEUDONYMS = "pseudonyms"
+"""The entry of `runs.versions` by which another key of pseudonyms shows; a run without pseudonyms has none."""
 
 
 class Outcome(StrEnum):
@@ -113,7 +118,7 @@ class RunRecord:
             "outcome": self.outcome.value,
             "exit_code": self.exit_code,
             "error": self.error,
-            "input": settings.input.path or settings.input.table,
+            "input": masked(settings.input.path or settings.input.table or ""),
             "input_files": list(self.input_files),
             "input_bytes": self.input_bytes,
             "refused_files": self.refused_files,
@@ -122,14 +127,14 @@ class RunRecord:
             "distinct_texts": self.distinct_texts,
             "reused_texts": self.reused_texts,
             "rows_labelled": self.rows_labelled,
-            "model": settings.classifier.model,
-            "model_revision": settings.classifier.revision,
+            "model": masked(settings.classifier.model),
+            "model_revision": masked(settings.classifier.revision) if settings.classifier.revision else None,
             "model_fingerprint": self.artifact.fingerprint if self.artifact else None,
             "weights_sha256": self.artifact.weights_sha256 if self.artifact else None,
             "model_card": _card(self.artifact),
             "engines": list(self.engines),
             "settings_digest": settings.digest(),
-            "versions": _versions(),
+            "versions": _versions() | pseudonyms_entry(self.context.pseudonyms),
             "seconds": dict(self.seconds),
             "rows_per_s": self.rows_per_s,
             "gates": [
@@ -192,6 +197,11 @@ def _card(artifact: Artifact | None) -> str | None:
     """Return the model's card as it lies beside the weights."""
     files = [artifact.folder / name for name in _CARDS] if artifact else []
     return next((file.read_text(encoding="utf-8") for file in files if file.is_file()), None)
+
+
+def pseudonyms_entry(pseudonyms: Pseudonyms | None) -> dict[str, str]:
+    """Return the entry of `runs.versions` that tells one key of pseudonyms from another."""
+    return {PSEUDONYMS: pseudonyms.mark} if pseudonyms else {}
 
 
 def _versions() -> dict[str, str]:

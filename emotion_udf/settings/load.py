@@ -72,7 +72,8 @@ def _explain(kind: type[BaseModel], problem: ErrorDetails) -> str:
     message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "value_error" and isinstance(problem["input"], dict):
         return f"{path}: {message}".removeprefix(": ")
-    return f"{path}: {message[0].lower()}{message[1:]}, found {problem['input']!r}"
+    found = "a section" if isinstance(problem["input"], dict) else repr(problem["input"])
+    return f"{path}: {message[0].lower()}{message[1:]}, found {found}"
 
 
 def _setting_paths(kind: type[BaseModel]) -> list[str]:

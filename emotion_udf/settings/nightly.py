@@ -41,6 +41,13 @@ def _plain_place(location: str | None) -> str | None:
     return _place(location)
 
 
+def _table_name(name: str | None) -> str | None:
+    part = r"(\w+|`[^`/\\\x00-\x1f\x7f]+`)"
+    if name is not None and not re.fullmatch(rf"{part}(\.{part})*", name):
+        raise ValueError("expected a table's name such as lake.feedback, parts with other characters in backticks")
+    return name
+
+
 def _column_names(dimensions: dict[str, str]) -> dict[str, str]:
     for name in dimensions:
         if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
@@ -51,9 +58,13 @@ def _column_names(dimensions: dict[str, str]) -> dict[str, str]:
 class ColumnSettings(Section):
     """The names that the input gives to what the job needs."""
 
-    id: str = Field(default="id", description="what names a message: a string, an integer, a decimal or binary")
-    text: str = Field(default="text", description="the message, a string")
-    created_at: str = Field(default="created_at", description="when it was written, a timestamp of any unit")
+    id: str = Field(
+        default="id", min_length=1, description="what names a message: a string, an integer, a decimal or binary"
+    )
+    text: str = Field(default="text", min_length=1, description="the message, a string")
+    created_at: str = Field(
+        default="created_at", min_length=1, description="when it was written, a timestamp of any unit"
+    )
 
 
 class InputSettings(Section):
@@ -62,7 +73,9 @@ class InputSettings(Section):
     path: Annotated[str | None, AfterValidator(_place)] = Field(
         default=None, min_length=1, description="a Parquet file or folder, Hive-style partitions included"
     )
-    table: str | None = Field(default=None, description="a table of Spark's catalog, such as lake.feedback")
+    table: Annotated[str | None, AfterValidator(_table_name)] = Field(
+        default=None, description="a table of Spark's catalog, such as lake.feedback"
+    )
     columns: ColumnSettings = ColumnSettings()
     dimensions: Annotated[dict[str, str], AfterValidator(_column_names)] = Field(
         default={}, description="columns to keep and to aggregate by: name in the tables = name in the input"
@@ -72,6 +85,22 @@ class InputSettings(Section):
         description="the Hive partition key that holds the message's date; folders far from the window stay shut",
     )
     max_text_chars: int = Field(default=100_000, ge=1, description="longer messages go to quarantine")
+    pseudonymise: list[Annotated[str, Field(min_length=1)]] = Field(
+        default=[],
+        description="columns of the input, such as the id and the author, whose values no table shows: each value is "
+        "replaced by its HMAC, whose key is in the environment variable EMOTION_UDF_PSEUDONYM_KEY",
+    )
+    pseudonym_key_file: str | None = Field(
+        default=None, min_length=1, description="a file that holds this key, in the variable's place"
+    )
+
+    @model_validator(mode="after")
+    def _pseudonyms_of_names(self) -> "InputSettings":
+        needed = {self.columns.text.lower(), self.columns.created_at.lower(), (self.date_partition or "").lower()}
+        for name in self.pseudonymise:
+            if name.lower() in needed:
+                raise ValueError(f"expected ids and authors in input.pseudonymise, found {name}, which the job reads")
+        return self
 
     @model_validator(mode="after")
     def _one_place(self) -> "InputSettings":

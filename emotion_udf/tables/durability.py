@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
-import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
 from emotion_udf.schemas import RELEASES
-from emotion_udf.storage import Folder
+from emotion_udf.storage import Folder, is_local
 from emotion_udf.tables.delta import DATA, DeltaTables
 from emotion_udf.tables.ownership import Claim
 
@@ -41,7 +40,7 @@ def sync_tables(opened: Mapping[str, DeltaTable], claims: Sequence[Claim]) -> No
 def sync_pointer(tables: DeltaTables) -> None:
     """Force the newest commit of `releases`, and the file of its row, onto the disk."""
     folder = tables.folder(RELEASES)
-    if _is_local(folder):
+    if is_local(folder):
         place = Path(folder.path)
         # This one file of all releases': the newest.
         _sync(max(os.scandir(place), key=lambda entry: entry.is_file() and entry.stat().st_mtime_ns))
@@ -51,20 +50,20 @@ def sync_pointer(tables: DeltaTables) -> None:
 
 def sync_folder(folder: Folder) -> None:
     """Force all that lies in a folder onto the disk."""
-    if _is_local(folder):
+    if is_local(folder):
         _sync_tree(Path(folder.path))
 
 
 def sync_file(file: Folder) -> None:
     """Force one file onto the disk, and its folder's list of files."""
-    if _is_local(file):
+    if is_local(file):
         _sync(file.path)
         _sync(Path(file.path).parent)
 
 
 def sync_files(folder: Folder, paths: Sequence[str]) -> None:
     """Force some files below a table's folder onto the disk, and the table's newest commit."""
-    if _is_local(folder):
+    if is_local(folder):
         for path in paths:
             _sync(Path(folder.path) / path)
         _sync_newest(Path(folder.path) / _LOG, 1)
@@ -72,7 +71,7 @@ def sync_files(folder: Folder, paths: Sequence[str]) -> None:
 
 def sync_checkpoint(folder: Folder) -> None:
     """Force a table's newest checkpoint onto the disk."""
-    if _is_local(folder):
+    if is_local(folder):
         place = Path(folder.path) / _LOG
         _sync(place / _newest(place, ".checkpoint.parquet")[0])
         _sync(place / "_last_checkpoint")
@@ -90,7 +89,7 @@ def set_damaged_logs_aside(tables: DeltaTables, names: Sequence[str]) -> list[st
     found = []
     for name in names:
         folder = tables.folder(name)
-        if not _is_local(folder):
+        if not is_local(folder):
             continue
         place = Path(folder.path) / _LOG
         for file in (*_damaged_logs(place), *_damaged_checkpoints(place)):
@@ -131,10 +130,6 @@ def _is_whole(file: Path) -> bool:
         return bool(lines) and all(isinstance(json.loads(line), dict) for line in lines)
     except ValueError:
         return False
-
-
-def _is_local(folder: Folder) -> bool:
-    return isinstance(folder.system, pafs.LocalFileSystem)
 
 
 def _sync_newest(folder: Path, count: int) -> None:

@@ -1,10 +1,12 @@
 """The files of a table: those that a version lists, and those that lie in its folder."""
 
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.fs as pafs
@@ -12,7 +14,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from emotion_udf.schemas import PARTITION
-from emotion_udf.storage import Folder, ParquetFile, in_threads
+from emotion_udf.storage import Folder, ParquetFile, in_threads, is_local, leads_elsewhere
 from emotion_udf.tables.delta import DeltaTables
 
 _LOG: Final = "_delta_log/"
@@ -42,6 +44,15 @@ def list_files(table: DeltaTable) -> list[ListedFile]:
     """Return the files of the version at which the table is open."""
     rows = pa.table(table.get_add_actions(flatten=True)).to_pylist()
     return [ListedFile(_parquet_file(row), _partition(row)) for row in rows]
+
+
+def files_by_path(table: DeltaTable) -> dict[str, ListedFile]:
+    """Return the files of the version at which the table is open, by where they lie below the table.
+
+    A log has a path in percent-encoding, but for some writers that leave it as it is: each file is here by both.
+    """
+    files = list_files(table)
+    return {path: listed for listed in files for path in (listed.file.path, unquote(listed.file.path))}
 
 
 def open_version(tables: DeltaTables, table: str, version: int | None) -> DeltaTable | None:
@@ -80,7 +91,11 @@ def stored_files(folder: Folder) -> dict[str, pafs.FileInfo]:
     """Return every file that lies in a table's folder, listed or not, by its path relative to the table.
 
     The log's own files are left out, and so are the checksums that Hadoop writes beside each file.
+
+    Raises:
+        UsageError: There is a link: what is behind it is no file of the table's, and must not go like one.
     """
+    _refuse_links(folder)
     selector = pafs.FileSelector(folder.path, recursive=True, allow_not_found=True)
     infos = {info.path.removeprefix(folder.path).lstrip("/"): info for info in folder.system.get_file_info(selector)}
     return {
@@ -95,11 +110,26 @@ def _is_of_log(path: str) -> bool:
 
 
 def delete_file(folder: Folder, path: str) -> None:
-    """Delete a file below a folder, and Hadoop's checksum beside it; no matter if it is gone already."""
+    """Delete a file below a folder, and Hadoop's checksum beside it; no matter if it is gone already.
+
+    Raises:
+        UsageError: A link leads elsewhere.
+    """
+    (folder / path).require_own()
     parent, _, name = path.rpartition("/")
     for victim in (path, f"{parent}/.{name}.crc"):
         with suppress(FileNotFoundError):
             folder.system.delete_file(f"{folder.path}/{victim}")
+
+
+def _refuse_links(folder: Folder) -> None:
+    """Stop at a link in a folder of a local disk, which a listing would follow."""
+    folder.require_own()
+    if is_local(folder):
+        for place, folders, files in os.walk(folder.path):
+            for name in (*folders, *files):
+                if os.path.islink(f"{place}/{name}"):
+                    raise leads_elsewhere(f"{place}/{name}")
 
 
 def _parquet_file(row: Mapping[str, Any]) -> ParquetFile:

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from emotion_udf.storage import Folder, in_threads
 from emotion_udf.tables.delta import DeltaTables
-from emotion_udf.tables.files import list_files, stored_files
+from emotion_udf.tables.files import files_by_path, stored_files
 
 _ID: Final = "feedback_id"
 _TEXT_KEY: Final = "text_key"
@@ -73,8 +73,8 @@ def find_rows(tables: DeltaTables, table: str, column: str, values: Collection[s
 def rows_now(tables: DeltaTables, holding: Holding) -> int:
     """Return how many of the rows to erase are in the newest version of their table."""
     target = tables.open(holding.table)
-    listed = list_files(target) if target else []
-    return sum(holding.rows.get(entry.file.path, 0) for entry in listed)
+    listed = files_by_path(target) if target else {}
+    return sum(count for path, count in holding.rows.items() if path in listed)
 
 
 def _tables_with(tables: DeltaTables, column: str) -> list[str]:

@@ -5,9 +5,10 @@ not. Those that the newest version lists are written anew without the message an
 to that version, all the old ones are deleted. A forgetting that was killed is finished by the same command again.
 """
 
+import re
 import secrets
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -21,7 +22,7 @@ from emotion_udf.errors import InputError, WindowHeldError
 from emotion_udf.storage import Folder, ParquetFile, in_threads
 from emotion_udf.tables.delta import COMMIT_ONLY, DATA, DeltaTables, add_action
 from emotion_udf.tables.durability import sync_folder
-from emotion_udf.tables.files import ListedFile, delete_file, list_files
+from emotion_udf.tables.files import ListedFile, delete_file, files_by_path
 from emotion_udf.tables.find_rows import Holding, find_rows, matches
 from emotion_udf.tables.publish import settle
 
@@ -69,12 +70,12 @@ def rewrite(tables: DeltaTables, holding: Holding, run_id: str) -> Holding:
     folder = tables.folder(holding.table)
     for _ in range(_ATTEMPTS):
         target = DeltaTable(tables.address(holding.table))
-        listed = {entry.file.path: entry for entry in list_files(target)}
+        listed = files_by_path(target)
         _require_readable(holding, listed)
-        stale = [listed[path] for path in holding.rows if path in listed]
+        stale = {path: listed[path] for path in holding.rows if path in listed}
         if not stale:
             return holding
-        fresh = in_threads(partial(_write_without, folder, holding, run_id), stale)
+        fresh = in_threads(partial(_write_without, folder, holding, run_id), stale.items())
         sync_folder(folder / DATA / run_id)
         try:
             _commit(target, stale, fresh, run_id)
@@ -93,17 +94,17 @@ def rewrite(tables: DeltaTables, holding: Holding, run_id: str) -> Holding:
 def _delete(tables: DeltaTables, holding: Holding) -> int:
     """Delete the files with rows to erase, none of which the newest version lists any more; return how many."""
     folder = tables.folder(holding.table)
-    listed = {entry.file.path for entry in list_files(DeltaTable(tables.address(holding.table)))}
+    listed = files_by_path(DeltaTable(tables.address(holding.table)))
     gone = [path for path in holding.paths if path not in listed]
     for path in gone:
         delete_file(folder, path)
     return len(gone)
 
 
-def _write_without(folder: Folder, holding: Holding, run_id: str, listed: ListedFile) -> ListedFile | None:
-    """Write a file anew without the rows to erase; None where no row is left."""
-    path = listed.file.path
-    place = "/".join([DATA, run_id, *(f"{name}={value}" for name, value in listed.partition.items())])
+def _write_without(folder: Folder, holding: Holding, run_id: str, found: tuple[str, ListedFile]) -> ListedFile | None:
+    """Write a file, which lies at a path, anew without the rows to erase; None where no row is left."""
+    path, listed = found
+    place = "/".join([DATA, run_id, *_folders(listed.partition)])
     fresh = f"{place}/part-{secrets.token_hex(8)}.parquet"
     footer = pq.read_metadata(f"{folder.path}/{path}", filesystem=folder.system)
     kept = footer.num_rows - holding.rows[path]
@@ -118,16 +119,22 @@ def _write_without(folder: Folder, holding: Holding, run_id: str, listed: Listed
     return ListedFile(ParquetFile(fresh, info.size, kept, int(info.mtime.timestamp() * 1000)), listed.partition)
 
 
+def _folders(partition: Mapping[str, str | None]) -> list[str]:
+    """Return Hive-style folders for a file; none where a value would have to be escaped, as the log tells it anyway."""
+    plain = all(re.fullmatch(r"[\w-]+", f"{name}{value}", re.ASCII) for name, value in partition.items())
+    return [f"{name}={value}" for name, value in partition.items()] if plain else []
+
+
 def _commit(
     target: DeltaTable,
-    stale: Sequence[ListedFile],
+    stale: Mapping[str, ListedFile],
     fresh: Sequence[ListedFile | None],
     run_id: str,
 ) -> None:
-    """Replace files of a table by others."""
+    """Replace files of a table, by where they lie, by others; delta-rs encodes the paths."""
     now = int(time.time() * 1000)
     actions: list[AddAction | RemoveAction] = [
-        RemoveAction(entry.file.path, True, now, entry.file.size, dict(entry.partition)) for entry in stale
+        RemoveAction(path, True, now, entry.file.size, dict(entry.partition)) for path, entry in stale.items()
     ]
     actions += [add_action(entry.file, entry.partition) for entry in filter(None, fresh)]
     target.create_write_transaction(

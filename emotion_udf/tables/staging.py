@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from pyarrow.fs import FileType
 
-from emotion_udf.storage import Folder
+from emotion_udf.storage import Folder, is_local
 from emotion_udf.tables.durability import sync_file
 
 _MARK: Final = "_driver.json"
@@ -37,8 +37,11 @@ def staging_folder(root: Folder, run_id: str) -> Iterator[Folder]:
 
 
 def mark_folder(folder: Folder) -> None:
-    """Make a run's folder, marked as this process's."""
+    """Make a run's folder, marked as this process's; on a local disk only its user and group may look into it."""
     folder.system.create_dir(folder.path, recursive=True)
+    if is_local(folder):
+        place = Path(folder.path)
+        place.chmod(place.stat().st_mode & ~0o007)
     with folder.system.open_output_stream((folder / _MARK).path) as stream:
         stream.write(json.dumps(_this_process()).encode())
     sync_file(folder / _MARK)
@@ -55,8 +58,9 @@ def running_runs(root: Folder) -> list[str]:
 
 
 def _staged_runs(root: Folder) -> dict[str, datetime]:
-    """Return the runs that have a folder below `root`, and when they started; foreign folders are left out."""
+    """Return the runs that have a folder below `root`, and when they started; others and links are left out."""
     names = [entry.base_name for entry in root.children() if entry.type == FileType.Directory]
+    names = [name for name in names if not (is_local(root) and Path(root.path, name).is_symlink())]
     return {name: started_at for name in names if (started_at := _started_at(name))}
 
 

@@ -37,6 +37,15 @@ DAY = "--date=2026-10-05"
         ([CONFIG, DAY, "--set=window.timezone=posix/UTC"], ["IANA"]),
         ([CONFIG, DAY, "--set=warehouse.root=/lake/feedback/tables"], ["warehouse.root", "input.path"]),
         ([CONFIG, DAY, "--set=staging.root=/lake/feedback/x/../scratch"], ["staging.root", "input.path"]),
+        ([CONFIG, DAY, "--set=input.path=s3a://me:hunter-2@lake/x"], ["without a password", "me:***@lake"]),
+        ([CONFIG, DAY, "--set=warehouse.root=https://lake/x?se=1&sig=hunter-2"], ["pattern", "sig=***"]),
+        ([CONFIG, DAY, "--set=input.path=s3a://lake/x?access_key=hunter-2"], ["without a password", "_key=***"]),
+        ([CONFIG, DAY, "--set=input.path={password = 'hunter-2'}"], ["input.path", "found a section"]),
+        ([CONFIG, DAY, "--set=input.table=s3a://me:hunter-2@lake/x"], ["a table's name", "me:***@lake"]),
+        ([CONFIG, DAY, "--nonsense=s3a://me:hunter-2@lake/x"], ["unrecognized", "me:***@lake"]),
+        ([CONFIG, DAY, "--set=s3a://me:hunter-2@lake/x"], ["key.path=value", "me:***@lake"]),
+        ([CONFIG, DAY, "--force=s3a://me:hunter-2@lake/x"], ["--force", "me:***@lake"]),
+        ([CONFIG, DAY, "--set=classifier.revision=[1, 's3a://me:hunter-2@lake']"], ["classifier.revision"]),
     ],
 )
 def test_wrong_usage_ends_with_2(arguments: list[str], facts: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,6 +55,7 @@ def test_wrong_usage_ends_with_2(arguments: list[str], facts: list[str], monkeyp
     assert ended.code == 2
     assert unstated(["error: ", *facts], ended.output) == []
     assert "Traceback" not in ended.output
+    assert "hunter-2" not in ended.output
 
 
 def test_help_explains_settings_and_exit_codes() -> None:

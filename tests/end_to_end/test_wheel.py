@@ -1,10 +1,12 @@
 """The wheel, in an empty environment: the UDF and the jobs work with what it brings and what it depends on."""
 
+import hashlib
 import os
 import shutil
 import subprocess
 import sys
 import tomllib
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,19 +53,51 @@ class Installed:
         )
 
 
+def build(environment: Installed, project: Path, folder: Path) -> Path:
+    """Build the wheel, as of a moment that stays the same."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SOURCE_DATE_EPOCH", "1767225600")
+        built = environment.run("python", "-m", "pip", "wheel", "--no-deps", f"--wheel-dir={folder}", str(project))
+    assert built.returncode == 0, built.stderr
+    (wheel,) = folder.glob("emotion_udf-*.whl")
+    return wheel
+
+
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
     folder = tmp_path_factory.mktemp("wheel")
     subprocess.run([sys.executable, "-m", "venv", folder / "empty"], check=True)
     environment = Installed(folder / "empty")
-    built = environment.run("python", "-m", "pip", "wheel", "--no-deps", f"--wheel-dir={folder}", str(ROOT))
-    assert built.returncode == 0, built.stderr
-    (wheel,) = folder.glob("emotion_udf-*.whl")
+    wheel = build(environment, ROOT, folder)
     pinned = f"--constraint={ROOT / 'constraints.txt'}"
     done = environment.run("python", "-m", "pip", "install", pinned, str(wheel))
     assert done.returncode == 0, done.stderr
     yield environment
     shutil.rmtree(folder)  # it holds a torch and a Spark
+
+
+def test_a_wheel_that_is_built_elsewhere_and_later_has_the_same_bytes(installed: Installed, tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        for name in ("emotion_udf", "conf"):
+            shutil.copytree(ROOT / name, tmp_path / "copy" / name, copy_function=shutil.copyfile)
+        for name in ("pyproject.toml", "README.md", "LICENSE", ".gitignore"):
+            shutil.copyfile(ROOT / name, tmp_path / "copy" / name)
+        again = build(installed, tmp_path / "copy", tmp_path)
+    finally:
+        os.umask(before)
+
+    (wheel,) = installed.folder.parent.glob("emotion_udf-*.whl")
+    assert hashlib.sha256(again.read_bytes()).hexdigest() == hashlib.sha256(wheel.read_bytes()).hexdigest()
+
+
+def test_a_wheel_holds_the_package_and_nothing_else(installed: Installed) -> None:
+    (wheel,) = installed.folder.parent.glob("emotion_udf-*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    tracked = subprocess.run(["git", "ls-files", "emotion_udf", "conf"], cwd=ROOT, capture_output=True, check=True)
+    expected = {f"emotion_udf/{file}" if file.startswith("conf/") else file for file in tracked.stdout.decode().split()}
+
+    assert {name for name in names if ".dist-info/" not in name} == expected
 
 
 def test_the_udf_labels_messages(installed: Installed) -> None:
