@@ -7,6 +7,7 @@
       x InputError              3
       x GateError               4
       x StorageError            1
+      x WorkerError             1
       x WindowHeldError         5
 
 A message says what was expected, what was found and what to do. It never holds a message's text or author.
@@ -60,6 +61,10 @@ class InputError(EmotionUdfError):
 
 class StorageError(EmotionUdfError):
     """The storage did not answer, although it was asked several times. Catch it to start again later."""
+
+
+class WorkerError(EmotionUdfError):
+    """Python workers end whatever they score. Catch it to have somebody look at the machines, then start again."""
 
 
 class GateError(EmotionUdfError):

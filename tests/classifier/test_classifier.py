@@ -16,8 +16,9 @@ from torch import Tensor
 from transformers import pipeline
 
 from emotion_udf.classifier.artifact import BUNDLED_FOLDER, ArtifactSource, open_artifact
-from emotion_udf.classifier.classifier import Classifier, Scores, load_classifier
+from emotion_udf.classifier.classifier import Classifier, load_classifier
 from emotion_udf.classifier.engine import Engine
+from emotion_udf.classifier.scores import Scores
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.errors import DeviceError
 

@@ -1,0 +1,28 @@
+"""What the classifier says of texts. Without torch, so that a process that only hands it on need not load it."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emotion_udf.emotions import EMOTIONS
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The classifier's output for N texts.
+
+    Attributes:
+        probabilities: (N, 6) float32, columns in the order of `EMOTIONS`, each row summing to 1.
+        token_counts: (N,) int32, tokens of the whole text, special tokens included.
+        is_truncated: (N,) bool, true where the model saw only the beginning of the text.
+    """
+
+    probabilities: NDArray[np.float32]
+    token_counts: NDArray[np.int32]
+    is_truncated: NDArray[np.bool_]
+
+
+NO_SCORES: Final = Scores(np.empty((0, len(EMOTIONS)), np.float32), np.empty(0, np.int32), np.empty(0, np.bool_))
+"""The scores of no texts."""
