@@ -19,8 +19,9 @@ from pyspark.sql.types import BooleanType, FloatType, IntegerType, StringType, S
 from emotion_udf.classifier.artifact import Artifact, open_artifact
 from emotion_udf.classifier.scores import NO_SCORES, Scores
 from emotion_udf.emotions import EMOTIONS
+from emotion_udf.errors import EmotionUdfError
 from emotion_udf.workers.careful import PART_ROWS, Careful
-from emotion_udf.workers.process import ScoringProcess
+from emotion_udf.workers.process import ScoringProcess, unscorable
 from emotion_udf.workers.spec import WorkerSpec
 from emotion_udf.workers.watchdog import start_watchdog
 
@@ -104,7 +105,12 @@ def register_emotion_udf(
 
 
 def score_batches(batches: Iterator[pd.Series], spec: WorkerSpec) -> Iterator[pd.DataFrame]:
-    """Score a stream of Arrow batches chunk by chunk; as many rows come out as go in, in their order."""
+    """Score a stream of Arrow batches chunk by chunk; as many rows come out as go in, in their order.
+
+    Raises:
+        EmotionUdfError: The model or the device cannot be used, or no worker can be kept alive.
+        UnscorableError: Another error of the model's, without its words: Spark logs them.
+    """
     start_watchdog(spec.stopped_s)
     chunked = chunks(batches, spec.chunk_rows)
     first = next(chunked, None)
@@ -112,12 +118,17 @@ def score_batches(batches: Iterator[pd.Series], spec: WorkerSpec) -> Iterator[pd
         return
     score = _score_carefully if spec.carefully or _is_tried_again() else _score
     output: list[io.BufferedWriter] = []
-    for frame in score(chain([first], chunked), spec):
-        yield frame
-        output = output or open_writers()
-        for writer in output:  # pyspark keeps up to 64 KiB back: a dozen windows of long texts, and Spark hears nothing
-            writer.flush()
-        trim_heap()
+    try:
+        for frame in score(chain([first], chunked), spec):
+            yield frame
+            output = output or open_writers()
+            for writer in output:  # pyspark keeps 64 KiB back, a dozen windows of long texts: Spark would hear nothing
+                writer.flush()
+            trim_heap()
+    except EmotionUdfError:
+        raise
+    except Exception as error:
+        raise unscorable(error) from None
 
 
 def _score(chunked: Iterator[pd.Series], spec: WorkerSpec) -> Iterator[pd.DataFrame]:

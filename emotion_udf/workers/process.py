@@ -9,6 +9,7 @@ from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from traceback import extract_tb
 from typing import Any, Final
 
 from emotion_udf.classifier.scores import Scores
@@ -21,7 +22,13 @@ _PR_SET_PDEATHSIG: Final = 1
 
 
 class UnscorableError(Exception):
-    """Some texts got no scores: the process ended over them, or the model raised an error. It says how, not of what."""
+    """Some texts got no scores: the process ended over them, or the model raised an error."""
+
+
+def unscorable(error: Exception) -> UnscorableError:
+    """Say of a foreign error what it is and where it arose, and nothing more: it may quote a text."""
+    place = extract_tb(error.__traceback__)[-1]
+    return UnscorableError(f"{type(error).__name__} arose in {place.filename}, line {place.lineno}")
 
 
 class ScoringProcess:
@@ -119,7 +126,7 @@ class _Running:
         self.process.join()
         code = self.process.exitcode or 0
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        return UnscorableError(f"its process ended by {how}")
+        return UnscorableError(f"the process ended by {how}")
 
 
 def _serve(connection: Connection, spec: WorkerSpec, gpus: tuple[str, ...]) -> None:
@@ -135,10 +142,10 @@ def _serve(connection: Connection, spec: WorkerSpec, gpus: tuple[str, ...]) -> N
 
 
 def _attempt(call: Callable[[], Any]) -> Any:
-    """Return what a call returns, or an error to send: of errors not ours only what they are, they may quote a text."""
+    """Return what a call returns, or an error to send."""
     try:
         return call()
     except EmotionUdfError as error:
         return error
     except Exception as error:
-        return UnscorableError(f"it raised {type(error).__name__}")
+        return unscorable(error)

@@ -36,7 +36,7 @@ class WorkerSpec:
     token_budget: int | None
     chunk_rows: int = field(compare=False)
     carefully: bool = field(default=False, compare=False)
-    stopped_s: float = field(default=15.0, compare=False)
+    stopped_s: float = field(default=5.0, compare=False)
 
     def load(self, gpus: tuple[str, ...]) -> "Classifier":
         """Load the classifier; `gpus` are the addresses that Spark gave the task.
