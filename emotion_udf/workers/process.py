@@ -22,7 +22,7 @@ _PR_SET_PDEATHSIG: Final = 1
 
 
 class UnscorableError(Exception):
-    """Some texts got no scores: the process ended over them, or the model raised an error."""
+    """Some texts got no scores: the process ended or hung over them, or the model raised an error."""
 
 
 def unscorable(error: Exception) -> UnscorableError:
@@ -49,7 +49,7 @@ class ScoringProcess:
         """Score texts as `Classifier.score` does.
 
         Raises:
-            UnscorableError: The process ended, or the model raised an error.
+            UnscorableError: The process ended or hung, or the model raised an error.
             WorkerError: It ends before any of them: when the model is loaded, or over a plain sentence.
             EmotionUdfError: The model or the device cannot be used.
         """
@@ -90,6 +90,7 @@ class ScoringProcess:
 class _Running:
     process: BaseProcess
     connection: Connection
+    answer_s: float
 
     @classmethod
     def start(cls, spec: WorkerSpec, gpus: tuple[str, ...]) -> "_Running":
@@ -98,13 +99,17 @@ class _Running:
         process = context.Process(target=_serve, args=(theirs, spec, gpus), daemon=True)
         process.start()
         theirs.close()
-        return cls(process, ours)
+        return cls(process, ours, spec.answer_s)
 
     def score(self, texts: Sequence[str]) -> Scores:
         try:
             self.connection.send(list(texts))
         except OSError as error:
             raise self._ended() from error
+        if not self.connection.poll(self.answer_s):
+            self.process.kill()
+            self.process.join()
+            raise UnscorableError(f"the process gave no answer in {self.answer_s:.0f} s")
         scores: Scores = self.receive()
         return scores
 

@@ -27,6 +27,8 @@ class WorkerSpec:
         chunk_rows: Rows to gather before batches are cut by length, over the borders of Arrow batches.
         carefully: Score in a process of its own from the first try on, not only where a task is tried again.
         stopped_s: Seconds after which a worker that is stopped is killed.
+        answer_s: Seconds that a process of its own may take over `careful.PART_ROWS` texts: several times what the
+            longest ones take, and less than Spark lets a worker be silent.
     """
 
     source: ArtifactSource
@@ -37,6 +39,7 @@ class WorkerSpec:
     chunk_rows: int = field(compare=False)
     carefully: bool = field(default=False, compare=False)
     stopped_s: float = field(default=5.0, compare=False)
+    answer_s: float = field(default=150.0, compare=False)
 
     def load(self, gpus: tuple[str, ...]) -> "Classifier":
         """Load the classifier; `gpus` are the addresses that Spark gave the task.

@@ -4,10 +4,13 @@ import os
 import signal
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
+from torch import Tensor
+
 from emotion_udf.classifier.classifier import Classifier
+from emotion_udf.classifier.engine import Engine
 from emotion_udf.classifier.tokenizer import MessageTokenizer, Tokens
 from emotion_udf.workers.spec import WorkerSpec
 
@@ -28,9 +31,9 @@ POISONS: Final[dict[str, Callable[[], None]]] = {
     "poison-kill": _kill(signal.SIGKILL),  # as the kernel does where memory is short
     "poison-stop": _kill(signal.SIGSTOP),
     "poison-exit": lambda: os._exit(3),
+    "poison-hang": lambda: time.sleep(3_600),
     "poison-raise": _fail(RuntimeError("the text of a customer")),
     "poison-memory": _fail(MemoryError()),
-    "poison-slow": lambda: time.sleep(1),
 }
 """Words, and what happens when a text that holds one is tokenised."""
 
@@ -49,6 +52,35 @@ class BrokenSpec(WorkerSpec):
     def load(self, gpus: tuple[str, ...]) -> Classifier:  # noqa: ARG002
         os.kill(os.getpid(), signal.SIGSEGV)
         raise AssertionError("unreachable")
+
+
+@dataclass(frozen=True)
+class SlowSpec(WorkerSpec):
+    """A spec whose classifier takes its time over each batch, of which a window has a few.
+
+    Attributes:
+        loads: A file that gets the number of each process that loads it, one a line.
+    """
+
+    loads: str = ""
+
+    def load(self, gpus: tuple[str, ...]) -> Classifier:
+        classifier = super().load(gpus)
+        with open(self.loads, "a", encoding="utf-8") as loads:
+            loads.write(f"{os.getpid()}\n")
+        return replace(classifier, engine=SlowEngine(classifier.engine), token_budget=32, window_tokens=96)
+
+
+class SlowEngine:
+    """The classifier's own, slowed down."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.name = "slow"
+
+    def probabilities(self, rows: Sequence[Sequence[int]]) -> Tensor:
+        time.sleep(0.25)
+        return self.engine.probabilities(rows)
 
 
 class PoisonedTokenizer(MessageTokenizer):

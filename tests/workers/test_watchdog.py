@@ -36,18 +36,20 @@ def test_a_process_that_waits_is_left_alone_and_its_watchdog_goes_with_it() -> N
     assert not status.exists() or state_of(int(watchdog))[0] == "Z"
 
 
-def test_a_process_that_goes_on_after_a_moment_is_left_alone() -> None:
-    stop_and_go_on = """
-if os.fork() == 0:
+def test_a_process_that_works_between_its_stops_is_left_alone() -> None:
+    work_and_be_stopped = """
+stopper = os.fork()
+if stopper == 0:
     for _ in range(4):
         os.kill(os.getppid(), signal.SIGSTOP)
         time.sleep(0.5)
         os.kill(os.getppid(), signal.SIGCONT)
         time.sleep(0.1)
     os._exit(0)
-os.wait()
+while os.waitpid(stopper, os.WNOHANG) == (0, 0):
+    pass
 """
-    assert run(stop_and_go_on).returncode == 0
+    assert run(work_and_be_stopped).returncode == 0
 
 
 def test_the_state_of_a_process() -> None:
