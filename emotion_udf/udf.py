@@ -125,9 +125,9 @@ def score_batches(batches: Iterator[pd.Series], spec: WorkerSpec) -> Iterator[pd
             for writer in output:  # pyspark keeps 64 KiB back, a dozen windows of long texts: Spark would hear nothing
                 writer.flush()
             trim_heap()
-    except EmotionUdfError:
+    except (EmotionUdfError, GeneratorExit, KeyboardInterrupt, SystemExit):
         raise
-    except Exception as error:
+    except BaseException as error:  # a panic of the tokenizer's Rust is no Exception
         raise unscorable(error) from None
 
 

@@ -139,11 +139,12 @@ def test_the_rows_of_texts_end_before_the_next_text(rows: list[str | None], data
     assert cut == len(rows) or rows[cut] is not None
 
 
-def test_an_error_of_the_model_does_not_say_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("poison", "name"), [("poison-raise", "RuntimeError"), ("poison-panic", "BaseException")])
+def test_an_error_of_the_model_does_not_say_its_words(poison: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("emotion_udf.udf._cached", {})
     poisoned = PoisonedSpec(**vars(spec()))
-    with pytest.raises(UnscorableError, match=r"^RuntimeError arose in .*poison\.py, line \d+$") as caught:
-        list(score_batches(iter([pd.Series(["a", "poison-raise"])]), poisoned))
+    with pytest.raises(UnscorableError, match=rf"^{name} arose in .*poison\.py, line \d+$") as caught:
+        list(score_batches(iter([pd.Series(["a", poison])]), poisoned))
     assert caught.value.__suppress_context__
 
 

@@ -25,7 +25,7 @@ class UnscorableError(Exception):
     """Some texts got no scores: the process ended or hung over them, or the model raised an error."""
 
 
-def unscorable(error: Exception) -> UnscorableError:
+def unscorable(error: BaseException) -> UnscorableError:
     """Say of a foreign error what it is and where it arose, and nothing more: it may quote a text."""
     place = extract_tb(error.__traceback__)[-1]
     return UnscorableError(f"{type(error).__name__} arose in {place.filename}, line {place.lineno}")
@@ -152,5 +152,5 @@ def _attempt(call: Callable[[], Any]) -> Any:
         return call()
     except EmotionUdfError as error:
         return error
-    except Exception as error:
+    except BaseException as error:  # a panic of the tokenizer's Rust is no Exception
         return unscorable(error)

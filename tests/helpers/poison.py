@@ -19,7 +19,7 @@ def _kill(number: int) -> Callable[[], None]:
     return lambda: os.kill(os.getpid(), number)
 
 
-def _fail(error: Exception) -> Callable[[], None]:
+def _fail(error: BaseException) -> Callable[[], None]:
     def raise_it() -> None:
         raise error
 
@@ -34,6 +34,7 @@ POISONS: Final[dict[str, Callable[[], None]]] = {
     "poison-hang": lambda: time.sleep(3_600),
     "poison-raise": _fail(RuntimeError("the text of a customer")),
     "poison-memory": _fail(MemoryError()),
+    "poison-panic": _fail(BaseException("the text of a customer")),  # as the tokenizer's Rust does
 }
 """Words, and what happens when a text that holds one is tokenised."""
 

@@ -15,7 +15,7 @@ from tests.helpers.poison import BrokenSpec, PoisonedSpec
 
 ARTIFACT = open_artifact(ArtifactSource())
 FACTS = (ArtifactSource(), ARTIFACT.fingerprint, "cpu", "fp32", None, 10)
-SPEC = PoisonedSpec(*FACTS, stopped_s=1, answer_s=10)  # type: ignore[arg-type]
+SPEC = PoisonedSpec(*FACTS, stopped_s=1, answer_s=5)  # type: ignore[arg-type]
 TEXTS = ["i feel so happy today", "", "word " * 3000]
 
 
@@ -31,9 +31,10 @@ def process() -> Iterator[ScoringProcess]:
         ("poison-segv", "the process ended by SIGSEGV"),
         ("poison-stop", "the process ended by SIGKILL"),
         ("poison-exit", "the process ended by exit code 3"),
-        ("poison-hang", "the process gave no answer in 10 s"),
+        ("poison-hang", "the process gave no answer in 5 s"),
         ("poison-raise", "RuntimeError arose in "),
         ("poison-memory", "MemoryError arose in "),
+        ("poison-panic", "BaseException arose in "),
     ],
 )
 def test_a_process_that_a_text_ends_is_started_anew(process: ScoringProcess, poison: str, said: str) -> None:
