@@ -15,6 +15,7 @@ from emotion_udf.errors import (
     StorageError,
     UsageError,
     WindowHeldError,
+    WorkerError,
 )
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ __all__ = [
     "StorageError",
     "UsageError",
     "WindowHeldError",
+    "WorkerError",
     "__version__",
     "make_emotion_udf",
     "register_emotion_udf",

@@ -7,6 +7,7 @@
       x InputError              3
       x GateError               4
       x StorageError            1
+      x WorkerError             1
       x WindowHeldError         5
 
 A message says what was expected, what was found and what to do. It never holds a message's text or author, and no
@@ -66,6 +67,10 @@ class StorageError(EmotionUdfError):
 
     Catch it to start again when the storage is well.
     """
+
+
+class WorkerError(EmotionUdfError):
+    """Python workers end whatever they score. Catch it to have somebody look at the machines, then start again."""
 
 
 class GateError(EmotionUdfError):

@@ -46,6 +46,7 @@ class Reason(StrEnum):
     VALUE_OUT_OF_RANGE = "value_out_of_range"
     INVALID_UTF8 = "invalid_utf8"
     DUPLICATE_ID = "duplicate_id"
+    MODEL_ERROR = "model_error"
     # Of whole files:
     UNREADABLE_FILE = "unreadable_file"
     SCHEMA_MISMATCH = "schema_mismatch"

@@ -41,8 +41,16 @@ REQUIRED: Final = {
 """Set by the job whatever the cluster's defaults are."""
 
 
+_IDLE_TIMEOUT: Final = "spark.sql.execution.pyspark.udf.idleTimeoutSeconds"
+_KILL_WHEN_IDLE: Final = "spark.sql.execution.pyspark.udf.killOnIdleTimeout"
+_IDLE_SECONDS: Final = 600
+
+
 def start_session(app_name: str, debug: bool = False) -> SparkSession:
     """Start (or take) the Spark session, with `REQUIRED` and a progress bar where a terminal shows it.
+
+    Where nothing says when a silent worker hangs, it is ended after ten minutes: one that works hands its scores on
+    after each `classifier.WINDOW_TOKENS`, for which the slowest models and cores take a minute or two.
 
     Args:
         app_name: What Spark's pages call the run.
@@ -57,7 +65,11 @@ def start_session(app_name: str, debug: bool = False) -> SparkSession:
     builder = SparkSession.builder.appName(app_name)
     for key, value in settings.items():
         builder = builder.config(key, value)
-    return builder.getOrCreate()
+    session = builder.getOrCreate()
+    if session.conf.get(_IDLE_TIMEOUT) == "0":  # Spark's own default waits for ever
+        session.conf.set(_IDLE_TIMEOUT, str(_IDLE_SECONDS))
+        session.conf.set(_KILL_WHEN_IDLE, "true")
+    return session
 
 
 def stop_session(spark: SparkSession) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ctypes
-import os
+import gc
+import io
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -15,16 +16,20 @@ import pandas as pd
 from pyspark.sql.pandas.functions import pandas_udf
 from pyspark.sql.types import BooleanType, FloatType, IntegerType, StringType, StructField, StructType
 
-from emotion_udf.classifier.artifact import Artifact, ArtifactSource, open_artifact
-from emotion_udf.classifier.device import Device, Precision
+from emotion_udf.classifier.artifact import Artifact, open_artifact
+from emotion_udf.classifier.scores import NO_SCORES, Scores
 from emotion_udf.emotions import EMOTIONS
-from emotion_udf.errors import ModelError
+from emotion_udf.errors import EmotionUdfError
+from emotion_udf.workers.careful import PART_ROWS, Careful
+from emotion_udf.workers.process import ScoringProcess, unscorable
+from emotion_udf.workers.spec import WorkerSpec
+from emotion_udf.workers.watchdog import start_watchdog
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
     from pyspark.sql.udf import UserDefinedFunction
 
-    from emotion_udf.classifier.classifier import Classifier, Scores
+    from emotion_udf.classifier.classifier import Classifier
     from emotion_udf.settings.classifier import ClassifierSettings
 
 SCORE_TYPE = StructType(
@@ -38,31 +43,10 @@ SCORE_TYPE = StructType(
         StructField("engine", StringType()),
     ]
 )
-"""The type of the UDF's result; every field is null for a null text."""
+"""The type of the UDF's result. Every field is null for a null text, and for one that cannot be scored."""
 
 # A chunk of long reviews closes early: its tokens are held in memory, some 100 bytes each.
 _CHUNK_CHARS = 8_000_000
-
-
-@dataclass(frozen=True)
-class WorkerSpec:
-    """The settings that a Python worker is sent; small and picklable, the weights stay in their folder.
-
-    Attributes:
-        source: The place of the model folder.
-        fingerprint: Digest of that folder as the driver saw it.
-        device: `auto`, `cpu` or `cuda`.
-        precision: `auto`, `fp32`, `bf16`, `fp16` or `int16`.
-        token_budget: The most tokens in one forward pass; None for the device's default.
-        chunk_rows: Rows to gather before batches are cut by length, over the borders of Arrow batches.
-    """
-
-    source: ArtifactSource
-    fingerprint: str
-    device: Device
-    precision: Precision
-    token_budget: int | None
-    chunk_rows: int
 
 
 def make_emotion_udf(settings: ClassifierSettings | None = None) -> UserDefinedFunction:
@@ -71,6 +55,9 @@ def make_emotion_udf(settings: ClassifierSettings | None = None) -> UserDefinedF
     It takes a string column and returns a struct of `SCORE_TYPE`: emotion, confidence, the six probabilities, the
     token count and how many of them are unknown, whether the text was truncated, and the engine. A null text gives
     nulls. It is marked nondeterministic so that Spark evaluates it once where a plan filters on its result.
+
+    A task that is tried again scores in a process of its own (`workers.careful`). A text that ends that process each
+    time gives nulls too, so no single text fails a job.
 
     Args:
         settings: The classifier to use; the bundled one by default.
@@ -84,8 +71,14 @@ def make_emotion_udf(settings: ClassifierSettings | None = None) -> UserDefinedF
     return udf_of(open_artifact(settings.source), settings)
 
 
-def udf_of(artifact: Artifact, settings: ClassifierSettings) -> UserDefinedFunction:
-    """Make the UDF of an artifact that is already open (see `make_emotion_udf`)."""
+def udf_of(artifact: Artifact, settings: ClassifierSettings, carefully: bool = False) -> UserDefinedFunction:
+    """Make the UDF of an artifact that is already open (see `make_emotion_udf`).
+
+    Args:
+        artifact: The model.
+        settings: How to use it.
+        carefully: Score in a process of its own from the first try on.
+    """
     spec = WorkerSpec(
         source=settings.source,
         fingerprint=artifact.fingerprint,
@@ -93,6 +86,7 @@ def udf_of(artifact: Artifact, settings: ClassifierSettings) -> UserDefinedFunct
         precision=settings.precision,
         token_budget=settings.token_budget,
         chunk_rows=settings.chunk_rows,
+        carefully=carefully,
     )
 
     def emotion(batches: Iterator[pd.Series]) -> Iterator[pd.DataFrame]:
@@ -112,22 +106,65 @@ def register_emotion_udf(
 
 
 def score_batches(batches: Iterator[pd.Series], spec: WorkerSpec) -> Iterator[pd.DataFrame]:
-    """Score a stream of Arrow batches chunk by chunk; as many rows come out as go in, in their order."""
+    """Score a stream of Arrow batches chunk by chunk; as many rows come out as go in, in their order.
+
+    Raises:
+        EmotionUdfError: The model or the device cannot be used, or no worker can be kept alive.
+        UnscorableError: Another error of the model's, without its words: Spark logs them.
+    """
+    start_watchdog(spec.stopped_s)
     chunked = chunks(batches, spec.chunk_rows)
     first = next(chunked, None)
     if first is None:  # a task without rows loads no model
         return
+    score = _score_carefully if spec.carefully or _is_tried_again() else _score
+    output: list[io.BufferedWriter] = []
+    try:
+        for frame in score(chain([first], chunked), spec):
+            yield frame
+            output = output or open_writers()
+            for writer in output:  # pyspark keeps 64 KiB back, a dozen windows of long texts: Spark would hear nothing
+                writer.flush()
+            trim_heap()
+    except (EmotionUdfError, GeneratorExit, KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # a panic of the tokenizer's Rust is no Exception
+        raise unscorable(error) from None
+
+
+def _score(chunked: Iterator[pd.Series], spec: WorkerSpec) -> Iterator[pd.DataFrame]:
+    """Score in this process, which lasts as long as Spark has tasks for it."""
     classifier = _classifier_for(spec)
-    scored: deque[pd.Series] = deque()  # chunks whose scores are still to come
+    waiting: deque[pd.Series] = deque()  # rows whose scores are still to come
 
     def texts() -> Iterator[list[str]]:
-        for chunk in chain([first], chunked):
-            scored.append(chunk)
+        for chunk in chunked:
+            waiting.append(chunk)
             yield chunk[chunk.notna()].tolist()
 
     for scores in classifier.score_chunks(texts()):
-        yield to_frame(scored.popleft(), scores, classifier.engine_name)
-        trim_heap()
+        chunk = waiting.popleft()
+        rows = rows_of_texts(chunk, len(scores.token_counts))
+        yield to_frame(chunk.iloc[:rows], scores, classifier.engine_name)
+        if rows < len(chunk):
+            waiting.appendleft(chunk.iloc[rows:])
+
+
+def _score_carefully(chunked: Iterator[pd.Series], spec: WorkerSpec) -> Iterator[pd.DataFrame]:
+    """Score in a process that may end, and leave out the texts that end it."""
+    _cached.clear()  # this worker may have held a model for other tasks
+    with closing(ScoringProcess(spec, _assigned_gpus())) as process:
+
+        def score(texts: Sequence[str | None]) -> Scores:
+            return process.score([text for text in texts if text is not None])
+
+        careful = Careful(score)
+        for chunk in chunked:
+            texts = chunk.astype(object).where(chunk.notna(), None).tolist()
+            for start in range(0, len(texts), PART_ROWS):
+                for part, scores in careful.answers(texts[start : start + PART_ROWS]):
+                    rows = pd.Series(part if scores else [None], dtype=object)
+                    yield to_frame(rows, scores or NO_SCORES, process.engine_name)
 
 
 def chunks(batches: Iterator[pd.Series], chunk_rows: int) -> Iterator[pd.Series]:
@@ -144,6 +181,11 @@ def chunks(batches: Iterator[pd.Series], chunk_rows: int) -> Iterator[pd.Series]
             rows = chars = 0
     if rows:
         yield pd.concat(waiting, ignore_index=True)
+
+
+def rows_of_texts(chunk: pd.Series, texts: int) -> int:
+    """Return how many rows of a chunk hold its first `texts` texts; the nulls behind them go along."""
+    return int(chunk.notna().cumsum().searchsorted(texts, side="right"))
 
 
 def to_frame(texts: pd.Series, scores: Scores, engine: str) -> pd.DataFrame:
@@ -178,28 +220,30 @@ def trim_heap() -> bool:
     return trim is not None and bool(trim(0))
 
 
-_cached: dict[tuple[object, ...], Classifier] = {}
+def open_writers() -> list[io.BufferedWriter]:
+    """Return this process's buffered files that are open for writing; in a worker, its connection to Spark is one."""
+    return [found for found in gc.get_objects() if type(found) is io.BufferedWriter and not found.closed]
+
+
+_cached: dict[tuple[WorkerSpec, tuple[str, ...]], Classifier] = {}
 """The classifier of this Python worker. Spark ends idle workers after a minute, so expect it to be loaded anew."""
 
 
 def _classifier_for(spec: WorkerSpec) -> Classifier:
     """Return this worker's classifier; load it when the model or the device is another than last time."""
-    from emotion_udf.classifier.classifier import load_classifier  # torch is loaded in workers only
-
-    gpus = _assigned_gpus()
-    key = (spec.fingerprint, spec.device, spec.precision, spec.token_budget, gpus)
+    key = (spec, _assigned_gpus())
     if key not in _cached:
-        artifact = open_artifact(spec.source)
-        if artifact.fingerprint != spec.fingerprint:
-            raise ModelError(
-                f"expected the model {spec.fingerprint} that the driver opened, found {artifact.fingerprint} in "
-                f"{artifact.folder} on this worker; give every node the same model folder"
-            )
-        # Spark tells a worker how many threads its task has; the tokenizer would take one for every core.
-        os.environ.setdefault("RAYON_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", ""))
         _cached.clear()  # before the load, so that a worker never holds two models (an lru_cache would)
-        _cached[key] = load_classifier(artifact, spec.device, spec.token_budget, gpus, spec.precision)
+        _cached[key] = spec.load(key[1])
     return _cached[key]
+
+
+def _is_tried_again() -> bool:
+    """Tell whether the running task has failed before: its worker may have ended over one of its texts."""
+    from pyspark import TaskContext
+
+    task = TaskContext.get()
+    return task is not None and task.attemptNumber() > 0
 
 
 def _assigned_gpus() -> tuple[str, ...]:

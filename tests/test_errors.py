@@ -15,6 +15,7 @@ from emotion_udf.errors import (
     StorageError,
     UsageError,
     WindowHeldError,
+    WorkerError,
     from_worker,
 )
 
@@ -41,6 +42,7 @@ Traceback (most recent call last):
         (DeviceError, 2),
         (InputError, 3),
         (GateError, 4),
+        (WorkerError, 1),
         (WindowHeldError, 5),
     ],
 )
@@ -124,6 +126,6 @@ def test_another_error_of_a_worker_is_not_ours(last: str) -> None:
 
 def test_every_error_of_the_tree_says_when_to_expect_it() -> None:
     tree = [v for v in vars(errors).values() if isinstance(v, type) and issubclass(v, EmotionUdfError)]
-    assert len(tree) == 8
+    assert len(tree) == 9
     assert all("Catch it" in (error.__doc__ or "") for error in tree)
     assert all(f"{error.__name__} " in (errors.__doc__ or "") for error in tree)

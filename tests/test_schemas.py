@@ -74,6 +74,7 @@ def test_reasons_are_words_for_the_table() -> None:
         "value_out_of_range",
         "invalid_utf8",
         "duplicate_id",
+        "model_error",
         "unreadable_file",
         "schema_mismatch",
         "unsupported_codec",

@@ -13,10 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emotion_udf.classifier.artifact import ArtifactSource, open_artifact
-from emotion_udf.classifier.classifier import Classifier, load_classifier
+from emotion_udf.classifier.classifier import WINDOW_TOKENS, Classifier, load_classifier
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.errors import ModelError
-from emotion_udf.udf import SCORE_TYPE, WorkerSpec, chunks, score_batches, to_frame, trim_heap
+from emotion_udf.udf import SCORE_TYPE, chunks, rows_of_texts, score_batches, to_frame, trim_heap
+from emotion_udf.workers.process import UnscorableError
+from emotion_udf.workers.spec import WorkerSpec
+from tests.helpers.poison import PoisonedSpec
 
 TEXTS = ["i feel so happy today", None, "i am furious", "", "word " * 3000, None, "i was terrified"]
 
@@ -114,6 +117,44 @@ def test_batches_come_out_in_their_order(classifier: Classifier) -> None:
     together = score_chunk(pd.Series(TEXTS), classifier)
     assert scored["emotion"].tolist()[0] == "joy"
     pd.testing.assert_frame_equal(scored, together, atol=1e-5, rtol=0)
+
+
+def test_rows_come_out_once_where_a_chunk_comes_out_in_pieces(
+    classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(WINDOW_TOKENS, "cpu", 8)
+    monkeypatch.setattr("emotion_udf.udf._cached", {})
+    texts = pd.Series(TEXTS + ["so it is"] * 20 + [None, None])
+    pieces = list(score_batches(iter([texts]), spec(chunk_rows=100)))
+    assert len(pieces) > 5
+    together = score_chunk(texts, classifier)
+    pd.testing.assert_frame_equal(pd.concat(pieces), together, atol=1e-5, rtol=0)
+
+
+@given(st.lists(st.one_of(st.none(), st.just("x")), min_size=1), st.data())
+def test_the_rows_of_texts_end_before_the_next_text(rows: list[str | None], data: st.DataObject) -> None:
+    present = sum(row is not None for row in rows)
+    texts = data.draw(st.integers(min(1, present), present))
+    cut = rows_of_texts(pd.Series(rows, dtype=object), texts)
+    assert sum(row is not None for row in rows[:cut]) == texts
+    assert cut == len(rows) or rows[cut] is not None
+
+
+@pytest.mark.parametrize(("poison", "name"), [("poison-raise", "RuntimeError"), ("poison-panic", "BaseException")])
+def test_an_error_of_the_model_does_not_say_its_words(poison: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("emotion_udf.udf._cached", {})
+    poisoned = PoisonedSpec(**vars(spec()))
+    with pytest.raises(UnscorableError, match=rf"^{name} arose in .*poison\.py, line \d+$") as caught:
+        list(score_batches(iter([pd.Series(["a", poison])]), poisoned))
+    assert caught.value.__suppress_context__
+
+
+def test_a_careful_worker_says_the_same_and_leaves_out_what_cannot_be_scored(classifier: Classifier) -> None:
+    texts = pd.Series([*TEXTS, "poison-raise", "poison-exit", "i feel fine"])
+    careful = PoisonedSpec(**vars(spec()) | {"carefully": True})
+    scored = pd.concat(score_batches(iter([texts[:4], texts[4:]]), careful), ignore_index=True)
+    good = texts.where(~texts.str.contains("poison", na=False), None)
+    pd.testing.assert_frame_equal(scored, score_chunk(good, classifier), atol=1e-5, rtol=0)
 
 
 def test_a_task_without_rows_opens_no_model() -> None:

@@ -146,7 +146,8 @@ def test_a_worker_loads_its_classifier_once_and_refuses_another_model() -> None:
     from dataclasses import replace
 
     from emotion_udf.classifier.artifact import ArtifactSource, open_artifact
-    from emotion_udf.udf import WorkerSpec, _classifier_for
+    from emotion_udf.udf import _classifier_for
+    from emotion_udf.workers.spec import WorkerSpec
 
     spec = WorkerSpec(ArtifactSource(), open_artifact(ArtifactSource()).fingerprint, "cpu", "fp32", 4096, 10_000)
 

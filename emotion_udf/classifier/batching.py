@@ -1,6 +1,7 @@
 """Lengths -> index groups: the second of the classifier's three phases."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,3 +37,21 @@ def cut_by_token_budget(lengths: Sequence[int] | NDArray[np.integer], token_budg
         held += row_tokens
     groups.append(longest_first[start:])
     return groups
+
+
+def cut_into_windows(lengths: Sequence[int], most_tokens: int) -> list[slice]:
+    """Cut rows, in their order, into windows of about equal work.
+
+    Args:
+        lengths: Tokens of each of N rows, at least 1 each.
+        most_tokens: Tokens a window may hold, at least 1; the row that reaches them still belongs to it.
+
+    Returns:
+        Slices that hold every row once; a single one where all rows fit, also for no rows.
+    """
+    ends = np.cumsum(np.asarray(lengths, dtype=np.int64))
+    total = int(ends[-1]) if len(ends) else 0
+    windows = max(1, -(-total // most_tokens))
+    window_of_row = (ends - lengths) * windows // max(1, total)
+    borders = [0, *(np.flatnonzero(np.diff(window_of_row)) + 1).tolist(), len(lengths)]
+    return [slice(start, end) for start, end in pairwise(borders)]

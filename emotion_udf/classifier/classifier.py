@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from emotion_udf.classifier.artifact import TOKENIZER, Artifact
-from emotion_udf.classifier.batching import cut_by_token_budget
+from emotion_udf.classifier.batching import cut_by_token_budget, cut_into_windows
 from emotion_udf.classifier.device import Device, Precision, choose_device
 from emotion_udf.classifier.engine import Engine, TorchEngine
 from emotion_udf.classifier.memory import is_out_of_memory
 from emotion_udf.classifier.parity import compare_on_probes
 from emotion_udf.classifier.precision import choose_precision, name_of
+from emotion_udf.classifier.scores import Scores
 from emotion_udf.classifier.tokenizer import MessageTokenizer, Tokens
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.errors import DeviceError
@@ -29,22 +30,8 @@ log = logging.getLogger(__name__)
 TOKEN_BUDGETS: Final = {"cpu": 2_048, "cuda": 65_536}
 """Most tokens of a batch, by device: on a CPU a batch should fit the caches, on a GPU it should fill the cores."""
 
-
-@dataclass(frozen=True)
-class Scores:
-    """The classifier's output for N texts.
-
-    Attributes:
-        probabilities: (N, 6) float32, columns in the order of `EMOTIONS`, each row summing to 1.
-        token_counts: (N,) int32, tokens of the whole text, special tokens included.
-        unknown_counts: (N,) int32, tokens that the model saw and whose text is not in its vocabulary.
-        is_truncated: (N,) bool, true where the model saw only the beginning of the text.
-    """
-
-    probabilities: NDArray[np.float32]
-    token_counts: NDArray[np.int32]
-    unknown_counts: NDArray[np.int32]
-    is_truncated: NDArray[np.bool_]
+WINDOW_TOKENS: Final = {"cpu": 32_768, "cuda": 2_097_152}
+"""Tokens after which scores are handed on, by device. Spark ends a worker that is silent for too long."""
 
 
 @dataclass
@@ -68,6 +55,7 @@ class Classifier:
         tokenizer: Texts -> token ids.
         engine: Token ids -> probabilities.
         token_budget: The most tokens in one forward pass; it shrinks when memory runs out, and stays so.
+        window_tokens: Tokens after which scores are handed on.
         engine_name: Name of the engine, with the reason where a faster one was tried and not used.
         seconds: Time spent so far, by phase.
     """
@@ -76,6 +64,7 @@ class Classifier:
     tokenizer: MessageTokenizer
     engine: Engine
     token_budget: int = TOKEN_BUDGETS["cpu"]
+    window_tokens: int = WINDOW_TOKENS["cpu"]
     engine_name: str = ""
     seconds: PhaseSeconds = field(default_factory=PhaseSeconds)
 
@@ -93,22 +82,29 @@ class Classifier:
     def score_chunks(self, chunks: Iterable[Sequence[str]]) -> Iterator[Scores]:
         """Score chunks of texts one after the other, each while the next one is tokenised.
 
-        A GPU is given a chunk before the results of the one ahead of it are fetched, so it never waits for the host.
-        The input is read up to two chunks ahead of the output, by the thread that reads the output.
+        A chunk of more than `WINDOW_TOKENS` comes out in several pieces, each with the scores of its next texts. A GPU
+        is given a piece before the results of the one ahead of it are fetched, so it never waits for the host. The
+        input is read up to two chunks ahead of the output, by the thread that reads the output.
         """
-        tokenized: deque[Future[Tokens]] = deque()
         launched: deque[_Launched] = deque()
+        for tokens in self._encode_ahead(chunks):
+            for window in cut_into_windows([len(ids) for ids in tokens.token_ids], self.window_tokens):
+                launched.append(self._launch(tokens[window]))
+                if len(launched) > 1:
+                    yield self._fetch(launched.popleft())
+        while launched:
+            yield self._fetch(launched.popleft())
+
+    def _encode_ahead(self, chunks: Iterable[Sequence[str]]) -> Iterator[Tokens]:
+        """Tokenise chunks, each in a thread of its own while the caller works on the one before."""
+        tokenized: deque[Future[Tokens]] = deque()
         with ThreadPoolExecutor(1, "tokenizer") as ahead:
             for texts in chunks:
                 tokenized.append(ahead.submit(self._encode, texts))
                 if len(tokenized) > 1:
-                    launched.append(self._launch(tokenized.popleft().result()))
-                if len(launched) > 1:
-                    yield self._fetch(launched.popleft())
+                    yield tokenized.popleft().result()
             while tokenized:
-                launched.append(self._launch(tokenized.popleft().result()))
-            while launched:
-                yield self._fetch(launched.popleft())
+                yield tokenized.popleft().result()
 
     def _encode(self, texts: Sequence[str]) -> Tokens:
         started = time.perf_counter()
@@ -227,7 +223,8 @@ def load_classifier(
     chosen = torch.device(choose_device(device, torch.cuda.device_count(), assigned_gpus))
     tokenizer = MessageTokenizer(artifact.folder / TOKENIZER, artifact.max_tokens)
     engine, name = _engine(artifact, tokenizer, chosen, choose_precision(precision, chosen, artifact.configuration))
-    return Classifier(artifact, tokenizer, engine, token_budget or TOKEN_BUDGETS[chosen.type], name)
+    budget = token_budget or TOKEN_BUDGETS[chosen.type]
+    return Classifier(artifact, tokenizer, engine, budget, WINDOW_TOKENS[chosen.type], name)
 
 
 def _engine(

@@ -23,6 +23,9 @@ class Tokens:
     token_counts: list[int]
     unknown_counts: list[int]
 
+    def __getitem__(self, rows: slice) -> "Tokens":
+        return Tokens(self.token_ids[rows], self.token_counts[rows], self.unknown_counts[rows])
+
 
 class MessageTokenizer:
     """The artifact's own `tokenizer.json`, without padding, cut to what the model can read.

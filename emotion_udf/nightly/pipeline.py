@@ -20,6 +20,7 @@ from emotion_udf.ingest.attempts import write_window
 from emotion_udf.ingest.inventory import Inventory
 from emotion_udf.ingest.surroundings import check_surroundings
 from emotion_udf.nightly.canary import score_canary
+from emotion_udf.nightly.careful import with_care
 from emotion_udf.nightly.context import RunContext
 from emotion_udf.nightly.evidence import history_days, profiles_of_night, profiles_of_release
 from emotion_udf.nightly.record import PSEUDONYMS, RunRecord, RunRecorder, pseudonyms_entry
@@ -43,7 +44,7 @@ from emotion_udf.settings.nightly import NightSettings
 from emotion_udf.steps.aggregate import aggregate, bad_probabilities
 from emotion_udf.steps.label import label
 from emotion_udf.steps.pseudonymise import pseudonymise, read_pseudonyms, require_hidden
-from emotion_udf.steps.quarantine import quarantine
+from emotion_udf.steps.quarantine import quarantine, unscorable
 from emotion_udf.steps.score import distinct_texts, with_text_key
 from emotion_udf.steps.terms import terms
 from emotion_udf.steps.validate import validate
@@ -166,6 +167,8 @@ def _prepare(night: _Night) -> None:
     staged = _stage(night)
     _check_model(night, artifact, emotion)
     scores = _score(night, artifact, emotion, staged)
+    if scores.unscorable:
+        staged = _set_aside(night, scores, staged)
     labelled = _label(night, artifact, scores)
     bad = _aggregate(night, labelled)
     _count_terms(night, staged)
@@ -203,7 +206,7 @@ def _stage(night: _Night) -> _Staged:
 def _check_model(night: _Night, artifact: Artifact, emotion: UserDefinedFunction) -> None:
     """See that the model says of the canary what it always did, before it says anything of the messages."""
     with night.recorder.step("canary"):
-        canary = score_canary(night.spark, artifact, emotion)
+        canary = with_care(night.context, artifact, emotion, lambda udf: score_canary(night.spark, artifact, udf))
         gates = check_model(canary, night.context.settings.gate, night.forced)
         night.recorder.note(gates=[*night.recorder.record.gates, *gates])
         require(gates)
@@ -227,6 +230,19 @@ def _score(night: _Night, artifact: Artifact, emotion: UserDefinedFunction, stag
         night.recorder.note(distinct_texts=scores.scored + scores.reused)
         counts |= {"texts": scores.scored, "reused": scores.reused}
     return scores
+
+
+def _set_aside(night: _Night, scores: NightScores, staged: _Staged) -> _Staged:
+    """Add the messages of texts that cannot be scored to the quarantine."""
+    context = night.context
+    with night.recorder.step("unscorable") as counts:
+        rows = unscorable(scores.messages, scores.unscorable, context.settings.dimensions, context.run_id)
+        folder = night.data(QUARANTINE)
+        quarantined = write_rows(rows, folder, by_date=True, add=True) - len(staged.inventory.refused)
+        night.recorder.note(rows_quarantined=quarantined)
+        counts |= {"texts": len(scores.unscorable), "rows": quarantined - staged.quarantined}
+        log.warning("run_id=%s texts that cannot be scored are in quarantine, as model_error", context.run_id)
+    return replace(staged, quarantined=quarantined)
 
 
 def _label(night: _Night, artifact: Artifact, scores: NightScores) -> int:

@@ -9,12 +9,13 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.udf import UserDefinedFunction
 
 from emotion_udf.classifier.artifact import Artifact
+from emotion_udf.nightly.careful import with_care
 from emotion_udf.nightly.context import RunContext
 from emotion_udf.schemas import TEXT_SCORES, scores_schema
 from emotion_udf.session import parallelism
 from emotion_udf.steps.score import distinct_texts, known_scores, new_texts, score, with_origin, with_text_key
 from emotion_udf.storage import Folder
-from emotion_udf.tables.parquet import read_rows, values_of, write_rows
+from emotion_udf.tables.parquet import read_rows, take_out_nulls, values_of, write_rows
 from emotion_udf.tables.warehouse import Warehouse
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ class NightScores:
         scored: Texts that this run scored.
         reused: Texts that an earlier run had scored.
         engines: What scored the texts of this run.
+        unscorable: Keys of the texts that end each worker that scores them.
     """
 
     messages: DataFrame
@@ -40,6 +42,7 @@ class NightScores:
     scored: int
     reused: int
     engines: list[str]
+    unscorable: list[str]
 
 
 def score_night(
@@ -78,14 +81,16 @@ def score_night(
     texts = distinct_texts(messages)
     if reused:
         texts = new_texts(texts, read_rows(spark, known, scores_schema()))
-    scored = score_new(spark, context, emotion, texts, accepted_rows - reused, new)
+    scored = score_new(spark, context, artifact, emotion, texts, accepted_rows - reused, new)
     engines = values_of(new, "engine")
+    unscorable = take_out_nulls(new, "engine", "text_key") if None in engines else []
+    scored -= len(unscorable)
     if reuse == "history":
         remember(context, warehouse, artifact, scored)
 
     written = [read_rows(spark, folder, scores_schema()) for folder, rows in ((new, scored), (known, reused)) if rows]
     rows = reduce(DataFrame.union, written) if written else spark.createDataFrame([], scores_schema())
-    return NightScores(messages, rows, scored, reused, engines)
+    return NightScores(messages, rows, scored, reused, sorted(filter(None, engines)), unscorable)
 
 
 def _takes_files(folder: Folder) -> bool:
@@ -125,13 +130,26 @@ def find_known(
 
 
 def score_new(
-    spark: SparkSession, context: RunContext, emotion: UserDefinedFunction, texts: DataFrame, most: int, folder: Folder
+    spark: SparkSession,
+    context: RunContext,
+    artifact: Artifact,
+    emotion: UserDefinedFunction,
+    texts: DataFrame,
+    most: int,
+    folder: Folder,
 ) -> int:
-    """Score texts by the pandas UDF into `folder`, and return how many there were; `most` is an upper bound."""
+    """Score texts by the pandas UDF into `folder`, and return how many there were; `most` is an upper bound.
+
+    A text that cannot be scored has a row without scores.
+    """
     settings = context.settings.classifier
     tasks = scoring_tasks(most, parallelism(spark), settings.rows_per_task)
-    scored = score(texts, emotion, settings.precision, tasks)
-    return write_rows(with_origin(scored, context.window.last, context.run_id), folder)
+
+    def write(udf: UserDefinedFunction) -> int:
+        scored = score(texts, udf, settings.precision, tasks)
+        return write_rows(with_origin(scored, context.window.last, context.run_id), folder)
+
+    return with_care(context, artifact, emotion, write, folder.remove)
 
 
 def remember(context: RunContext, warehouse: Warehouse, artifact: Artifact, scored: int) -> None:

@@ -3,6 +3,7 @@
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
@@ -10,9 +11,10 @@ from emotion_udf.schemas import PARTITION
 from emotion_udf.storage import Folder, list_parquet
 
 
-def write_rows(frame: DataFrame, folder: Folder, by_date: bool = False) -> int:
-    """Write Parquet files and return the rows that their footers count."""
-    writer = frame.write.option("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false")
+def write_rows(frame: DataFrame, folder: Folder, by_date: bool = False, add: bool = False) -> int:
+    """Write Parquet files and return the rows that the folder's footers count, with `add` also those of before."""
+    mode = "append" if add else "errorifexists"
+    writer = frame.write.mode(mode).option("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false")
     (writer.partitionBy(PARTITION) if by_date else writer).parquet(folder.uri)
     return sum(file.rows for file in list_parquet(folder))
 
@@ -27,9 +29,28 @@ def sum_of(folder: Folder, column: str) -> int:
     return int(pc.sum(_column(folder, column)).as_py() or 0)
 
 
-def values_of(folder: Folder, column: str) -> list[str]:
-    """Return the values of a column that has few, sorted."""
-    return sorted(_column(folder, column).unique().to_pylist())
+def values_of(folder: Folder, column: str) -> set[str | None]:
+    """Return the values of a column that has few."""
+    return set(_column(folder, column).unique().to_pylist())
+
+
+def take_out_nulls(folder: Folder, column: str, key: str) -> list[str]:
+    """Remove the rows in which a column is null, and return their keys; files without such rows stay as they are."""
+    keys: list[str] = []
+    for file in list_parquet(folder):
+        path = f"{folder.path}/{file.path}"
+        with folder.system.open_input_file(path) as opened:
+            rows = pq.ParquetFile(opened).read()
+        is_null = pc.is_null(rows[column])
+        if not pc.any(is_null).as_py():
+            continue
+        keys += rows.filter(is_null)[key].to_pylist()
+        # Under another name: beside a file of a local disk Spark keeps its checksum.
+        kept = rows.filter(pc.invert(is_null))
+        if kept.num_rows:
+            pq.write_table(kept, path.removesuffix(".parquet") + "-rest.parquet", filesystem=folder.system)
+        folder.system.delete_file(path)
+    return keys
 
 
 def _column(folder: Folder, column: str) -> pa.ChunkedArray:

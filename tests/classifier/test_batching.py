@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emotion_udf.classifier.batching import cut_by_token_budget
+from emotion_udf.classifier.batching import cut_by_token_budget, cut_into_windows
 
 LENGTHS = st.lists(st.integers(1, 512), max_size=200)
 BUDGETS = st.integers(1, 5_000)
@@ -63,3 +63,22 @@ def test_the_longest_rows_come_first() -> None:
 def test_a_budget_without_tokens_is_refused(lengths: list[int], budget: int) -> None:
     with pytest.raises(ValueError, match=f"expected a token budget of at least 1, found {budget}"):
         cut_by_token_budget(lengths, budget)
+
+
+@given(LENGTHS, BUDGETS)
+def test_windows_hold_all_rows_in_order_and_no_more_tokens_than_one_row_above_the_most(
+    lengths: list[int], most: int
+) -> None:
+    windows = [lengths[window] for window in cut_into_windows(lengths, most)]
+    assert [length for window in windows for length in window] == lengths
+    assert all(sum(window[:-1]) < most for window in windows)
+    assert all(windows) or lengths == []
+
+
+@given(LENGTHS)
+def test_rows_that_fit_are_one_window(lengths: list[int]) -> None:
+    assert cut_into_windows(lengths, max(1, sum(lengths))) == [slice(0, len(lengths))]
+
+
+def test_windows_are_of_about_equal_work() -> None:
+    assert cut_into_windows([10] * 11, 100) == [slice(0, 6), slice(6, 11)], "and not ten rows and a single one"

@@ -16,8 +16,9 @@ from torch import Tensor
 from transformers import pipeline
 
 from emotion_udf.classifier.artifact import BUNDLED_FOLDER, ArtifactSource, open_artifact
-from emotion_udf.classifier.classifier import Classifier, Scores, load_classifier
+from emotion_udf.classifier.classifier import Classifier, load_classifier
 from emotion_udf.classifier.engine import Engine
+from emotion_udf.classifier.scores import Scores
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.errors import DeviceError
 
@@ -110,6 +111,15 @@ def test_chunks_are_scored_in_their_order_as_if_alone(bundled: Classifier) -> No
         alone = bundled.score(chunk)
         np.testing.assert_array_equal(scores.probabilities, alone.probabilities)
         np.testing.assert_array_equal(scores.token_counts, alone.token_counts)
+
+
+def test_a_chunk_of_many_tokens_comes_out_in_pieces(bundled: Classifier, scores: Scores) -> None:
+    pieces = list(replace(bundled, window_tokens=20).score_chunks([TEXTS, TEXTS[:1]]))
+    assert len(pieces) > 3
+    found = np.concatenate([piece.probabilities for piece in pieces])
+    np.testing.assert_allclose(found[:-1], scores.probabilities, atol=1e-5, rtol=0)
+    assert np.concatenate([piece.token_counts for piece in pieces])[:-1].tolist() == scores.token_counts.tolist()
+    assert [len(piece.token_counts) for piece in pieces][-1] == 1, "no piece holds texts of two chunks"
 
 
 def test_no_chunks_have_no_scores(bundled: Classifier) -> None:

@@ -1,0 +1,60 @@
+"""What a worker is told: which classifier to load, and how."""
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from emotion_udf.classifier.artifact import ArtifactSource, open_artifact
+from emotion_udf.classifier.device import Device, Precision
+from emotion_udf.errors import ModelError
+
+if TYPE_CHECKING:
+    from emotion_udf.classifier.classifier import Classifier
+
+
+@dataclass(frozen=True)
+class WorkerSpec:
+    """The settings that a Python worker is sent; small and picklable, the weights stay in their folder.
+
+    Specs are equal when they name the same classifier.
+
+    Attributes:
+        source: The place of the model folder.
+        fingerprint: Digest of that folder as the driver saw it.
+        device: `auto`, `cpu` or `cuda`.
+        precision: `auto`, `fp32`, `bf16`, `fp16` or `int16`.
+        token_budget: The most tokens in one forward pass; None for the device's default.
+        chunk_rows: Rows to gather before batches are cut by length, over the borders of Arrow batches.
+        carefully: Score in a process of its own from the first try on, not only where a task is tried again.
+        stopped_s: Seconds after which a worker that is stopped is killed.
+        answer_s: Seconds that a process of its own may take over `careful.PART_ROWS` texts: several times what the
+            longest ones take, and less than Spark lets a worker be silent.
+    """
+
+    source: ArtifactSource
+    fingerprint: str
+    device: Device
+    precision: Precision
+    token_budget: int | None
+    chunk_rows: int = field(compare=False)
+    carefully: bool = field(default=False, compare=False)
+    stopped_s: float = field(default=5.0, compare=False)
+    answer_s: float = field(default=150.0, compare=False)
+
+    def load(self, gpus: tuple[str, ...]) -> "Classifier":
+        """Load the classifier; `gpus` are the addresses that Spark gave the task.
+
+        Raises:
+            ModelError: This machine's folder holds another model than the driver's.
+        """
+        from emotion_udf.classifier.classifier import load_classifier  # torch is loaded in workers only
+
+        artifact = open_artifact(self.source)
+        if artifact.fingerprint != self.fingerprint:
+            raise ModelError(
+                f"expected the model {self.fingerprint} that the driver opened, found {artifact.fingerprint} in "
+                f"{artifact.folder} on this worker; give every node the same model folder"
+            )
+        # Spark tells a worker how many threads its task has; the tokenizer would take one for every core.
+        os.environ.setdefault("RAYON_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", ""))
+        return load_classifier(artifact, self.device, self.token_budget, gpus, self.precision)

@@ -1,0 +1,34 @@
+"""Files that Spark wrote, as the driver reads and changes them."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from emotion_udf.storage import Folder, list_parquet, open_folder
+from emotion_udf.tables.parquet import take_out_nulls, values_of
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    for name, engines in {"a": ["x", "y"], "b": ["x", None, "x"], "c": [None]}.items():
+        keys = [f"{name}{n}" for n in range(len(engines))]
+        pq.write_table(pa.table({"key": keys, "engine": pa.array(engines, pa.string())}), tmp_path / f"{name}.parquet")
+        (tmp_path / f".{name}.parquet.crc").write_bytes(b"of the file as it was")
+    return open_folder(str(tmp_path))
+
+
+def test_rows_with_nulls_are_taken_out_and_all_others_stay(folder: Folder) -> None:
+    assert take_out_nulls(folder, "engine", "key") == ["b1", "c0"]
+    files = list_parquet(folder)
+    assert [(file.path, file.rows) for file in files] == [("a.parquet", 2), ("b-rest.parquet", 2)]
+    assert values_of(folder, "key") == {"a0", "a1", "b0", "b2"}
+    assert values_of(folder, "engine") == {"x", "y"}
+
+
+def test_where_there_are_none_nothing_changes(folder: Folder) -> None:
+    take_out_nulls(folder, "engine", "key")
+    before = list_parquet(folder)
+    assert take_out_nulls(folder, "engine", "key") == []
+    assert list_parquet(folder) == before
