@@ -10,7 +10,18 @@ from deltalake.exceptions import CommitFailedError
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
-from emotion_udf.schemas import DAILY, LABELS, PARTITION, QUARANTINE, RELEASES, RUNS, TEXT_SCORES, scores_schema
+from emotion_udf.schemas import (
+    AUDIT_SAMPLES,
+    AUDITS,
+    DAILY,
+    LABELS,
+    PARTITION,
+    QUARANTINE,
+    RELEASES,
+    RUNS,
+    TEXT_SCORES,
+    scores_schema,
+)
 from emotion_udf.tables.delta import DATA, DeltaTables
 from emotion_udf.tables.durability import set_damaged_logs_aside
 from emotion_udf.tables.ownership import claims_since, claims_until, holders
@@ -24,7 +35,7 @@ from emotion_udf.tables.warehouse import Commit, Release
 RELEASED = (LABELS, DAILY, QUARANTINE)
 """The tables of a release; the first decides who holds a date."""
 
-UNRELEASED = (RELEASES, TEXT_SCORES, RUNS)
+UNRELEASED = (RELEASES, TEXT_SCORES, RUNS, AUDITS, AUDIT_SAMPLES)
 """The tables that are read at their newest version."""
 
 # More nights than can be between a run's commit and the moment at which somebody asks for it.
