@@ -33,6 +33,7 @@ _SEPARATORS: Final = ",;\t"
 _FORMULA: Final = re.compile(r"\s*[=+\-@＝＋－＠]")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _SAMPLE_ID: Final = re.compile(r"sample-[0-9a-f]{12}")
+_UNSEEN: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f]")
 _AS_NUMBER: Final = re.compile(r"[0-9.,]+(E[+-]?[0-9]+)?", re.IGNORECASE)
 _MOST_FIELD_CHARS: Final = 2**20
 
@@ -186,7 +187,8 @@ def text_cell(text: str) -> str:
 
 
 def _id_cell(feedback_id: str) -> str:
-    return f"'{feedback_id}"
+    """Return an id as a cell of one line, which is no number, date or formula."""
+    return "'" + _UNSEEN.sub(" ", feedback_id)
 
 
 def _problem(row: SheetRow, number: int | None, ids: Mapping[int, str], places: Mapping[int, int]) -> str | None:
@@ -198,7 +200,8 @@ def _problem(row: SheetRow, number: int | None, ids: Mapping[int, str], places: 
     if number in places:
         return f"expected message {number} once, found it in row {places[number]} already"
     expected = ids[number]
-    if row.feedback_id not in (_id_cell(expected).strip(), expected.strip()):
+    cell = _id_cell(expected)
+    if _UNSEEN.sub(" ", row.feedback_id) not in (cell.strip(), cell.removeprefix("'").strip()):
         if _AS_NUMBER.fullmatch(row.feedback_id):
             return (
                 f"expected the id of message {number}, found a number that a spreadsheet has made of it; import "

@@ -30,9 +30,8 @@ def precision_table(audits: Sequence[Row], drawn: Sequence[Row]) -> Table:
         audits: Rows of `audits` of one sample.
         drawn: Its rows of `audit_samples`, which tell every stratum.
     """
-    table = _table(
-        "Labels that are right, with 95 % intervals", "label", "messages", "read", "right", "confident", "right"
-    )
+    title = "Labels that are right, in percent, with 95 % intervals"
+    table = _table(title, "label", "messages", "read", "right", "confident", "right")
     strata = strata_of(audits, drawn)
     for emotion in (*EMOTIONS, "all"):
         own = {name: stratum for name, stratum in strata.items() if emotion in ("all", name.partition("/")[0])}
@@ -54,7 +53,7 @@ def strata_of(audits: Sequence[Row], drawn: Sequence[Row]) -> dict[str, Stratum]
 def _cells(found: Precision) -> tuple[str, str]:
     if found.value is None:
         return "0", ""
-    return f"{found.read:,}", f"{found.value:.1%} ({100 * found.low:.1f} to {100 * found.high:.1f})"
+    return f"{found.read:,}", f"{100 * found.value:.0f} ({100 * found.low:.0f} to {100 * found.high:.0f})"
 
 
 def _table(title: str, *headings: str) -> Table:
