@@ -1,6 +1,7 @@
 import re
 from collections import Counter
 from datetime import date
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -70,7 +71,7 @@ def test_each_message_knows_its_stratum_and_how_many_are_in_it() -> None:
 
 def test_the_order_tells_no_stratum() -> None:
     drawn = draw([labels(1_000)], 120, seed=0)
-    neighbours = sum(one.stratum == other.stratum for one, other in zip(drawn, drawn[1:], strict=False))
+    neighbours = sum(one.stratum == other.stratum for one, other in pairwise(drawn))
     assert neighbours < 60
 
 
