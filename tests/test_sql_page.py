@@ -180,7 +180,7 @@ def by_postgres(prompt: Prompt, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 def postgres_columns(prompt: Prompt) -> dict[str, dict[str, str]]:
-    """Return the columns of the tables that are asked, in PostgreSQL's words; those of `emotion_daily` from the page."""
+    """Return the columns of the tables that are asked, in PostgreSQL's words; of `emotion_daily` those of the page."""
     kinds = {"VARCHAR": "text", "FLOAT": "real", "DOUBLE": "double precision"}
     (created,) = (sql for sql in OPENING if "-- PostgreSQL" in sql)
     daily = dict(column.split(" ", 1) for column in created[created.index("(") + 1 : created.rindex(")")].split(", "))
@@ -272,7 +272,7 @@ def copies() -> Answer:
 def most_copied() -> Answer:
     counted = Counter((row["event_date"], row["text_key"], row["emotion"]) for row in LABELS)
     found = [(*key, count) for key, count in counted.items() if count > 1]
-    return sorted(found, key=lambda row: (-row[3], row[0], row[1]))
+    return sorted(found, key=lambda row: (-row[3], *row[:3]))
 
 
 def right() -> Answer:
