@@ -202,7 +202,7 @@ def value_of(cell: str) -> Any:
 
 
 def share(rows: Sequence[Row], emotion: str) -> float:
-    return sum(row["emotion"] == emotion for row in rows) / len(rows)
+    return [row["emotion"] for row in rows].count(emotion) / len(rows)
 
 
 def of_week(later: bool) -> list[Row]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from deltalake import DeltaTable
 from rich.console import Console
 
@@ -158,7 +159,7 @@ def _batches(labels: DeltaTable, dates: Sequence[date]) -> Iterator[pa.RecordBat
     present = [name for name in COLUMNS if name in {field.name for field in labels.schema().fields}]
     missing = [name for name in COLUMNS if name not in present]
     rows = labels.to_pyarrow_dataset()
-    in_window = pa.compute.field(PARTITION).isin(list(dates))
+    in_window = pc.field(PARTITION).isin(list(dates))
     for batch in rows.to_batches(columns=present, filter=in_window):
         for name in missing:
             batch = batch.append_column(name, pa.nulls(batch.num_rows, pa.string()))

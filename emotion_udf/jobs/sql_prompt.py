@@ -12,7 +12,7 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
-from emotion_udf.errors import UsageError
+from emotion_udf.errors import EmotionUdfError, InputError, UsageError
 from emotion_udf.tables.readers import ReadersView
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ class Prompt:
 
         Raises:
             UsageError: A statement failed; those after it are not run.
+            InputError: A file of a table is gone.
         """
         from duckdb import Error
 
@@ -60,6 +61,11 @@ class Prompt:
             for statement in self.connection.extract_statements(sql):
                 self._answer(statement)
         except (Error, OSError) as error:
+            if "FileNotFoundError" in str(error):
+                raise InputError(
+                    "expected every file of the tables, found one gone, as after a vacuum by another tool; "
+                    "emotion-maintain show-releases tells which releases are whole, and rollback goes back to one"
+                ) from error
             raise UsageError(_one_line(error)) from error
 
     def talk(self) -> None:
@@ -73,7 +79,7 @@ class Prompt:
             while (text := self._read()) is not None:
                 try:
                     self._take(text)
-                except UsageError as error:
+                except EmotionUdfError as error:
                     self.console.print(Text(f"error: {error}"), soft_wrap=True)
                 except KeyboardInterrupt:
                     self.console.print("interrupted")

@@ -61,7 +61,7 @@ def test_another_seed_draws_others() -> None:
 
 def test_each_message_knows_its_stratum_and_how_many_are_in_it() -> None:
     drawn = draw([labels(600), labels(400, first=600)], 60, seed=0)
-    expected = Counter()
+    expected: Counter[str] = Counter()
     for row in labels(1_000).to_pylist():
         expected[f"{row['emotion']}/{'confident' if row['is_confident'] else 'unclear'}"] += 1
     assert {row.stratum: row.stratum_count for row in drawn} == expected

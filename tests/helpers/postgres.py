@@ -49,19 +49,18 @@ def running_postgres(programs: Path) -> Iterator[Postgres]:
     folder = Path(tempfile.mkdtemp(prefix="emotion-udf-postgres-"))
     if user:
         shutil.chown(folder, user)
-    options = {"user": user, "cwd": folder, "check": True, "capture_output": True, "timeout": 120}
-    data = folder / "data"
-    control = [programs / "pg_ctl", "-D", data, "-w", "-s"]
-    settings = f"-k {folder} -c listen_addresses= -c fsync=off"
+
+    def run(program: str, *arguments: str) -> None:
+        command = [programs / program, "-D", folder / "data", *arguments]
+        subprocess.run(command, user=user, cwd=folder, check=True, capture_output=True, timeout=120)
+
     try:
-        subprocess.run(
-            [programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "--locale=C.UTF-8", "--no-sync"],
-            **options,
-        )
-        subprocess.run([*control, "-o", settings, "-l", folder / "log", "start"], **options)
+        run("initdb", "-U", "postgres", "-A", "trust", "--locale=C.UTF-8", "--no-sync")
+        settings = f"-k {folder} -c listen_addresses= -c fsync=off"
+        run("pg_ctl", "-w", "-s", "-o", settings, "-l", str(folder / "log"), "start")
         try:
             yield Postgres(folder, programs)
         finally:
-            subprocess.run([*control, "-m", "immediate", "stop"], **options)
+            run("pg_ctl", "-w", "-s", "-m", "immediate", "stop")
     finally:
         shutil.rmtree(folder)

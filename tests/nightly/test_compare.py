@@ -24,6 +24,8 @@ from emotion_udf.window import Window
 from tests.helpers.messages import DAY, input_settings, message, write_messages
 from tests.helpers.published import Published
 
+pytestmark = pytest.mark.slow
+
 TEXTS = ["i feel so happy", "i feel so happy", "i feel so happy", "i am furious", "i am scared", "what a day", " "]
 DAYS = Window(DAY, DAY)
 OLD = ClassifierSettings(precision="fp32")
@@ -77,7 +79,8 @@ def test_the_counts_are_those_that_two_nights_would_publish(spark: SparkSession,
 
     found = compare_models(spark, settings, new, DAYS, open_warehouse(settings.warehouse))
 
-    old_labels, new_labels = Counter(), Counter()
+    old_labels: Counter[tuple[str, bool]] = Counter()
+    new_labels: Counter[tuple[str, bool]] = Counter()
     for change in found.changes:
         old_labels[change.old_emotion, change.old_confident] += change.feedback_count
         new_labels[change.new_emotion, change.new_confident] += change.feedback_count
