@@ -59,12 +59,7 @@ class Auditing:
             debug: Show where in a Python worker an error arose.
         """
         check_place(out)
-        release = self.warehouse.release()
-        if release is None:
-            raise UsageError(
-                f"expected a release below {self.settings.warehouse.root}, found none; check warehouse.root, or run a "
-                "night first"
-            )
+        release = self._release()
         with self._without_forgetting():
             labels = DeltaTable(self.warehouse.address(LABELS), version=release.versions[LABELS])
             window = window or self._newest_days(labels, release)
@@ -81,6 +76,7 @@ class Auditing:
     def record(self, file: Path) -> None:
         """Check a sheet, write it into `audits`, and print the precision."""
         sheet = read_sheet(file)
+        self._release()
         with self._without_forgetting():
             drawn = read_sample(self.warehouse, sheet.sample_id)
             filled = match(sheet, {row["number"]: row["feedback_id"] for row in drawn})
@@ -94,6 +90,15 @@ class Auditing:
             highlight=False,
         )
         self.console.print(precision_table(rows, drawn))
+
+    def _release(self) -> Release:
+        release = self.warehouse.release()
+        if release is None:
+            raise UsageError(
+                f"expected a release below {self.settings.warehouse.root}, found none; check warehouse.root, or run a "
+                "night first"
+            )
+        return release
 
     @contextmanager
     def _without_forgetting(self) -> Iterator[None]:

@@ -45,8 +45,10 @@ def test_wrong_usage_is_told(tmp_path: Path, arguments: list[str], told: str) ->
     assert told in ended.err
 
 
-def test_without_a_release_there_is_nothing_to_draw_from(tmp_path: Path) -> None:
-    ended = audit(tmp_path, "draw", "--n", "12", "--out", str(tmp_path / "s.csv"))
+@pytest.mark.parametrize("command", ["draw --n 12 --out {folder}/t.csv", "record {folder}/s.csv"])
+def test_without_a_release_there_is_nothing_to_audit(tmp_path: Path, command: str) -> None:
+    write_sheet(tmp_path / "s.csv", "sample-0123456789ab", [(1, "m1", "a text")])
+    ended = audit(tmp_path, *command.replace("{folder}", str(tmp_path)).split())
     assert (ended.code, "expected a release below" in ended.err) == (2, True)
     assert not (tmp_path / "warehouse").exists()
 
