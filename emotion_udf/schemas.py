@@ -29,6 +29,8 @@ QUARANTINE: Final = "quarantine"
 RUNS: Final = "runs"
 TEXT_SCORES: Final = "text_scores"
 RELEASES: Final = "releases"
+AUDITS: Final = "audits"
+AUDIT_SAMPLES: Final = "audit_samples"
 
 PARTITION: Final = "event_date"
 """The column that every table of nights is partitioned by."""
@@ -252,6 +254,34 @@ def releases_schema() -> StructType:
             _required("versions", MapType(StringType(), LongType(), valueContainsNull=False)),
         ]
     )
+
+
+def audit_samples_schema() -> StructType:
+    """`audit_samples`: a row is one message that was drawn for people to read, with the label that the model gave."""
+    return StructType([*_drawn(), _required("number", IntegerType()), _required("drawn_at", TimestampType())])
+
+
+def audits_schema() -> StructType:
+    """`audits`: a row is one message of a sample, with the emotion that a person gave it."""
+    human = [_required("human_emotion", StringType()), _required("model_fingerprint", StringType())]
+    label = [field for field in _drawn() if field.name != "model_fingerprint"]
+    return StructType([*label, *human, _required("recorded_at", TimestampType())])
+
+
+def _drawn() -> list[StructField]:
+    text, day = StringType(), DateType()
+    return [
+        _required("sample_id", text),
+        _required("from_date", day),
+        _required("to_date", day),
+        _required("event_date", day),
+        _required("feedback_id", text),
+        _required("emotion", text),
+        _required("confidence", FloatType()),
+        _required("stratum", text),
+        _required("stratum_count", LongType()),
+        _required("model_fingerprint", text),
+    ]
 
 
 RESERVED_COLUMNS: Final = frozenset(

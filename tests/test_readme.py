@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from emotion_udf.jobs import evaluate_classifier, score_feedback, train_classifier
+from emotion_udf.jobs import evaluate_classifier, query_tables, score_feedback, train_classifier
 from emotion_udf.nightly.pipeline import run_night
 from emotion_udf.settings.describe import describe_settings, walk_sections
 from emotion_udf.settings.load import load_settings
@@ -21,7 +21,7 @@ from tests.helpers.paths import ROOT
 README = ROOT / "README.md"
 PAGES = sorted([README, ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
 WAREHOUSE = "/warehouse/emotions"
-JOBS = {"score": score_feedback, "train": train_classifier, "evaluate": evaluate_classifier}
+JOBS = {"score": score_feedback, "train": train_classifier, "evaluate": evaluate_classifier, "sql": query_tables}
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,9 @@ def test_every_setting_that_a_page_names_exists() -> None:
     "command", [b for b in blocks("sh") if "emotion-" in b.text or "score_feedback" in b.text], ids=str
 )
 def test_every_option_that_a_command_shows_exists(command: Block, capsys: pytest.CaptureFixture[str]) -> None:
-    lines = [line for line in command.text.splitlines() if re.search(r"emotion-(score|train|evaluate)\b|jobs/", line)]
+    lines = [
+        line for line in command.text.splitlines() if re.search(r"emotion-(score|train|evaluate|sql)\b|jobs/", line)
+    ]
     for line in lines:
         job = next(module for name, module in JOBS.items() if f"emotion-{name}" in line or f"jobs/{name}_" in line)
         with pytest.raises(SystemExit):

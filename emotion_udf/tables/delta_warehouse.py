@@ -12,6 +12,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
 from emotion_udf.schemas import (
+    AUDIT_SAMPLES,
+    AUDITS,
     DAILY,
     LABELS,
     PARTITION,
@@ -36,7 +38,7 @@ from emotion_udf.tables.warehouse import Commit, Release
 RELEASED = (LABELS, DAILY, QUARANTINE, TERMS)
 """The tables of a release; the first decides who holds a date."""
 
-UNRELEASED = (RELEASES, TEXT_SCORES, RUNS)
+UNRELEASED = (RELEASES, TEXT_SCORES, RUNS, AUDITS, AUDIT_SAMPLES)
 """The tables that are read at their newest version."""
 
 # More nights than can be between a run's commit and the moment at which somebody asks for it.
