@@ -188,7 +188,8 @@ def postgres_columns(prompt: Prompt) -> dict[str, dict[str, str]]:
     for name in ("emotion_labels", "audits", "text_scores"):
         described = prompt.connection.execute(f"DESCRIBE {name}").fetchall()
         found[name] = {column: kinds.get(kind, kind) for column, kind, *_ in described}
-    assert set(daily) == {row[0] for row in prompt.connection.execute("DESCRIBE emotion_daily").fetchall()}
+    described = prompt.connection.execute("DESCRIBE emotion_daily").fetchall()
+    assert list(daily) == [column for column, *_ in described], "or the page's COPY would mix columns up"
     return found
 
 

@@ -89,6 +89,9 @@ class Auditing:
             f"{sheet.sample_id}: {len(rows):,} messages recorded, {len(drawn) - len(rows):,} of the sample not filled",
             highlight=False,
         )
+        models = {row["model_fingerprint"] for row in rows}
+        if len(models) > 1:
+            self.console.print(f"{len(models)} models gave these labels; the figures are of all together")
         self.console.print(precision_table(rows, drawn))
 
     def _release(self) -> Release:

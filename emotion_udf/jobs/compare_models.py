@@ -119,7 +119,7 @@ def _changes_table(comparison: Comparison) -> Table:
 
 
 def _shares_table(shares: Sequence[ShareChange]) -> Table:
-    table = Table(title="Share of messages, with the 95 % interval of the difference in points", title_justify="left")
+    table = Table(title="Shares, and their difference in points with its 95 % interval", title_justify="left")
     for place, heading in enumerate(("", "old", "new", "difference", "")):
         table.add_column(heading, justify="right" if place else "left")
     for share in shares:

@@ -51,7 +51,7 @@ def running_postgres(programs: Path) -> Iterator[Postgres]:
         shutil.chown(folder, user)
 
     def run(program: str, *arguments: str) -> None:
-        command = [programs / program, "-D", folder / "data", *arguments]
+        command = [str(programs / program), "-D", str(folder / "data"), *arguments]
         subprocess.run(command, user=user, cwd=folder, check=True, capture_output=True, timeout=120)
 
     try:
