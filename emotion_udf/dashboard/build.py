@@ -1,0 +1,172 @@
+"""A release -> the page's data -> one file, put in place whole."""
+
+import os
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+
+from emotion_udf import __version__
+from emotion_udf.dashboard.columns import pack
+from emotion_udf.dashboard.cube import PROBABILITY_UNIT, build_cube
+from emotion_udf.dashboard.examples import read_examples
+from emotion_udf.dashboard.page import render
+from emotion_udf.dashboard.release import AUDITS, TERMS, OpenRelease, open_release
+from emotion_udf.dashboard.terms import build_terms
+from emotion_udf.dashboard.trust import find_evaluation, read_audits, read_quarantine, read_runs
+from emotion_udf.emotions import EMOTIONS
+from emotion_udf.errors import InputError, UsageError
+from emotion_udf.schemas import LABELS, RUNS
+
+DAYS: Final = 366
+"""How many days a page shows by default: a year, also a leap year."""
+
+
+@dataclass(frozen=True)
+class PageOptions:
+    """What a page shows.
+
+    Attributes:
+        title: Its heading.
+        days: At most so many days, the last ones of the release.
+        examples: Whether to show example messages, where the tables have texts.
+        evaluation: An `evaluation.json` of the model; that of the model's folder by default.
+    """
+
+    title: str = "Emotions in feedback"
+    days: int = DAYS
+    examples: bool = True
+    evaluation: Path | None = None
+
+
+def build_dashboard(root: str, out: Path, options: PageOptions | None = None) -> int:
+    """Write the page of a warehouse's newest release; a page that is there stays until the new one is whole.
+
+    Args:
+        root: The warehouse's root, a path or a URI.
+        out: The file.
+        options: What it shows.
+
+    Returns:
+        The file's size in bytes.
+
+    Raises:
+        UsageError: There are no tables or no release, or the file cannot be written.
+        InputError: The release cannot be read, or shows no day.
+    """
+    options = options or PageOptions()
+    check_writable(out)
+    page = render(options.title, page_data(open_release(root, options.examples), options))
+    return _write(out, page)
+
+
+def page_data(opened: OpenRelease, options: PageOptions) -> Mapping[str, Any]:
+    """Return all that the page shows, as JSON."""
+    if not opened.holders:
+        raise InputError(
+            f"expected days in release {opened.release.number}, found none; run a night, then build the page again"
+        )
+    last = max(opened.holders)
+    first = max(min(opened.holders), last - timedelta(days=options.days - 1))
+    with duckdb.connect(config={"autoinstall_known_extensions": False, "TimeZone": "UTC"}) as connection:
+        for name, dataset in opened.tables.items():
+            connection.register(name, dataset)
+        cube = build_cube(connection, opened.dimensions, first, last)
+        names = [dimension.name for dimension in cube.dimensions]
+        runs = _runs(connection, opened)
+        newest = next((run for run in runs if run["run_id"] == opened.release.run_id), None)
+        return {
+            "version": __version__,
+            "built_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "emotions": EMOTIONS,
+            "probability_unit": PROBABILITY_UNIT,
+            "release": {
+                "number": opened.release.number,
+                "run_id": opened.release.run_id,
+                "released_at": opened.release.released_at.astimezone(UTC).isoformat(timespec="seconds"),
+            },
+            "first": first.isoformat(),
+            "last": last.isoformat(),
+            "held_from": min(opened.holders).isoformat(),
+            "days": _holding_runs(opened, first, last),
+            "runs": runs,
+            "evaluation": find_evaluation(
+                newest and newest["model_fingerprint"], newest and newest["model"], options.evaluation
+            ),
+            "dimensions": [
+                {"name": dimension.name, "values": dimension.values, "others": dimension.others}
+                for dimension in cube.dimensions
+            ],
+            "left_out": cube.left_out,
+            "cube": pack(cube.columns).manifest(),
+            "terms": _terms(connection, opened, names, first, last),
+            "quarantine": read_quarantine(connection, first, last),
+            "audits": read_audits(connection) if AUDITS in opened.tables else [],
+            "examples": read_examples(connection, names, first, last) if LABELS in opened.tables else None,
+        }
+
+
+def check_writable(out: Path) -> None:
+    """Check, before anything is read, that the page can be put there.
+
+    Raises:
+        UsageError: It cannot.
+    """
+    if out.is_dir():
+        raise UsageError(f"expected a file to write the page to, found the folder {out}; name a file, such as {out}/index.html")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=out.parent)
+        os.close(handle)
+        os.unlink(name)
+    except OSError as error:
+        raise _unwritable(out, error) from error
+
+
+def _write(out: Path, page: str) -> int:
+    """Put the page in the place of the one before in one step, readable for all whom the umask allows."""
+    content = page.encode("utf-8")
+    partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.replace(out)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink()
+        raise _unwritable(out, error) from error
+    return len(content)
+
+
+def _unwritable(out: Path, error: OSError) -> UsageError:
+    return UsageError(
+        f"expected a folder that this job may write to for {out}, found: {error.strerror or type(error).__name__}; name "
+        "another place, or give the job the right to write there"
+    )
+
+
+def _runs(connection: duckdb.DuckDBPyConnection, opened: OpenRelease) -> list[dict[str, Any]]:
+    if RUNS not in opened.tables:
+        return []
+    return read_runs(connection, [opened.release.run_id, *set(opened.holders.values())])
+
+
+def _holding_runs(opened: OpenRelease, first: date, last: date) -> list[str | None]:
+    """Return the run of each day from the first to the last; None where no run has published it."""
+    return [opened.holders.get(first + timedelta(days=number)) for number in range((last - first).days + 1)]
+
+
+def _terms(
+    connection: duckdb.DuckDBPyConnection, opened: OpenRelease, dimensions: list[str], first: date, last: date
+) -> dict[str, Any] | None:
+    if TERMS not in opened.tables:
+        return None
+    found = build_terms(connection, dimensions, opened.tables[TERMS].schema.names, first, last)
+    return {"terms": found.terms, "dimensions": found.dimensions, "rows": pack(found.columns).manifest()}

@@ -1,0 +1,78 @@
+"""`emotion_terms` as the page ranks it: for the most used terms, the messages that use them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+import duckdb
+import numpy as np
+
+from emotion_udf.dashboard.columns import Columns
+from emotion_udf.dashboard.cube import quoted
+from emotion_udf.emotions import EMOTIONS
+
+MAX_ROWS: Final = 100_000
+_MOST_TERMS: Final = (2_000, 1_000, 500, 250, 100, 50)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The page's terms.
+
+    Attributes:
+        terms: The most used terms, the most used first. A code is an index; the code after the last one is for all others.
+        dimensions: Numbers of the page's dimensions that the terms are counted by.
+        columns: `day`, `by_<number>` of those dimensions, `emotion`, `term`, and `count`, the messages that use it.
+    """
+
+    terms: Sequence[str]
+    dimensions: Sequence[int]
+    columns: Columns
+
+
+def build_terms(
+    connection: duckdb.DuckDBPyConnection, dimensions: Sequence[str], present: Sequence[str], first: date, last: date
+) -> Terms:
+    """Add `emotion_terms` up to what the page can hold.
+
+    Args:
+        connection: Sees `emotion_terms`, and the `value_codes_<number>` of `build_cube`.
+        dimensions: The page's dimensions.
+        present: The columns of `emotion_terms`.
+        first: The first day to show.
+        last: The last day to show.
+    """
+    shared = [number for number, name in enumerate(dimensions) if name in present]
+    window = {"first": first, "last": last}
+    connection.execute(
+        "CREATE TEMP TABLE term_codes AS SELECT term, row_number() OVER (ORDER BY sum(feedback_count) DESC, term) - 1 "
+        "AS rank FROM emotion_terms WHERE event_date BETWEEN $first AND $last GROUP BY term",
+        window,
+    )
+    codes = "".join(f", c{number}.code AS by_{number}" for number in shared)
+    joins = " ".join(
+        f"JOIN value_codes_{number} c{number} ON t.{quoted(dimensions[number])} IS NOT DISTINCT FROM c{number}.value"
+        for number in shared
+    )
+    emotion = " ".join(f"WHEN '{name}' THEN {number}" for number, name in enumerate(EMOTIONS))
+    connection.execute(
+        f"CREATE TEMP TABLE term_rows AS SELECT t.event_date - $first AS day{codes}, CASE emotion {emotion} END AS emotion, "  # noqa: S608
+        f"rank, sum(feedback_count) AS count FROM emotion_terms t JOIN term_codes USING (term) {joins} "
+        "WHERE t.event_date BETWEEN $first AND $last GROUP BY ALL",
+        window,
+    )
+    keys = ", ".join(("day", *(f"by_{number}" for number in shared), "emotion"))
+    for most in _MOST_TERMS:
+        found = connection.execute(
+            f"SELECT {keys}, least(rank, {most}) AS term, sum(count) AS count FROM term_rows "  # noqa: S608
+            f"GROUP BY ALL ORDER BY term, emotion, {keys}"
+        ).fetchnumpy()
+        if len(found["term"]) <= MAX_ROWS:
+            break
+    terms = connection.execute(f"SELECT term FROM term_codes WHERE rank < {most} ORDER BY rank").fetchall()  # noqa: S608
+    return Terms(
+        [row[0] for row in terms],
+        shared,
+        {name: np.asarray(values).astype(np.int64) for name, values in found.items()},
+    )
