@@ -16,7 +16,9 @@ WHEEL = PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
 CARD = (ROOT / "emotion_udf/models/emotion-minilm/MODEL_CARD.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["emotion-score", "emotion-train", "emotion-evaluate", "emotion-maintain"])
+@pytest.mark.parametrize(
+    "name", ["emotion-score", "emotion-train", "emotion-evaluate", "emotion-maintain", "emotion-dashboard"]
+)
 def test_each_job_is_a_console_script_that_ends_with_its_exit_code(name: str) -> None:
     module, _, function = PROJECT["scripts"][name].partition(":")
 

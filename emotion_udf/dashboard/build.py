@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
 import duckdb
 
-from emotion_udf import __version__
 from emotion_udf.dashboard.columns import pack
 from emotion_udf.dashboard.cube import PROBABILITY_UNIT, build_cube
 from emotion_udf.dashboard.examples import read_examples
@@ -81,7 +81,7 @@ def page_data(opened: OpenRelease, options: PageOptions) -> Mapping[str, Any]:
         runs = _runs(connection, opened)
         newest = next((run for run in runs if run["run_id"] == opened.release.run_id), None)
         return {
-            "version": __version__,
+            "version": version("emotion-udf"),
             "built_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "emotions": EMOTIONS,
             "probability_unit": PROBABILITY_UNIT,
@@ -118,7 +118,7 @@ def check_writable(out: Path) -> None:
         UsageError: It cannot.
     """
     if out.is_dir():
-        raise UsageError(f"expected a file to write the page to, found the folder {out}; name a file, such as {out}/index.html")
+        raise UsageError(f"expected a file for the page, found the folder {out}; name a file, such as {out}/index.html")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=out.parent)
@@ -147,8 +147,8 @@ def _write(out: Path, page: str) -> int:
 
 def _unwritable(out: Path, error: OSError) -> UsageError:
     return UsageError(
-        f"expected a folder that this job may write to for {out}, found: {error.strerror or type(error).__name__}; name "
-        "another place, or give the job the right to write there"
+        f"expected a place that this job may write to, found none at {out} ({error.strerror}); name another one, or "
+        "give the job the right to write there"
     )
 
 
@@ -169,4 +169,9 @@ def _terms(
     if TERMS not in opened.tables:
         return None
     found = build_terms(connection, dimensions, opened.tables[TERMS].schema.names, first, last)
-    return {"terms": found.terms, "dimensions": found.dimensions, "rows": pack(found.columns).manifest()}
+    return {
+        "terms": found.terms,
+        "dimensions": found.dimensions,
+        "step": found.step,
+        "packed": pack(found.columns).manifest(),
+    }

@@ -51,9 +51,9 @@ class Cube:
         last: The last day.
         dimensions: The dimensions.
         left_out: Dimensions that do not fit into the page; their values are added up.
-        columns: `day`, `by_0`, `by_1`, … (codes of the dimensions), and the measures. Columns of one emotion end in its number:
-            `count_0`, `low_0`, `probability_0`, `copies_0`. Where a measure may be unknown, 0 stands for that and all
-            values are one more: `copies_…`, and those of `_BY_GROUP`.
+        columns: `day`, `by_0`, `by_1`, … (codes of the dimensions), and the measures. Columns of one emotion end in
+            its number: `count_0`, `low_0`, `probability_0`, `copies_0`. Where a measure may be unknown, 0 stands for
+            that and all values are one more: `copies_…`, and those of `_BY_GROUP`.
     """
 
     first: date
@@ -158,7 +158,8 @@ def _measures(total: str) -> Iterator[str]:
     yield from (f"sum(count_{number}) AS count_{number}" for number in numbers)
     yield from (f"sum(low_{number}) AS low_{number}" for number in numbers)
     for number in numbers:
-        yield f"coalesce(round({PROBABILITY_UNIT} * sum(mass_{number}) / nullif({total}, 0)), 0) AS probability_{number}"
+        mean = f"sum(mass_{number}) / nullif({total}, 0)"
+        yield f"coalesce(round({PROBABILITY_UNIT} * {mean}), 0) AS probability_{number}"
     for number in numbers:
         yield f"CASE WHEN bool_and(copies_known) THEN sum(copies_{number}) + 1 ELSE 0 END AS copies_{number}"
     yield from (f"CASE WHEN count({name}) = count(*) THEN sum({name}) + 1 ELSE 0 END AS {name}" for name in _BY_GROUP)

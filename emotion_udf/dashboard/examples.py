@@ -34,7 +34,8 @@ def read_examples(
         f"""
         SELECT l.event_date - $first AS day, [{codes}] AS "by", l.emotion, l.confidence, l.text
         FROM emotion_labels l {joins}
-        WHERE l.event_date BETWEEN greatest($first, $last - {_DAYS - 1}) AND $last AND l.is_confident AND l.text IS NOT NULL
+        WHERE l.event_date BETWEEN greatest($first, $last - {_DAYS - 1}) AND $last
+        AND l.is_confident AND l.text IS NOT NULL
         QUALIFY row_number() OVER (PARTITION BY l.emotion ORDER BY hash(l.text), l.event_date) <= {_EACH}
         ORDER BY l.emotion, hash(l.text), l.event_date
         """,  # noqa: S608

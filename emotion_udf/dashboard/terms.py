@@ -1,6 +1,6 @@
 """`emotion_terms` as the page ranks it: for the most used terms, the messages that use them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -12,8 +12,11 @@ from emotion_udf.dashboard.columns import Columns
 from emotion_udf.dashboard.cube import quoted
 from emotion_udf.emotions import EMOTIONS
 
-MAX_ROWS: Final = 100_000
-_MOST_TERMS: Final = (2_000, 1_000, 500, 250, 100, 50)
+MAX_ROWS: Final = 40_000
+"""Rows of the page; they take about half a MB."""
+
+_STEPS: Final = (1, 7, 28)
+_MOST_TERMS: Final = (1_000, 500, 250)
 
 
 @dataclass(frozen=True)
@@ -21,13 +24,16 @@ class Terms:
     """The page's terms.
 
     Attributes:
-        terms: The most used terms, the most used first. A code is an index; the code after the last one is for all others.
+        terms: The most used terms, the most used first. A code is an index; the one after the last is for all others.
         dimensions: Numbers of the page's dimensions that the terms are counted by.
-        columns: `day`, `by_<number>` of those dimensions, `emotion`, `term`, and `count`, the messages that use it.
+        step: Days of a row.
+        columns: `step` (from 0 on), `by_<number>` of those dimensions, `emotion`, `term`, and `count`, the messages
+            that use it.
     """
 
     terms: Sequence[str]
     dimensions: Sequence[int]
+    step: int
     columns: Columns
 
 
@@ -44,6 +50,32 @@ def build_terms(
         last: The last day to show.
     """
     shared = [number for number, name in enumerate(dimensions) if name in present]
+    _code_terms(connection, dimensions, shared, first, last)
+    for kept, step, most in _sizes(shared):
+        keys = ", ".join(("emotion", *(f"by_{number}" for number in kept)))
+        found = connection.execute(
+            f"SELECT day // {step} AS step, {keys}, least(rank, {most}) AS term, sum(count) AS count FROM term_rows "  # noqa: S608
+            f"GROUP BY day // {step}, {keys}, least(rank, {most}) ORDER BY term, {keys}, step"
+        ).fetchnumpy()
+        if len(found["term"]) <= MAX_ROWS:
+            break
+    terms = connection.execute(f"SELECT term FROM term_codes WHERE rank < {most} ORDER BY rank").fetchall()  # noqa: S608
+    columns = {name: np.asarray(values).astype(np.int64) for name, values in found.items()}
+    return Terms([row[0] for row in terms], kept, step, columns)
+
+
+def _sizes(dimensions: Sequence[int]) -> Iterator[tuple[Sequence[int], int, int]]:
+    """Yield what to try: dimensions, days of a row, and how many terms. Rare terms go first, dimensions last."""
+    for kept in range(len(dimensions), -1, -1):
+        for step in _STEPS:
+            for most in _MOST_TERMS:
+                yield dimensions[:kept], step, most
+
+
+def _code_terms(
+    connection: duckdb.DuckDBPyConnection, dimensions: Sequence[str], shared: Sequence[int], first: date, last: date
+) -> None:
+    """Make `term_codes`, the terms by their messages, and `term_rows`, all rows with codes for values."""
     window = {"first": first, "last": last}
     connection.execute(
         "CREATE TEMP TABLE term_codes AS SELECT term, row_number() OVER (ORDER BY sum(feedback_count) DESC, term) - 1 "
@@ -57,22 +89,9 @@ def build_terms(
     )
     emotion = " ".join(f"WHEN '{name}' THEN {number}" for number, name in enumerate(EMOTIONS))
     connection.execute(
-        f"CREATE TEMP TABLE term_rows AS SELECT t.event_date - $first AS day{codes}, CASE emotion {emotion} END AS emotion, "  # noqa: S608
-        f"rank, sum(feedback_count) AS count FROM emotion_terms t JOIN term_codes USING (term) {joins} "
+        f"CREATE TEMP TABLE term_rows AS SELECT t.event_date - $first AS day{codes}, "  # noqa: S608
+        f"CASE emotion {emotion} END AS emotion, rank, sum(feedback_count) AS count "
+        f"FROM emotion_terms t JOIN term_codes USING (term) {joins} "
         "WHERE t.event_date BETWEEN $first AND $last GROUP BY ALL",
         window,
-    )
-    keys = ", ".join(("day", *(f"by_{number}" for number in shared), "emotion"))
-    for most in _MOST_TERMS:
-        found = connection.execute(
-            f"SELECT {keys}, least(rank, {most}) AS term, sum(count) AS count FROM term_rows "  # noqa: S608
-            f"GROUP BY ALL ORDER BY term, emotion, {keys}"
-        ).fetchnumpy()
-        if len(found["term"]) <= MAX_ROWS:
-            break
-    terms = connection.execute(f"SELECT term FROM term_codes WHERE rank < {most} ORDER BY rank").fetchall()  # noqa: S608
-    return Terms(
-        [row[0] for row in terms],
-        shared,
-        {name: np.asarray(values).astype(np.int64) for name, values in found.items()},
     )

@@ -1,4 +1,4 @@
-"""What the page says of the numbers' origin: runs and their gates, the model and what was measured of it, quarantine, audits."""
+"""What the page says of the origin of its numbers: runs and gates, what was measured of the model, quarantine, audits."""
 
 import json
 from collections.abc import Sequence
@@ -35,8 +35,8 @@ def read_runs(connection: duckdb.DuckDBPyConnection, run_ids: Sequence[str]) -> 
         run_ids: The runs that the release shows.
     """
     found = connection.execute(
-        "SELECT run_id, from_date, to_date, started_at::TIMESTAMP AS started_at, outcome, model, model_fingerprint, gates "
-        "FROM runs WHERE run_id IN (SELECT unnest($shown)) OR started_at = (SELECT max(started_at) FROM runs) "
+        "SELECT run_id, from_date, to_date, started_at::TIMESTAMP AS started_at, outcome, model, model_fingerprint, "
+        "gates FROM runs WHERE run_id IN (SELECT unnest($shown)) OR started_at = (SELECT max(started_at) FROM runs) "
         "ORDER BY started_at",
         {"shown": list(run_ids)},
     )
@@ -80,7 +80,8 @@ def find_evaluation(fingerprint: str | None, model: str | None, file: Path | Non
         if evaluation is None or evaluation["model_fingerprint"] != fingerprint:
             found = "none" if evaluation is None else f"that of {evaluation['model_fingerprint']}"
             raise UsageError(
-                f"expected the evaluation of the model {fingerprint} in {file}, found {found}; emotion-evaluate writes it"
+                f"expected the evaluation of the model {fingerprint} in {file}, found {found}; "
+                "emotion-evaluate writes one"
             )
         return evaluation
     folders = [BUNDLED_FOLDER] if model is None else [Path(model), BUNDLED_FOLDER]
@@ -89,7 +90,7 @@ def find_evaluation(fingerprint: str | None, model: str | None, file: Path | Non
 
 
 def _read_evaluation(file: Path) -> Json | None:
-    """Return the part of the file that the page shows: for each set its name, its size, what was right, and the confusion."""
+    """Return what the page shows of the file, for each set: its name, what was right, and the confusion matrix."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         sets = [_set(one) for one in content["sets"]]

@@ -6,6 +6,7 @@ spark-submit jobs/score_feedback.py --config conf/nightly.toml --date 2026-10-05
 import sys
 from collections.abc import Sequence
 
+from emotion_udf.dashboard.after_night import build_after_night
 from emotion_udf.errors import UsageError
 from emotion_udf.jobs.command_line import SettingsParser, exit_code_of, parse
 from emotion_udf.nightly.backfill import backfill, published_days
@@ -61,6 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 run(window)
         finally:
             spark.stop()
+        if page := build_after_night(settings):
+            print(f"Dashboard: {page}")
 
     return exit_code_of(job, options.debug)
 

@@ -46,7 +46,8 @@ class Feedback:
         missing: Days that no run has published.
         only: The one emotion that there is.
         texts: Messages for `emotion_labels`, as (emotion, text).
-        terms: More terms, as (emotion, term).
+        terms: More terms, as (emotion, term); None where the release has no terms.
+        least: The fewest messages of a term.
         unknown_until: Rows of the first so many days lack the columns that earlier versions did not have.
         forced: Names of gates that the last run forced.
         outcome: How the newest run ended; other than `published`, it comes after the release.
@@ -63,6 +64,7 @@ class Feedback:
     only: str | None = None
     texts: Sequence[tuple[str, str]] = ()
     terms: Sequence[tuple[str, str]] | None = ()
+    least: int = 1
     unknown_until: int = 0
     forced: Sequence[str] = ()
     outcome: str = "published"
@@ -96,7 +98,12 @@ def write_release(root: Path, feedback: Feedback) -> None:
     for name, rows in parts.items():
         for run_id in feedback.run_ids:
             days = [day for day in feedback.dates if feedback.run_of(day) == run_id]
-            _append(tables, name, rows.filter(pa.compute.equal(rows["run_id"], run_id)), Claim(run_id, [str(d) for d in days]))
+            _append(
+                tables,
+                name,
+                rows.filter(pa.compute.equal(rows["run_id"], run_id)),
+                Claim(run_id, [str(d) for d in days]),
+            )
     if feedback.audited:
         _append(tables, "audits", _audits(feedback, rng), None)
     _append(tables, RUNS, _runs(feedback), None)
@@ -216,7 +223,7 @@ def _terms(feedback: Feedback, daily: pa.Table, rng: np.random.Generator) -> pa.
         {**{key: row[key] for key in ("event_date", *names, "emotion", "run_id")}, "term": term, "feedback_count": used}
         for row in cells.to_pylist()
         for term in words[row["emotion"]]
-        if (used := int(rng.binomial(row["feedback_count_sum"], 0.3)))
+        if (used := int(rng.binomial(row["feedback_count_sum"], 0.3))) >= feedback.least
     ]
     schema = pa.schema(
         [

@@ -81,7 +81,7 @@ function numbersOf(name, caption, columns, rows) {
   const details = element(
     "details",
     { class: "numbers", "data-numbers": name },
-    element("summary", {}, "Numbers", element("span", { class: "unseen" }, ` of: ${caption}`)),
+    element("summary", {}, "Numbers: ", element("span", { class: "caption" }, caption)),
     element(
       "p",
       { class: "tools" },

@@ -7,7 +7,7 @@ async function pageOf(given) {
   const calendar = calendarOf(given.first);
   const { dimensions, days } = given;
   const cube = cubeOf(await unpack(given.cube), dimensions.length, given.probability_unit);
-  const terms = given.terms ? { ...given.terms, ...(await unpack(given.terms.rows)) } : null;
+  const terms = given.terms ? { ...given.terms, ...(await unpack(given.terms.packed)) } : null;
   const current = given.runs.find(({ run_id }) => run_id === given.release.run_id)?.model_fingerprint;
   const audits = auditsOf(given.audits, current);
   const matrices = matricesOf(given, audits);

@@ -13,17 +13,16 @@ function overTimeSection(page) {
     const plot = Math.max(120, width - AXIS - LABELS);
     const { bins, bands } = shown;
     const x = timeAxis(bins, page.calendar, plot);
-    const ends = { x: { field: "start", type: "quantitative", ...x }, x2: { field: "end" } };
+    const ends = (axis) => ({ x: { field: "start", type: "temporal", scale: x.scale, axis }, x2: { field: "end" } });
     const faded = { opacity: { field: "opacity", type: "quantitative", scale: null } };
     const gap = {
       data: { name: "gaps" },
       mark: { type: "rect", fill: colours.line, fillOpacity: 0.5, stroke: colours.soft, strokeDash: [2, 2], strokeWidth: 0.5 },
-      encoding: { x: { field: "start", type: "quantitative" }, x2: { field: "end" }, y: { datum: 0 }, y2: { datum: 1 }, tooltip: { field: "text" } },
+      encoding: { x: { field: "start", type: "temporal" }, x2: { field: "end" }, y: { field: "low", type: "quantitative" }, y2: { field: "high" }, tooltip: { field: "text" } },
     };
     const rule = (dash) => ({ type: "rule", color: colours.ink, strokeDash: dash, strokeWidth: 1 });
     return {
       padding: { left: 0, right: 0, top: 18, bottom: 0 },
-      autosize: { type: "none" },
       spacing: 14,
       vconcat: [
         {
@@ -35,7 +34,7 @@ function overTimeSection(page) {
               data: { name: "bands" },
               mark: { type: "rect", stroke: colours.paper, strokeWidth: bins.starts.length > 60 ? 0.25 : 1 },
               encoding: {
-                ...ends,
+                ...ends({ ...x.axis, labels: false }),
                 ...faded,
                 y: { field: "low", type: "quantitative", scale: { domain: [0, 1] }, axis: { format: ".0%", values: [0, 0.25, 0.5, 0.75, 1], title: null } },
                 y2: { field: "high" },
@@ -51,14 +50,14 @@ function overTimeSection(page) {
             {
               data: { name: "changes" },
               mark: rule([]),
-              encoding: { x: { field: "time", type: "quantitative" } },
+              encoding: { x: { field: "time", type: "temporal" } },
             },
             {
               data: { name: "changes" },
               mark: { type: "text", align: { expr: "datum.align" }, baseline: "bottom", y: -4, dx: 3, fontStyle: "italic" },
-              encoding: { x: { field: "time", type: "quantitative" }, text: { field: "text" } },
+              encoding: { x: { field: "time", type: "temporal" }, text: { field: "text" } },
             },
-            { data: { name: "starts" }, mark: rule([4, 3]), encoding: { x: { field: "time", type: "quantitative" } } },
+            { data: { name: "starts" }, mark: rule([4, 3]), encoding: { x: { field: "time", type: "temporal" } } },
           ],
         },
         {
@@ -69,18 +68,17 @@ function overTimeSection(page) {
               data: { name: "volume" },
               mark: { type: "rect", fill: colours.soft, stroke: colours.paper, strokeWidth: bins.starts.length > 60 ? 0.25 : 1 },
               encoding: {
-                ...ends,
+                ...ends(x.axis),
                 ...faded,
-                y: { datum: 0, type: "quantitative", axis: { tickCount: 3, format: "~s", title: null } },
-                y2: { field: "messages" },
+                y: { field: "messages", type: "quantitative", axis: { tickCount: 3, format: "~s", title: null } },
+                y2: { datum: 0 },
                 tooltip: { field: "text" },
               },
             },
-            { data: { name: "volume" }, mark: { type: "point", opacity: 0 }, encoding: { y: { field: "messages", type: "quantitative" } } },
           ],
         },
       ],
-      resolve: { scale: { x: "shared" } },
+      resolve: { scale: { x: "independent" } },
     };
   }
 
@@ -106,7 +104,7 @@ function overTimeSection(page) {
       }),
       labels: last ? bands.map((band, index) => ({ y: 1 - places[index], text: `${band} ${Math.round(100 * last.shares[index])}%` })) : [],
       volume: known.map((row) => ({ ...edges(row), opacity: shade(row), messages: row.totals.messages, text: `${bins.text(row.index)}: ${plural(row.totals.messages, "message")}` })),
-      gaps: rows.filter(({ totals }) => !totals.messages).map((row) => ({ ...edges(row), text: `${bins.text(row.index)}: ${gapWords(row.index, bins)}` })),
+      gaps: rows.filter(({ totals }) => !totals.messages).map((row) => ({ ...edges(row), low: 0, high: 1, text: `${bins.text(row.index)}: ${gapWords(row.index, bins)}` })),
       changes: page.modelChanges.filter(({ day }) => day > bins.starts[0] && day <= state.to).map(({ day, text }) => ({ time: page.calendar.time(day), text, align: day > (bins.starts[0] + state.to) / 2 ? "right" : "left" })),
       starts: compared && state.from > bins.starts[0] ? [{ time: page.calendar.time(state.from) }] : [],
     };

@@ -12,17 +12,18 @@ function copiesSection(page) {
 
   function specification(width, colours) {
     const plot = Math.max(120, width - AXIS - 12);
-    const x = { x: { field: "start", type: "quantitative", ...timeAxis(shown, page.calendar, plot) }, x2: { field: "end" } };
+    const x = { x: { field: "start", type: "temporal", ...timeAxis(shown, page.calendar, plot) }, x2: { field: "end" } };
     const bar = (field, fill) => ({
       mark: { type: "rect", fill, stroke: colours.paper, strokeWidth: shown.starts.length > 60 ? 0.25 : 1 },
-      encoding: { ...x, y: { datum: 0, type: "quantitative", axis: { tickCount: 4, format: "~s", title: null } }, y2: { field }, tooltip: { field: "text" } },
+      encoding: { y: { field, type: "quantitative" }, y2: { datum: 0 }, tooltip: { field: "text" } },
     });
     return {
       padding: { left: 0, right: 8, top: 6, bottom: 0 },
       width: plot,
       height: 140,
       data: { name: "copies" },
-      layer: [bar("messages", colours.line), bar("distinct", colours.accent), { mark: { type: "point", opacity: 0 }, encoding: { y: { field: "messages", type: "quantitative" } } }],
+      encoding: { ...x, y: { type: "quantitative", axis: { tickCount: 4, format: "~s", title: null } } },
+      layer: [bar("messages", colours.line), bar("distinct", colours.accent)],
     };
   }
 
@@ -78,15 +79,16 @@ function qualitySection(page) {
   let shown = null;
 
   function specification(width, colours) {
-    const x = { field: "time", type: "quantitative", ...timeAxis(shown, page.calendar, width - AXIS) };
+    const x = { field: "time", type: "temporal", ...timeAxis(shown, page.calendar, width - AXIS) };
     return {
       padding: { left: 0, right: 8, top: 6, bottom: 0 },
       width: Math.max(90, width - AXIS - 8),
       height: 80,
       data: { name: "line" },
+      encoding: { x, y: { field: "share", type: "quantitative", scale: { zero: true, nice: true }, axis: { tickCount: 3, format: "~%", title: null } } },
       layer: [
-        { mark: { type: "line", color: colours.accent, strokeWidth: 2, invalid: "break-paths-show-domains" }, encoding: { x, y: { field: "share", type: "quantitative", scale: { zero: true, nice: true }, axis: { tickCount: 3, format: "~%", title: null } } } },
-        { mark: { type: "point", filled: true, size: shown.starts.length > 40 ? 0 : 22, color: colours.accent, opacity: 1 }, encoding: { x, y: { field: "share", type: "quantitative" }, tooltip: { field: "text" } } },
+        { mark: { type: "line", color: colours.accent, strokeWidth: 2, invalid: "break-paths-show-domains" }, },
+        { mark: { type: "point", filled: true, size: shown.starts.length > 40 ? 0 : 22, color: colours.accent, opacity: 1 }, encoding: { tooltip: { field: "text" } } },
       ],
     };
   }

@@ -18,10 +18,10 @@ function termsSection(page) {
     }
     const { terms, dimensions, columns, rows: length, step } = page.terms;
     const counts = page.emotions.map(() => new Float64Array(terms.length + 1));
-    const [days, emotions, codes, used] = ["day", "emotion", "term", "count"].map((name) => columns.get(name));
+    const [steps, emotions, codes, used] = ["step", "emotion", "term", "count"].map((name) => columns.get(name));
     const filters = dimensions.map((index) => [columns.get(`by_${index}`), state.only[index]]).filter(([, code]) => code !== null);
     for (let row = 0; row < length; row++) {
-      const day = days[row] * step;
+      const day = steps[row] * step;
       if (day + step <= state.from || day > state.to || filters.some(([column, code]) => column[row] !== code)) continue;
       counts[emotions[row]][codes[row]] += used[row];
     }
@@ -61,7 +61,7 @@ function termsSection(page) {
     method.textContent =
       "Ranked by log-odds with a Dirichlet prior (Monroe, Colaresi and Quinn 2008) against all other emotions; numbers are messages that use the term. " +
       "Only terms of several different texts are counted at all." +
-      (step > 1 ? " Terms are kept by week: weeks that the selected days touch count whole." : "");
+      (step > 1 ? ` Terms are kept by ${step} days: spans that the selected days touch count whole.` : "");
     const columnsOf = [
       { name: "Emotion", text: ({ emotion }) => emotion },
       { name: "Term", text: ({ term }) => term },

@@ -28,6 +28,7 @@ function trustSection(page) {
   body.append(strip, notes, gates);
 
   const run = page.runs.find(({ run_id }) => run_id === page.release.run_id);
+  const measured = page.evaluation?.sets.filter(({ judged }) => judged) ?? [];
   const newest = page.runs[page.runs.length - 1];
   const number = (value) => (value === null ? "nothing to compare with" : String(Number(value.toPrecision(3))));
 
@@ -40,7 +41,7 @@ function trustSection(page) {
     const facts = [
       ["Data as of", page.calendar.text(page.days.length - 1), heldNow === length ? `all ${plural(length, "day")} published` : `${countText(heldNow)} of ${plural(length, "day")} published`],
       ["Release", `${page.release.number}`, `published ${page.release.released_at.replace("T", " ").replace("+00:00", " UTC")}, by run ${page.release.run_id}`],
-      ["Model", run ? run.model : "not recorded", modelWords(run)],
+      ["Model", run ? `${run.model} ${run.model_fingerprint?.slice(0, 8) ?? ""}` : "not recorded", modelWords(run)],
       ["Checks", gateHeadline(run), gateWords(run)],
       ["Refused", percentText(refused), `${plural(quarantined.messages, "message")}${quarantined.files ? `, and ${plural(quarantined.files, "whole file")}` : ""} of these days in quarantine`],
       ["Other languages", now.foreignOf ? percentText(now.foreign / now.foreignOf) : "not recorded", now.foreignOf ? "of these messages; the model reads English only" : "for these days"],
@@ -56,9 +57,9 @@ function trustSection(page) {
 
   function modelWords(of) {
     if (!of?.model_fingerprint) return "no run on record for this release";
-    const measured = page.evaluation?.sets.filter((set) => set.judged) ?? [];
-    const right = measured.map(({ source, split, judged }) => `${percentText(judged.share)} of ${countText(judged.of)} messages of ${source} (${split})`);
-    return `${of.model_fingerprint.slice(0, 12)}${right.length ? `; labels are right in ${right.join(", ")}` : "; nothing is known of its accuracy, evaluate it on messages like these"}`;
+    const right = new Map();
+    for (const { source, judged } of measured) if (!right.has(source)) right.set(source, `${percentText(judged.share)} (${source})`);
+    return right.size ? `labels right in ${[...right.values()].join(", ")}` : "nothing is known of its accuracy; evaluate it on messages like these";
   }
 
   const failed = (of) => of.gates.filter(({ passed }) => !passed);
@@ -104,6 +105,16 @@ function trustSection(page) {
       { name: "Result", text: ({ passed, forced: byForce }) => (passed ? "passed" : byForce ? "failed, forced" : "failed") },
     ];
     gates.append(numbersOf("gates", `Gates of run ${run.run_id}`, columns, run.gates));
+  }
+  if (measured.length) {
+    const columns = [
+      { name: "Messages of", text: ({ source, split }) => `${source} (${split})` },
+      { name: "Labels right", text: ({ judged }) => percentText(judged.share), value: ({ judged }) => judged.share },
+      { name: "from", text: ({ judged }) => percentText(judged.low), value: ({ judged }) => judged.low },
+      { name: "to", text: ({ judged }) => percentText(judged.high), value: ({ judged }) => judged.high },
+      { name: "Messages", text: ({ judged }) => countText(judged.of), value: ({ judged }) => judged.of },
+    ];
+    gates.append(numbersOf("accuracy", "How often the model is right on messages that people have labelled", columns, measured));
   }
   return { made, update };
 }
