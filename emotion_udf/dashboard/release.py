@@ -75,7 +75,7 @@ def open_release(root: str, with_texts: bool = True) -> OpenRelease:
         InputError: A table lacks a column, or files of the release are gone.
     """
     tables = DeltaTables(open_folder(root))
-    release = read_release(tables.open(RELEASES))
+    release = _newest_release(tables)
     if release is None:
         raise _without_release(tables, root)
     labels = _at_version(tables, release, LABELS)
@@ -98,6 +98,15 @@ def open_release(root: str, with_texts: bool = True) -> OpenRelease:
         tables={name: table.to_pyarrow_dataset() for name, table in opened.items()},
         holders={date.fromisoformat(day): claim.run_id for day, claim in held.items()},
     )
+
+
+def _newest_release(tables: DeltaTables) -> Release | None:
+    pointer = tables.open(RELEASES)
+    if pointer is not None and missing_paths(
+        tables.folder(RELEASES), [listed.file.path for listed in list_files(pointer)]
+    ):
+        raise InputError(f"expected the row of {RELEASES}, found its file gone; run a night, which makes a new release")
+    return read_release(pointer)
 
 
 def _without_release(tables: DeltaTables, root: str) -> UsageError:

@@ -19,7 +19,9 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
         yield opened
 
 
-def group(day: int, values: dict[str, str | None], counts: tuple[int, ...], **more: int | None) -> list[dict[str, object]]:
+def group(
+    day: int, values: dict[str, str | None], counts: tuple[int, ...], **more: int | None
+) -> list[dict[str, object]]:
     """Return the six rows of a day and combination of dimensions."""
     known: dict[str, int | None] = dict.fromkeys(
         ("truncated_count", "distinct_text_count", "foreign_count", "token_count", "unknown_token_count"), 1
@@ -39,14 +41,19 @@ def group(day: int, values: dict[str, str | None], counts: tuple[int, ...], **mo
     ]
 
 
-def cube_of(connection: duckdb.DuckDBPyConnection, rows: list[dict[str, object]], names: list[str], days: int = 9) -> Cube:
+def cube_of(
+    connection: duckdb.DuckDBPyConnection, rows: list[dict[str, object]], names: list[str], days: int = 9
+) -> Cube:
     table = pa.Table.from_pylist(rows)
     connection.register("emotion_daily", table)
     return build_cube(connection, names, FIRST, FIRST + timedelta(days))
 
 
 def rows_of(cube: Cube) -> list[dict[str, int]]:
-    return [dict(zip(cube.columns, row, strict=True)) for row in zip(*(v.tolist() for v in cube.columns.values()), strict=True)]
+    return [
+        dict(zip(cube.columns, row, strict=True))
+        for row in zip(*(v.tolist() for v in cube.columns.values()), strict=True)
+    ]
 
 
 def test_values_are_coded_by_their_messages_and_none_is_a_value(connection: duckdb.DuckDBPyConnection) -> None:

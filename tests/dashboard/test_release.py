@@ -8,9 +8,9 @@ from deltalake import DeltaTable, write_deltalake
 from emotion_udf.dashboard.release import open_release
 from emotion_udf.errors import EmotionUdfError, InputError, UsageError
 from emotion_udf.schemas import DAILY, LABELS, QUARANTINE, RUNS
-from emotion_udf.tables.releases import move_pointer, next_release, open_pointer, read_release
 from emotion_udf.storage import open_folder
 from emotion_udf.tables.delta import DeltaTables
+from emotion_udf.tables.releases import move_pointer, next_release, open_pointer, read_release
 from tests.helpers.made_up import Feedback, write_release
 
 SMALL = Feedback({"source": ["tweet"], "product": ["Kettle", None]}, days=4, texts=[("joy", "lovely")])
@@ -48,7 +48,9 @@ def test_no_tables(tmp_path: Path) -> None:
 def test_tables_without_a_release(warehouse: Path) -> None:
     shutil.rmtree(warehouse / "releases")
 
-    with pytest.raises(UsageError, match="expected a release in .*, found none: these tables are of an earlier version"):
+    with pytest.raises(
+        UsageError, match="expected a release in .*, found none: these tables are of an earlier version"
+    ):
         open_release(str(warehouse))
 
 

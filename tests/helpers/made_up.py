@@ -123,7 +123,7 @@ def _append(tables: DeltaTables, name: str, rows: pa.Table, claim: Claim | None)
 
 
 def _daily(feedback: Feedback, rng: np.random.Generator) -> pa.Table:
-    """Return `emotion_daily`: weekends are quiet, and from the last week on, one group is angrier than before."""
+    """Return `emotion_daily`: weekends are quiet, and in the last week or weeks one product is angrier."""
     first = feedback.last - timedelta(days=feedback.days - 1)
     shown = [day for day in feedback.dates if (day - first).days not in feedback.empty]
     groups = list(product(*feedback.dimensions.values()))
@@ -132,7 +132,8 @@ def _daily(feedback: Feedback, rng: np.random.Generator) -> pa.Table:
     totals = rng.poisson(feedback.mean * np.outer(week, size))
     shares = np.tile(_SHARES, (len(shown), len(groups), 1)) * rng.gamma(40, 1 / 40, (1, len(groups), len(EMOTIONS)))
     if feedback.days > 7:
-        shares[-7:, :1, 3] *= 1.6
+        last_values = len(list(feedback.dimensions.values())[-1]) if feedback.dimensions else 1
+        shares[-28 if feedback.days >= 56 else -7 :, ::last_values, 3] *= 1.6
     if feedback.only:
         shares = np.zeros_like(shares)
         shares[..., EMOTIONS.index(feedback.only)] = 1

@@ -23,8 +23,8 @@ function moversSection(page) {
       height: { step: 26 },
       layer: [
         { data: { name: "zero" }, mark: { type: "rule", color: colours.soft }, encoding: { x: { field: "at", type: "quantitative" } } },
-        { data: { name: "moved" }, mark: { type: "rule", strokeWidth: 3, color: colours.soft }, encoding: { y, x: { field: "low", type: "quantitative", axis: { title: "change in points, with its 95 % interval", tickCount: 5 } }, x2: { field: "high" } } },
-        { data: { name: "moved" }, mark: { type: "point", filled: true, size: 90, opacity: 1 }, encoding: { y, x: { field: "change", type: "quantitative" }, shape: { field: "way", type: "nominal", scale: { domain: ["up", "down"], range: ["triangle-up", "triangle-down"] }, legend: null }, color: { field: "band", type: "nominal", scale: { domain: page.emotions.concat(UNCLEAR), range: COLOURS }, legend: null } } },
+        { data: { name: "moved" }, mark: { type: "rule", strokeWidth: 2, color: colours.soft }, encoding: { y, x: { field: "low", type: "quantitative", axis: { title: "change in points, with its 95 % interval", tickCount: 5 } }, x2: { field: "high" } } },
+        { data: { name: "moved" }, mark: { type: "point", filled: true, size: 130, opacity: 1, stroke: colours.paper, strokeWidth: 1 }, encoding: { y, x: { field: "change", type: "quantitative" }, shape: { field: "way", type: "nominal", scale: { domain: ["up", "down"], range: ["triangle-up", "triangle-down"] }, legend: null }, color: { field: "band", type: "nominal", scale: { domain: page.emotions.concat(UNCLEAR), range: COLOURS }, legend: null } } },
         { data: { name: "names" }, mark: { type: "point", opacity: 0 }, encoding: { y } },
       ],
     };
