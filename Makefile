@@ -17,7 +17,7 @@ STUDENTS := build/students/seed-1 build/students/seed-2 build/students/seed-3
 TRAIN := python jobs/train_classifier.py --set data.root=$(EMOTION_UDF_DATA) --config
 DEMO_DAYS := --from 2026-10-05 --to 2026-10-18
 
-.PHONY: help setup demo test test-unit test-slow fuzz check docs format train train-open base evaluate bench clean
+.PHONY: help setup demo screenshots test test-unit test-slow fuzz check docs format train train-open base evaluate bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -31,6 +31,9 @@ demo: .venv/.ready ## run the nightly job on a sample of feedback
 	@rm -rf build/demo
 	@python demo/make_input.py build/demo/feedback
 	@spark-submit --master '$(MASTER)' jobs/score_feedback.py --config conf/demo.toml $(DEMO_DAYS)
+
+screenshots: .venv/.ready ## picture the dashboard of made-up feedback in chromium, into build/screenshots
+	@python -m tools.screenshots build/screenshots
 
 # Two processes, each with a Spark of its own; files in the order of tests/conftest.py.
 PYTEST := python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder

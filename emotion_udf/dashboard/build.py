@@ -13,7 +13,7 @@ from typing import Any, Final
 import duckdb
 
 from emotion_udf.dashboard.columns import pack
-from emotion_udf.dashboard.cube import PROBABILITY_UNIT, build_cube
+from emotion_udf.dashboard.cube import PROBABILITY_UNIT, UNKNOWN_UNIT, build_cube
 from emotion_udf.dashboard.examples import read_examples
 from emotion_udf.dashboard.page import render
 from emotion_udf.dashboard.release import AUDITS, TERMS, OpenRelease, open_release
@@ -25,6 +25,26 @@ from emotion_udf.schemas import LABELS, RUNS
 
 DAYS: Final = 366
 """How many days a page shows by default: a year, also a leap year."""
+
+MAX_BYTES: Final = 3_000_000
+"""What a page may take, to be sent and opened anywhere."""
+
+
+@dataclass(frozen=True)
+class Detail:
+    """How finely a page tells things apart.
+
+    Attributes:
+        cells: The most combinations of day and dimensions; 365 days x 50 products x 4 sources are 73,000.
+        terms: The most rows of terms.
+    """
+
+    cells: int
+    terms: int
+
+
+_DETAILS: Final = (Detail(80_000, 40_000), Detail(80_000, 10_000), Detail(50_000, 10_000), Detail(20_000, 5_000))
+"""From the finest on; the first that `MAX_BYTES` can hold is taken."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +81,16 @@ def build_dashboard(root: str, out: Path, options: PageOptions | None = None) ->
     """
     options = options or PageOptions()
     check_writable(out)
-    page = render(options.title, page_data(open_release(root, options.examples), options))
-    return _write(out, page)
+    opened = open_release(root, options.examples)
+    for detail in _DETAILS:
+        page = render(options.title, page_data(opened, options, detail)).encode("utf-8")
+        if len(page) <= MAX_BYTES:
+            break
+    _write(out, page)
+    return len(page)
 
 
-def page_data(opened: OpenRelease, options: PageOptions) -> Mapping[str, Any]:
+def page_data(opened: OpenRelease, options: PageOptions, detail: Detail) -> Mapping[str, Any]:
     """Return all that the page shows, as JSON."""
     if not opened.holders:
         raise InputError(
@@ -76,7 +101,7 @@ def page_data(opened: OpenRelease, options: PageOptions) -> Mapping[str, Any]:
     with duckdb.connect(config={"autoinstall_known_extensions": False, "TimeZone": "UTC"}) as connection:
         for name, dataset in opened.tables.items():
             connection.register(name, dataset)
-        cube = build_cube(connection, opened.dimensions, first, last)
+        cube = build_cube(connection, opened.dimensions, first, last, detail.cells)
         names = [dimension.name for dimension in cube.dimensions]
         runs = _runs(connection, opened)
         newest = next((run for run in runs if run["run_id"] == opened.release.run_id), None)
@@ -84,7 +109,7 @@ def page_data(opened: OpenRelease, options: PageOptions) -> Mapping[str, Any]:
             "version": version("emotion-udf"),
             "built_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "emotions": EMOTIONS,
-            "probability_unit": PROBABILITY_UNIT,
+            "units": {"probability": PROBABILITY_UNIT, "unknown": UNKNOWN_UNIT},
             "release": {
                 "number": opened.release.number,
                 "run_id": opened.release.run_id,
@@ -104,7 +129,7 @@ def page_data(opened: OpenRelease, options: PageOptions) -> Mapping[str, Any]:
             ],
             "left_out": cube.left_out,
             "cube": pack(cube.columns).manifest(),
-            "terms": _terms(connection, opened, names, first, last),
+            "terms": _terms(connection, opened, names, first, last, detail.terms),
             "quarantine": read_quarantine(connection, first, last),
             "audits": read_audits(connection) if AUDITS in opened.tables else [],
             "examples": read_examples(connection, names, first, last) if LABELS in opened.tables else None,
@@ -128,13 +153,12 @@ def check_writable(out: Path) -> None:
         raise _unwritable(out, error) from error
 
 
-def _write(out: Path, page: str) -> int:
+def _write(out: Path, page: bytes) -> None:
     """Put the page in the place of the one before in one step, readable for all whom the umask allows."""
-    content = page.encode("utf-8")
     partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
     try:
         with partial.open("wb") as stream:
-            stream.write(content)
+            stream.write(page)
             stream.flush()
             os.fsync(stream.fileno())
         partial.replace(out)
@@ -142,7 +166,6 @@ def _write(out: Path, page: str) -> int:
         with suppress(OSError):
             partial.unlink()
         raise _unwritable(out, error) from error
-    return len(content)
 
 
 def _unwritable(out: Path, error: OSError) -> UsageError:
@@ -164,11 +187,16 @@ def _holding_runs(opened: OpenRelease, first: date, last: date) -> list[str | No
 
 
 def _terms(
-    connection: duckdb.DuckDBPyConnection, opened: OpenRelease, dimensions: list[str], first: date, last: date
+    connection: duckdb.DuckDBPyConnection,
+    opened: OpenRelease,
+    dimensions: list[str],
+    first: date,
+    last: date,
+    max_rows: int,
 ) -> dict[str, Any] | None:
     if TERMS not in opened.tables:
         return None
-    found = build_terms(connection, dimensions, opened.tables[TERMS].schema.names, first, last)
+    found = build_terms(connection, dimensions, opened.tables[TERMS].schema.names, first, last, max_rows)
     return {
         "terms": found.terms,
         "dimensions": found.dimensions,

@@ -15,14 +15,14 @@ import numpy as np
 from emotion_udf.dashboard.columns import Columns
 from emotion_udf.emotions import EMOTIONS
 
-MAX_CELLS: Final = 80_000
-"""Rows of the page: 365 days x 50 products x 4 sources are 73,000, and take about 2 MB."""
-
-_MOST_VALUES: Final = (200, 100, 50, 25, 10)
+_MOST_VALUES: Final = (200, 150, 100, 75, 50, 40, 30, 20, 10)
 """How many values a dimension keeps: the first of these that fits."""
 
-PROBABILITY_UNIT: Final = 2_000
-"""Mean probabilities travel as whole two-thousandths."""
+PROBABILITY_UNIT: Final = 1_000
+"""Mean probabilities travel as whole thousandths: a share of many cells is exact to a hundredth of a point."""
+
+UNKNOWN_UNIT: Final = 10_000
+"""The share of unknown tokens travels in ten-thousandths."""
 
 _BY_GROUP: Final = ("truncated_count", "foreign_count", "token_count", "unknown_token_count")
 
@@ -52,8 +52,9 @@ class Cube:
         dimensions: The dimensions.
         left_out: Dimensions that do not fit into the page; their values are added up.
         columns: `day`, `by_0`, `by_1`, … (codes of the dimensions), and the measures. Columns of one emotion end in
-            its number: `count_0`, `low_0`, `probability_0`, `copies_0`. Where a measure may be unknown, 0 stands for
-            that and all values are one more: `copies_…`, and those of `_BY_GROUP`.
+            its number: `count_0`, `low_0`, `probability_0`, `copies_0`. Those of a whole cell are `truncated`,
+            `foreign`, `tokens` (of a message, on average) and `unknown` (tokens). Of these and of `copies_…` 0 means
+            unknown, and all values are one more.
     """
 
     first: date
@@ -68,7 +69,9 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def build_cube(connection: duckdb.DuckDBPyConnection, names: Sequence[str], first: date, last: date) -> Cube:
+def build_cube(
+    connection: duckdb.DuckDBPyConnection, names: Sequence[str], first: date, last: date, max_cells: int
+) -> Cube:
     """Add `emotion_daily` up to what the page can hold.
 
     Leaves the table `value_codes_<i>` (value, code) for each dimension in the connection, by which other tables are
@@ -79,9 +82,10 @@ def build_cube(connection: duckdb.DuckDBPyConnection, names: Sequence[str], firs
         names: The dimensions of the table.
         first: The first day to show.
         last: The last day to show.
+        max_cells: The most rows.
     """
     _make_groups(connection, names, first, last)
-    kept, most = _fitting(connection, names)
+    kept, most = _fitting(connection, names, max_cells)
     dimensions = [_code_values(connection, index, name, most) for index, name in enumerate(kept)]
     return Cube(first, last, dimensions, names[len(kept) :], _read_columns(connection, len(kept), first))
 
@@ -103,7 +107,7 @@ def _make_groups(connection: duckdb.DuckDBPyConnection, names: Sequence[str], fi
     known.append("count(distinct_text_count) = count(*) AS copies_known")
     keys = [f"{quoted(name)} AS value_{index}" for index, name in enumerate(names)]
     connection.execute(
-        f"CREATE TEMP TABLE groups AS SELECT event_date, {', '.join((*keys, *measures, *known))} "  # noqa: S608
+        f"CREATE OR REPLACE TEMP TABLE groups AS SELECT event_date, {', '.join((*keys, *measures, *known))} "  # noqa: S608
         f"FROM emotion_daily WHERE event_date BETWEEN $first AND $last "
         f"GROUP BY event_date{''.join(f', {quoted(name)}' for name in names)}",
         {"first": first, "last": last},
@@ -111,12 +115,12 @@ def _make_groups(connection: duckdb.DuckDBPyConnection, names: Sequence[str], fi
     total = " + ".join(f"count_{number}" for number in range(len(EMOTIONS)))
     for index in range(len(names)):
         connection.execute(
-            f"CREATE TEMP TABLE ranks_{index} AS SELECT value_{index} AS value, row_number() OVER "  # noqa: S608
+            f"CREATE OR REPLACE TEMP TABLE ranks_{index} AS SELECT value_{index} AS value, row_number() OVER "  # noqa: S608
             f"(ORDER BY sum({total}) DESC, value_{index} NULLS LAST) - 1 AS rank FROM groups GROUP BY value_{index}"
         )
 
 
-def _fitting(connection: duckdb.DuckDBPyConnection, names: Sequence[str]) -> tuple[Sequence[str], int]:
+def _fitting(connection: duckdb.DuckDBPyConnection, names: Sequence[str], max_cells: int) -> tuple[Sequence[str], int]:
     """Return the dimensions to keep and how many values of each: the most that the page can hold."""
     for kept in range(len(names), 0, -1):
         for most in _MOST_VALUES:
@@ -126,14 +130,15 @@ def _fitting(connection: duckdb.DuckDBPyConnection, names: Sequence[str]) -> tup
                     f"SELECT count(*) FROM (SELECT DISTINCT event_date{codes} FROM groups {_joins(kept, 'ranks', 'r')})"  # noqa: S608
                 )
             )
-            if cells <= MAX_CELLS:
+            if cells <= max_cells:
                 return names[:kept], most
     return [], 0
 
 
 def _code_values(connection: duckdb.DuckDBPyConnection, index: int, name: str, most: int) -> Dimension:
     connection.execute(
-        f"CREATE TEMP TABLE value_codes_{index} AS SELECT value, least(rank, {most}) AS code FROM ranks_{index}"  # noqa: S608
+        f"CREATE OR REPLACE TEMP TABLE value_codes_{index} AS "  # noqa: S608
+        f"SELECT value, least(rank, {most}) AS code FROM ranks_{index}"
     )
     rows = connection.execute(f"SELECT value FROM ranks_{index} ORDER BY rank").fetchall()  # noqa: S608
     values = [row[0] for row in rows]
@@ -162,7 +167,13 @@ def _measures(total: str) -> Iterator[str]:
         yield f"coalesce(round({PROBABILITY_UNIT} * {mean}), 0) AS probability_{number}"
     for number in numbers:
         yield f"CASE WHEN bool_and(copies_known) THEN sum(copies_{number}) + 1 ELSE 0 END AS copies_{number}"
-    yield from (f"CASE WHEN count({name}) = count(*) THEN sum({name}) + 1 ELSE 0 END AS {name}" for name in _BY_GROUP)
+    known = {name: f"CASE WHEN count({name}) = count(*) THEN sum({name}) END" for name in _BY_GROUP}
+    yield f"coalesce({known['truncated_count']} + 1, 0) AS truncated"
+    yield f'coalesce({known["foreign_count"]} + 1, 0) AS "foreign"'
+    tokens = known["token_count"]
+    yield f"coalesce(round({tokens} / nullif({total}, 0)) + 1, 0) AS tokens"
+    unknown = known["unknown_token_count"]
+    yield f"coalesce(round({UNKNOWN_UNIT} * {unknown} / nullif({tokens}, 0)) + 1, 0) AS unknown"
 
 
 def _joins(dimensions: int, tables: str, alias: str) -> str:

@@ -12,9 +12,6 @@ from emotion_udf.dashboard.columns import Columns
 from emotion_udf.dashboard.cube import quoted
 from emotion_udf.emotions import EMOTIONS
 
-MAX_ROWS: Final = 40_000
-"""Rows of the page; they take about half a MB."""
-
 _STEPS: Final = (1, 7, 28)
 _MOST_TERMS: Final = (1_000, 500, 250)
 
@@ -38,7 +35,12 @@ class Terms:
 
 
 def build_terms(
-    connection: duckdb.DuckDBPyConnection, dimensions: Sequence[str], present: Sequence[str], first: date, last: date
+    connection: duckdb.DuckDBPyConnection,
+    dimensions: Sequence[str],
+    present: Sequence[str],
+    first: date,
+    last: date,
+    max_rows: int,
 ) -> Terms:
     """Add `emotion_terms` up to what the page can hold.
 
@@ -48,6 +50,7 @@ def build_terms(
         present: The columns of `emotion_terms`.
         first: The first day to show.
         last: The last day to show.
+        max_rows: The most rows, where they can be made so few.
     """
     shared = [number for number, name in enumerate(dimensions) if name in present]
     _code_terms(connection, dimensions, shared, first, last)
@@ -57,7 +60,7 @@ def build_terms(
             f"SELECT day // {step} AS step, {keys}, least(rank, {most}) AS term, sum(count) AS count FROM term_rows "  # noqa: S608
             f"GROUP BY day // {step}, {keys}, least(rank, {most}) ORDER BY term, {keys}, step"
         ).fetchnumpy()
-        if len(found["term"]) <= MAX_ROWS:
+        if len(found["term"]) <= max_rows:
             break
     terms = connection.execute(f"SELECT term FROM term_codes WHERE rank < {most} ORDER BY rank").fetchall()  # noqa: S608
     columns = {name: np.asarray(values).astype(np.int64) for name, values in found.items()}
@@ -78,8 +81,8 @@ def _code_terms(
     """Make `term_codes`, the terms by their messages, and `term_rows`, all rows with codes for values."""
     window = {"first": first, "last": last}
     connection.execute(
-        "CREATE TEMP TABLE term_codes AS SELECT term, row_number() OVER (ORDER BY sum(feedback_count) DESC, term) - 1 "
-        "AS rank FROM emotion_terms WHERE event_date BETWEEN $first AND $last GROUP BY term",
+        "CREATE OR REPLACE TEMP TABLE term_codes AS SELECT term, "
+        "row_number() OVER (ORDER BY sum(feedback_count) DESC, term) - 1 AS rank FROM emotion_terms WHERE event_date BETWEEN $first AND $last GROUP BY term",
         window,
     )
     codes = "".join(f", c{number}.code AS by_{number}" for number in shared)
@@ -89,7 +92,7 @@ def _code_terms(
     )
     emotion = " ".join(f"WHEN '{name}' THEN {number}" for number, name in enumerate(EMOTIONS))
     connection.execute(
-        f"CREATE TEMP TABLE term_rows AS SELECT t.event_date - $first AS day{codes}, "  # noqa: S608
+        f"CREATE OR REPLACE TEMP TABLE term_rows AS SELECT t.event_date - $first AS day{codes}, "  # noqa: S608
         f"CASE emotion {emotion} END AS emotion, rank, sum(feedback_count) AS count "
         f"FROM emotion_terms t JOIN term_codes USING (term) {joins} "
         "WHERE t.event_date BETWEEN $first AND $last GROUP BY ALL",

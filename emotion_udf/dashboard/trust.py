@@ -1,4 +1,4 @@
-"""What the page says of the origin of its numbers: runs and gates, what was measured of the model, quarantine, audits."""
+"""What the page says of the origin of its numbers: runs and gates, accuracy of the model, quarantine, audits."""
 
 import json
 from collections.abc import Sequence

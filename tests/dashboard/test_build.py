@@ -97,7 +97,7 @@ def test_places_that_cannot_be_written_are_refused_before_anything_is_read(tmp_p
     (tmp_path / "a_file").touch()
     (tmp_path / "a_folder").mkdir()
 
-    with pytest.raises(UsageError, match="expected a (place|file)"):
+    with pytest.raises(UsageError, match=r"expected a (place|file)"):
         build_dashboard(str(tmp_path / "no warehouse"), tmp_path / place)
 
 
@@ -105,7 +105,7 @@ def test_an_evaluation_of_another_model_is_refused(warehouse: Path, tmp_path: Pa
     other = tmp_path / "evaluation.json"
     other.write_text(json.dumps({"model_fingerprint": "other", "sets": []}), encoding="utf-8")
 
-    with pytest.raises(UsageError, match="expected the evaluation of the model .*, found that of other"):
+    with pytest.raises(UsageError, match=r"expected the evaluation of the model .*, found that of other"):
         build_dashboard(str(warehouse), tmp_path / "page.html", PageOptions(evaluation=other))
 
 

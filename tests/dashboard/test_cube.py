@@ -6,7 +6,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from emotion_udf.dashboard import cube as cube_module
 from emotion_udf.dashboard.cube import PROBABILITY_UNIT, Cube, build_cube, quoted
 from emotion_udf.emotions import EMOTIONS
 
@@ -42,11 +41,15 @@ def group(
 
 
 def cube_of(
-    connection: duckdb.DuckDBPyConnection, rows: list[dict[str, object]], names: list[str], days: int = 9
+    connection: duckdb.DuckDBPyConnection,
+    rows: list[dict[str, object]],
+    names: list[str],
+    days: int = 9,
+    max_cells: int = 100,
 ) -> Cube:
     table = pa.Table.from_pylist(rows)
     connection.register("emotion_daily", table)
-    return build_cube(connection, names, FIRST, FIRST + timedelta(days))
+    return build_cube(connection, names, FIRST, FIRST + timedelta(days), max_cells)
 
 
 def rows_of(cube: Cube) -> list[dict[str, int]]:
@@ -68,7 +71,7 @@ def test_values_are_coded_by_their_messages_and_none_is_a_value(connection: duck
     assert [small[f"count_{number}"] for number in range(6)] == [1, 2, 3, 4, 5, 6]
     assert [small[f"low_{number}"] for number in range(6)] == [0, 1, 1, 2, 2, 3]
     assert small["probability_5"] == round(PROBABILITY_UNIT * 6 / 21)
-    assert small["token_count"] == 6 + 1  # one more, as what may be unknown
+    assert (small["tokens"], small["truncated"]) == (round(6 / 21) + 1, 6 + 1)  # one more, as what may be unknown
 
 
 def test_what_earlier_versions_did_not_record_is_unknown(connection: duckdb.DuckDBPyConnection) -> None:
@@ -79,8 +82,8 @@ def test_what_earlier_versions_did_not_record_is_unknown(connection: duckdb.Duck
 
     before, since = rows_of(cube_of(connection, rows, []))
 
-    assert (before["copies_0"], before["foreign_count"], before["truncated_count"]) == (0, 0, 7)
-    assert (since["copies_0"], since["foreign_count"]) == (4 - 1 + 1, 7)
+    assert (before["copies_0"], before["foreign"], before["truncated"]) == (0, 0, 7)
+    assert (since["copies_0"], since["foreign"]) == (4 - 1 + 1, 7)
 
 
 def test_days_outside_of_the_page_are_left_out(connection: duckdb.DuckDBPyConnection) -> None:
@@ -89,29 +92,23 @@ def test_days_outside_of_the_page_are_left_out(connection: duckdb.DuckDBPyConnec
     assert cube_of(connection, rows, [], days=2).columns["day"].tolist() == [0, 1, 2]
 
 
-def test_small_values_become_others_where_all_would_be_too_many(
-    connection: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(cube_module, "MAX_CELLS", 30)
+def test_small_values_become_others_where_all_would_be_too_many(connection: duckdb.DuckDBPyConnection) -> None:
     rows = [row for p in range(40) for row in group(0, {"p": f"p{p:02}"}, (p, 0, 0, 0, 0, 1))]
 
-    found = cube_of(connection, rows, ["p"])
+    found = cube_of(connection, rows, ["p"], max_cells=39)
 
-    assert found.dimensions[0].values == [f"p{p}" for p in range(39, 14, -1)]
-    assert found.dimensions[0].others == 15
+    assert found.dimensions[0].values == [f"p{p}" for p in range(39, 9, -1)]
+    assert found.dimensions[0].others == 10
     assert found.columns["count_0"].sum() == sum(range(40))
-    assert found.columns["by_0"].max() == 25
+    assert found.columns["by_0"].max() == 30
 
 
-def test_a_dimension_goes_where_even_few_values_are_too_many(
-    connection: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(cube_module, "MAX_CELLS", 20)
+def test_a_dimension_goes_where_even_few_values_are_too_many(connection: duckdb.DuckDBPyConnection) -> None:
     rows = [
         row for p in range(12) for q in range(12) for row in group(0, {"p": str(p), "q": str(q)}, (1, 0, 0, 0, 0, 0))
     ]
 
-    found = cube_of(connection, rows, ["p", "q"])
+    found = cube_of(connection, rows, ["p", "q"], max_cells=20)
 
     assert [dimension.name for dimension in found.dimensions] == ["p"]
     assert found.left_out == ["q"]

@@ -41,7 +41,7 @@ def test_tables_are_read_at_the_versions_that_the_release_names(warehouse: Path)
 
 
 def test_no_tables(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="expected the tables of the nightly job below .*, found none"):
+    with pytest.raises(UsageError, match=r"expected the tables of the nightly job below .*, found none"):
         open_release(str(tmp_path))
 
 
@@ -49,7 +49,7 @@ def test_tables_without_a_release(warehouse: Path) -> None:
     shutil.rmtree(warehouse / "releases")
 
     with pytest.raises(
-        UsageError, match="expected a release in .*, found none: these tables are of an earlier version"
+        UsageError, match=r"expected a release in .*, found none: these tables are of an earlier version"
     ):
         open_release(str(warehouse))
 

@@ -19,12 +19,14 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
         yield opened
 
 
-def terms_of(connection: duckdb.DuckDBPyConnection, rows: list[Row], present: tuple[str, ...] = ("p",)) -> Terms:
+def terms_of(
+    connection: duckdb.DuckDBPyConnection, rows: list[Row], present: tuple[str, ...] = ("p",), max_rows: int = 100
+) -> Terms:
     names = ("day", "p", "emotion", "term", "feedback_count")
     made = [dict(zip(names, row, strict=True)) for row in rows]
     table = [row | {"event_date": FIRST + timedelta(int(str(row["day"])))} for row in made]
     connection.register("emotion_terms", pa.Table.from_pylist(table))
-    return build_terms(connection, ["p"], present, FIRST, FIRST + timedelta(99))
+    return build_terms(connection, ["p"], present, FIRST, FIRST + timedelta(99), max_rows)
 
 
 def test_terms_are_coded_by_their_messages(connection: duckdb.DuckDBPyConnection) -> None:
@@ -50,13 +52,10 @@ def test_a_dimension_that_the_terms_lack_is_left_out(connection: duckdb.DuckDBPy
     assert found.columns["count"].tolist() == [11]
 
 
-def test_many_rows_become_weeks_before_a_dimension_goes(
-    connection: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(terms_module, "MAX_ROWS", 12)
+def test_many_rows_become_weeks_before_a_dimension_goes(connection: duckdb.DuckDBPyConnection) -> None:
     rows: list[Row] = [(day, p, "joy", "a", 1) for day in range(40) for p in ("mug", None)]
 
-    found = terms_of(connection, rows)
+    found = terms_of(connection, rows, max_rows=12)
 
     assert (found.dimensions, found.step) == ([0], 7)
     assert found.columns["count"].sum() == 80

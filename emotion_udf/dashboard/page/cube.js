@@ -37,15 +37,12 @@ function emptyTotals() {
   };
 }
 
-function cubeOf({ rows, columns }, dimensionCount, unit) {
+function cubeOf({ rows, columns }, dimensionCount, units) {
   const of = (name) => Array.from({ length: EMOTION_COUNT }, (_, emotion) => columns.get(`${name}_${emotion}`));
   const days = columns.get("day") ?? new Uint8Array(0);
   const codes = Array.from({ length: dimensionCount }, (_, index) => columns.get(`by_${index}`));
   const [counts, low, probability, copies] = ["count", "low", "probability", "copies"].map(of);
-  const truncated = columns.get("truncated_count");
-  const foreign = columns.get("foreign_count");
-  const tokens = columns.get("token_count");
-  const unknown = columns.get("unknown_token_count");
+  const [truncated, foreign, tokens, unknown] = ["truncated", "foreign", "tokens", "unknown"].map((name) => columns.get(name));
 
   function add(totals, row) {
     let messages = 0;
@@ -58,7 +55,7 @@ function cubeOf({ rows, columns }, dimensionCount, unit) {
     totals.messages += messages;
     const areCopiesKnown = copies[0][row] > 0;
     for (let emotion = 0; emotion < EMOTION_COUNT; emotion++) {
-      totals.mass[emotion] += (probability[emotion][row] * messages) / unit;
+      totals.mass[emotion] += (probability[emotion][row] * messages) / units.probability;
       if (areCopiesKnown) {
         const count = counts[emotion][row];
         totals.copies[emotion] += copies[emotion][row] - 1;
@@ -69,7 +66,11 @@ function cubeOf({ rows, columns }, dimensionCount, unit) {
     if (areCopiesKnown) totals.distinctOf += messages;
     if (truncated[row]) { totals.truncated += truncated[row] - 1; totals.truncatedOf += messages; }
     if (foreign[row]) { totals.foreign += foreign[row] - 1; totals.foreignOf += messages; }
-    if (tokens[row] && unknown[row]) { totals.tokens += tokens[row] - 1; totals.unknown += unknown[row] - 1; }
+    if (tokens[row] && unknown[row]) {
+      const read = messages * (tokens[row] - 1);
+      totals.tokens += read;
+      totals.unknown += (read * (unknown[row] - 1)) / units.unknown;
+    }
   }
 
   // Sums by key. `only` has a code a dimension, or null; `keyOf(row)` is an index below `keys`, or -1 to leave a row out.

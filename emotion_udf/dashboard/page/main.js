@@ -6,7 +6,7 @@ const LEAST_OF_EMOTION = 20; // sentences of each emotion that a confusion matri
 async function pageOf(given) {
   const calendar = calendarOf(given.first);
   const { dimensions, days } = given;
-  const cube = cubeOf(await unpack(given.cube), dimensions.length, given.probability_unit);
+  const cube = cubeOf(await unpack(given.cube), dimensions.length, given.units);
   const terms = given.terms ? { ...given.terms, ...(await unpack(given.terms.packed)) } : null;
   const current = given.runs.find(({ run_id }) => run_id === given.release.run_id)?.model_fingerprint;
   const audits = auditsOf(given.audits, current);
@@ -17,8 +17,7 @@ async function pageOf(given) {
     isHeld: (day) => day >= 0 && day < days.length && days[day] !== null,
     modelChanges: modelChanges(days, modelOf),
     standardBy: Math.max(0, dimensions.findIndex(({ name }) => name.includes("product"))),
-    standardShares: "counts",
-    correctionNote: "",
+    standardShares: "counts", // not the corrected ones: see CORRECTION_MEASURED
   };
 }
 
