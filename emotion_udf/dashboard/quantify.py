@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-SMOOTHING: Final = 0.5
+SMOOTHING: Final = 0.1
 """Added to each count of a confusion matrix: what was never seen to be confused may still be."""
 
 _ROUNDS: Final = 500

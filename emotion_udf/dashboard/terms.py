@@ -82,7 +82,8 @@ def _code_terms(
     window = {"first": first, "last": last}
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE term_codes AS SELECT term, "
-        "row_number() OVER (ORDER BY sum(feedback_count) DESC, term) - 1 AS rank FROM emotion_terms WHERE event_date BETWEEN $first AND $last GROUP BY term",
+        "row_number() OVER (ORDER BY sum(feedback_count) DESC, term) - 1 AS rank "
+        "FROM emotion_terms WHERE event_date BETWEEN $first AND $last GROUP BY term",
         window,
     )
     codes = "".join(f", c{number}.code AS by_{number}" for number in shared)

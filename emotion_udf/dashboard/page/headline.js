@@ -77,7 +77,7 @@ function headlineSection(page) {
 // By tools/measure_correction.py, for mixes of 10,000 messages; docs/dashboard.md has the table.
 const CORRECTION_MEASURED =
   "The correction is off unless you choose it: on mixes of held-out comments, labelled by the bundled model, it brought the error of a share " +
-  "from 3.4 to 1.9 points, which is less than the half that would make it the default, and with a matrix of another domain it made it larger (3.5).";
+  "from 3.4 to 1.8 points, which is not quite the half that would make it the default, and with a matrix of another domain it made it larger (3.5).";
 
 function methodWords(state, page) {
   const net = "Net emotion = (joy + love − sadness − anger − fear) ÷ (joy + love + sadness + anger + fear) × 100; surprise, which is neither good nor bad, is left out.";

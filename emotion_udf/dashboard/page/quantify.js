@@ -3,7 +3,7 @@
 
 const ROUNDS = 500;
 const DRAWS = 200;
-const SMOOTHING = 0.5;
+const SMOOTHING = 0.1;
 
 // Rows of a confusion matrix, (true, labelled) counts, as the probabilities of labels given the true emotion.
 function labelGivenTrue(confusion) {
