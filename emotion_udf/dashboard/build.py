@@ -92,18 +92,15 @@ def build_dashboard(root: str, out: Path, options: PageOptions | None = None) ->
 
 def page_data(opened: OpenRelease, options: PageOptions, detail: Detail) -> Mapping[str, Any]:
     """Return all that the page shows, as JSON."""
-    if not opened.holders:
-        raise InputError(
-            f"expected days in release {opened.release.number}, found none; run a night, then build the page again"
-        )
-    last = max(opened.holders)
-    first = max(min(opened.holders), last - timedelta(days=options.days - 1))
     with duckdb.connect(config={"autoinstall_known_extensions": False, "TimeZone": "UTC"}) as connection:
         for name, dataset in opened.tables.items():
             connection.register(name, dataset)
+        held = _runs_by_day(connection, opened)
+        last = max(held)
+        first = max(min(held), last - timedelta(days=options.days - 1))
         cube = build_cube(connection, opened.dimensions, first, last, detail.cells)
         names = [dimension.name for dimension in cube.dimensions]
-        runs = _runs(connection, opened)
+        runs = _runs(connection, opened, held)
         newest = next((run for run in runs if run["run_id"] == opened.release.run_id), None)
         return {
             "version": version("emotion-udf"),
@@ -117,8 +114,9 @@ def page_data(opened: OpenRelease, options: PageOptions, detail: Detail) -> Mapp
             },
             "first": first.isoformat(),
             "last": last.isoformat(),
-            "held_from": min(opened.holders).isoformat(),
-            "days": _holding_runs(opened, first, last),
+            "held_from": min(held).isoformat(),
+            # The run of each day; None where no run has published it.
+            "days": [held.get(first + timedelta(days=number)) for number in range((last - first).days + 1)],
             "runs": runs,
             "evaluation": find_evaluation(
                 newest and newest["model_fingerprint"], newest and newest["model"], options.evaluation
@@ -175,15 +173,25 @@ def _unwritable(out: Path, error: OSError) -> UsageError:
     )
 
 
-def _runs(connection: duckdb.DuckDBPyConnection, opened: OpenRelease) -> list[dict[str, Any]]:
+def _runs_by_day(connection: duckdb.DuckDBPyConnection, opened: OpenRelease) -> dict[date, str]:
+    """Return the run of each published day: that of its rows, or for a day without any the one that holds it.
+
+    Raises:
+        InputError: There is no such day.
+    """
+    rows = connection.execute("SELECT event_date, max(run_id) FROM emotion_daily GROUP BY event_date").fetchall()
+    found = {**opened.holders, **{row[0]: row[1] for row in rows}}
+    if not found:
+        raise InputError(
+            f"expected days in release {opened.release.number}, found none; run a night, then build the page again"
+        )
+    return found
+
+
+def _runs(connection: duckdb.DuckDBPyConnection, opened: OpenRelease, held: Mapping[date, str]) -> list[dict[str, Any]]:
     if RUNS not in opened.tables:
         return []
-    return read_runs(connection, [opened.release.run_id, *set(opened.holders.values())])
-
-
-def _holding_runs(opened: OpenRelease, first: date, last: date) -> list[str | None]:
-    """Return the run of each day from the first to the last; None where no run has published it."""
-    return [opened.holders.get(first + timedelta(days=number)) for number in range((last - first).days + 1)]
+    return read_runs(connection, [opened.release.run_id, *set(held.values())])
 
 
 def _terms(

@@ -54,7 +54,7 @@ class OpenRelease:
         dimensions: The dimensions of `emotion_daily`, in its order.
         tables: Data sets by table: those of the release at its versions, `runs` and `audits` as they are now. `runs`,
             `audits` and `emotion_terms` are there where the warehouse has them.
-        holders: The run that holds each published day, also of days without a message.
+        holders: The run that holds each published day, also of days without a message, as far back as the log goes.
     """
 
     release: Release
@@ -96,7 +96,7 @@ def open_release(root: str, with_texts: bool = True) -> OpenRelease:
         release=release,
         dimensions=[name for name in _columns(daily) if name not in (*_KEYS, *_MEASURES, *_NOT_SHOWN)],
         tables={name: table.to_pyarrow_dataset() for name, table in opened.items()},
-        holders={date.fromisoformat(day): claim.run_id for day, claim in held.items()},
+        holders={date.fromisoformat(day): claim.run_id for day, claim in held.items() if claim.versions != {}},
     )
 
 
