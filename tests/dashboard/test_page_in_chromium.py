@@ -49,6 +49,7 @@ def test_the_policy_forbids_requests_and_code_from_text(open_feedback: Open, scr
 
     with no_more(opened):
         failed = opened.page.evaluate(f"async () => {{ try {{ await {script} }} catch {{ return true }} }}")
+        opened.page.wait_for_timeout(50)
         opened.requests.clear()  # Chromium lists what it has refused
 
     assert failed
@@ -73,7 +74,7 @@ def test_figures_agree_with_duckdb_on_random_filters(open_feedback: Open, built:
         found = opened.headline()
         assert found.keys() == expected.keys()
         for name, value in expected.items():
-            assert found[name] == pytest.approx(value, abs=2e-4, nan_ok=True), (selected, name)
+            assert found[name] == (value if value is None else pytest.approx(value, abs=2e-4)), (selected, name)
         by_day = [row for row in opened.numbers("over-time") if row["Period"] == "selected" and row["Messages"] != "0"]
         assert [(row["Day"], float(row["Messages"])) for row in by_day] == selected.by_day(warehouse)
         groups = {row["Product"]: float(row["Messages"]) for row in opened.numbers("groups")}
@@ -108,7 +109,7 @@ class Selected:
             filtered = sql.replace("FROM daily", f"FROM daily WHERE {' AND '.join(conditions)}")
             return connection.execute(filtered).fetchall()
 
-    def headline(self, warehouse: Path) -> dict[str, float]:
+    def headline(self, warehouse: Path) -> dict[str, float | None]:
         count = {
             "counts": "sum(feedback_count - low_confidence_count)" if self.unclear else "sum(feedback_count)",
             "probability": "sum(mean_probability * total_count)",
@@ -122,15 +123,17 @@ class Selected:
         of = {row[0]: float(row[1]) for row in rows}
         messages = float(sum(row[3] for row in rows))
         good, bad = of.get("joy", 0) + of.get("love", 0), sum(of.get(name, 0) for name in ("sadness", "anger", "fear"))
-        share = {name.capitalize(): of.get(name, 0) / messages if messages else None for name in EMOTIONS}
+        share: dict[str, float | None] = {
+            name.capitalize(): of.get(name, 0) / messages if messages else None for name in EMOTIONS
+        }
         if self.unclear:
             share["Unclear"] = float(sum(row[2] for row in rows)) / messages if messages else None
-        figures = {
+        figures: dict[str, float | None] = {
             "Messages": messages,
             "Distinct texts": float(sum(row[4] for row in rows)) if messages else None,
             "Net emotion": (good - bad) / (good + bad) if good + bad else None,
         }
-        return figures | share  # type: ignore[return-value]
+        return figures | share
 
     def by_day(self, warehouse: Path) -> list[tuple[str, float]]:
         rows = self.query(warehouse, "SELECT event_date, sum(feedback_count) FROM daily GROUP BY 1 ORDER BY 1")
@@ -259,7 +262,7 @@ def test_hostile_names_and_values_stay_text(open_feedback: Open, address: str) -
     assert opened.page.evaluate("window.stolen") is None
     assert opened.page.locator("main img, main script").count() == 0
     assert SCRIPT in opened.text("terms")
-    assert HOSTILE in opened.text("examples") or "is.__proto__" in address
+    assert HOSTILE.replace("1", "#") in opened.text("examples")
     assert "__proto__" in text
     assert (opened.headline()["Messages"] or 0) > 0
 
@@ -270,7 +273,7 @@ def test_hostile_names_and_values_stay_text(open_feedback: Open, address: str) -
         (Feedback({"product": ["Kettle"]}, days=1), "there are no days before to compare with"),
         (Feedback({"product": ["Kettle", "Mug"]}, days=10, empty=(3, 8, 9), missing=(5,)), "Kettle"),
         (Feedback({"product": ["Kettle"]}, days=3, empty=(0, 1, 2)), "No message in these days."),
-        (Feedback({"product": ["Kettle"]}, only="joy"), "100.0 %"),
+        (Feedback({"product": ["Kettle"]}, only="joy"), "+100.0"),
         (Feedback({}), "These tables have no dimensions"),
         (Feedback({"product": [None]}), "(no product)"),
         (Feedback({"product": ["Kettle"]}, unknown_until=14), "Distinct texts are not recorded for these days."),
@@ -285,7 +288,7 @@ def test_hostile_names_and_values_stay_text(open_feedback: Open, address: str) -
 def test_unusual_releases_make_a_sensible_page(open_feedback: Open, feedback: Feedback, says: str) -> None:
     opened = open_feedback(feedback, f"#from={feedback.dates[0]}" if feedback.days > 28 else "", width=360)
 
-    assert says in opened.page.locator("body").inner_text() or says in opened.page.content()
+    assert says in opened.page.locator("body").inner_text()
     assert "NaN" not in opened.page.locator("body").inner_text()
     assert "undefined" not in opened.page.locator("body").inner_text()
 

@@ -12,8 +12,8 @@ function element(name, attributes = {}, ...children) {
 }
 
 function figureOf(value, text) {
-  // A number for people that also says what it is to the last digit.
-  return element("data", { value: Number.isFinite(value) ? value : "" }, text);
+  // A number, or a day, for people that also says what it is to the last digit.
+  return element("data", { value: typeof value === "string" || Number.isFinite(value) ? value : "" }, text);
 }
 
 function section(id, title, about) {

@@ -2,11 +2,12 @@
 
 function headlineSection(page) {
   const { made, body } = section("headline", "At a glance");
+  const said = element("p", { class: "said-first" });
   const tiles = element("ul", { class: "tiles" });
   const about = element("p", { class: "about", id: "selection" });
   const method = element("p", { class: "method" });
   const numbers = element("div");
-  body.append(about, tiles, method, numbers);
+  body.append(about, said, tiles, method, numbers);
 
   function update(figures) {
     const { state, compared, now, before, bands, heldNow, heldBefore } = figures;
@@ -38,6 +39,7 @@ function headlineSection(page) {
         change: figures.changes[index], unit: "points", more: `${rangeText(figures.shares[index])} %`, low: figures.shares[index].low, high: figures.shares[index].high,
       })),
     ];
+    said.textContent = compared ? changesInWords(bands, figures.changes) : "";
     tiles.replaceChildren(...rows.map((row) => tile(row, compared !== null)));
     method.replaceChildren(...methodWords(state, page));
     const columns = [
@@ -51,6 +53,17 @@ function headlineSection(page) {
   }
 
   const scaled = ({ change, low, high }, by) => ({ change: (1 + change) * by - 1, low: (1 + low) * by - 1, high: (1 + high) * by - 1 });
+
+  // What a manager would be told.
+  function changesInWords(names, changes) {
+    const clear = changes
+      .map((change, index) => ({ ...change, name: names[index] }))
+      .filter((change) => Number.isFinite(change.change) && isClear(change))
+      .sort((a, b) => Math.abs(b.change) - Math.abs(a.change));
+    if (!clear.length) return "No share changed by more than chance explains.";
+    const words = clear.map((change) => `${change.name} ${changeWords(change, "points")}`);
+    return `${capital(words.join(", "))}. ${clear.length < names.length ? "The other shares show no clear change." : ""}`;
+  }
 
   function tile({ name, band, value, text, change, unit, more }, isCompared) {
     const swatch = band === undefined ? null : element("span", { class: `swatch band-${band}`, "aria-hidden": "true" });

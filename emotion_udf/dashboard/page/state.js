@@ -81,7 +81,7 @@ function controlsOf(form, page, changed) {
     ]),
   );
   const matrixField = field("matrix", "Corrected by", matrix);
-  const unclearField = element("div", { class: "field check" }, unclear, element("label", { for: "unclear" }, "Unclear ones apart"));
+  const unclearField = element("div", { class: "field check" }, unclear, element("label", { for: "unclear" }, "Unclear messages apart"));
   const reset = element("button", { type: "reset" }, "Reset");
   const problem = element("p", { class: "problem", role: "alert" });
   form.append(
