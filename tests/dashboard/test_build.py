@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emotion_udf.dashboard import build
 from emotion_udf.dashboard.build import PageOptions, build_dashboard
 from emotion_udf.dashboard.page import render, script_json
 from emotion_udf.errors import InputError, UsageError
@@ -124,3 +125,35 @@ def test_a_title_is_only_a_title() -> None:
 
     assert "<title>{{data}} &lt;/title&gt;&lt;script&gt;</title>" in page
     assert '{"x":"{{script}}"}' in page
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mean", [20, 500])
+def test_a_year_of_fifty_products_and_four_sources_is_shown_whole_in_three_megabytes(tmp_path: Path, mean: int) -> None:
+    year = Feedback(
+        {"product": [f"Product {n}" for n in range(50)], "source": ["tweet", "review", "support", "forum"]},
+        days=365,
+        mean=mean,
+        least=5,
+        terms=() if mean == 20 else None,
+    )
+    write_release(tmp_path / "warehouse", year)
+
+    size = build_dashboard(str(tmp_path / "warehouse"), tmp_path / "page.html")
+
+    data = data_of((tmp_path / "page.html").read_text(encoding="utf-8"))
+    assert size <= 3_000_000
+    assert [(len(one["values"]), one["others"]) for one in data["dimensions"]] == [(50, 0), (4, 0)]
+    assert data["cube"]["rows"] > 72_000
+
+
+def test_a_page_that_would_be_too_large_tells_less_apart(
+    warehouse: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build, "MAX_BYTES", 1)
+    monkeypatch.setattr(build, "_DETAILS", (build.Detail(100, 100), build.Detail(1, 1)))
+
+    build_dashboard(str(warehouse), tmp_path / "page.html")
+
+    data = data_of((tmp_path / "page.html").read_text(encoding="utf-8"))
+    assert (data["dimensions"], data["left_out"]) == ([], ["product"])
