@@ -64,11 +64,20 @@ function chartIn(place, specification) {
   };
 }
 
+// Times are plain numbers to Vega, so that ticks stand where bars begin: at days, or at the first of months.
 function timeAxis(bins, calendar, width) {
-  const [first, last] = [calendar.time(bins.starts[0]), calendar.time(bins.end(bins.starts.length - 1))];
+  const [first, end] = [bins.starts[0], bins.end(bins.starts.length - 1)];
+  const isLong = end - first > 150;
+  const isMonthStart = (day) => calendar.iso(day).endsWith("-01");
+  const all = isLong ? Array.from({ length: end - first }, (_, index) => first + index).filter(isMonthStart) : bins.starts;
+  const every = Math.max(1, Math.ceil(all.length / Math.max(2, Math.floor(width / (isLong ? 76 : 62)))));
+  const format = isLong ? "%b %Y" : "%-d %b";
   return {
-    scale: { type: "utc", domain: [first, last], nice: false },
-    axis: { format: bins.starts.length > 200 ? "%b %Y" : "%-d %b", tickCount: Math.max(2, Math.floor(width / 90)), grid: false, title: null, labelFlush: false },
+    scale: { domain: [calendar.time(first), calendar.time(end)], nice: false, zero: false },
+    axis: {
+      values: all.filter((_, index) => index % every === 0).map(calendar.time),
+      labelExpr: `utcFormat(datum.value, '${format}')`, labelAlign: "left", labelOffset: -2, grid: false, title: null,
+    },
   };
 }
 

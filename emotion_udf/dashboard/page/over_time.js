@@ -13,12 +13,12 @@ function overTimeSection(page) {
     const plot = Math.max(120, width - AXIS - LABELS);
     const { bins, bands } = shown;
     const x = timeAxis(bins, page.calendar, plot);
-    const ends = (axis) => ({ x: { field: "start", type: "temporal", scale: x.scale, axis }, x2: { field: "end" } });
+    const ends = (axis) => ({ x: { field: "start", type: "quantitative", scale: x.scale, axis }, x2: { field: "end" } });
     const faded = { opacity: { field: "opacity", type: "quantitative", scale: null } };
     const gap = {
       data: { name: "gaps" },
       mark: { type: "rect", fill: colours.line, fillOpacity: 0.5, stroke: colours.soft, strokeDash: [2, 2], strokeWidth: 0.5 },
-      encoding: { x: { field: "start", type: "temporal" }, x2: { field: "end" }, y: { field: "low", type: "quantitative" }, y2: { field: "high" }, tooltip: { field: "text" } },
+      encoding: { x: { field: "start", type: "quantitative" }, x2: { field: "end" }, y: { field: "low", type: "quantitative" }, y2: { field: "high" }, tooltip: { field: "text" } },
     };
     const rule = (dash) => ({ type: "rule", color: colours.ink, strokeDash: dash, strokeWidth: 1 });
     return {
@@ -50,14 +50,14 @@ function overTimeSection(page) {
             {
               data: { name: "changes" },
               mark: rule([]),
-              encoding: { x: { field: "time", type: "temporal" } },
+              encoding: { x: { field: "time", type: "quantitative" } },
             },
             {
               data: { name: "changes" },
               mark: { type: "text", align: { expr: "datum.align" }, baseline: "bottom", y: -4, dx: 3, fontStyle: "italic" },
-              encoding: { x: { field: "time", type: "temporal" }, text: { field: "text" } },
+              encoding: { x: { field: "time", type: "quantitative" }, text: { field: "text" } },
             },
-            { data: { name: "starts" }, mark: rule([4, 3]), encoding: { x: { field: "time", type: "temporal" } } },
+            { data: { name: "starts" }, mark: rule([4, 3]), encoding: { x: { field: "time", type: "quantitative" } } },
           ],
         },
         {

@@ -12,7 +12,7 @@ function copiesSection(page) {
 
   function specification(width, colours) {
     const plot = Math.max(120, width - AXIS - 12);
-    const x = { x: { field: "start", type: "temporal", ...timeAxis(shown, page.calendar, plot) }, x2: { field: "end" } };
+    const x = { x: { field: "start", type: "quantitative", ...timeAxis(shown, page.calendar, plot) }, x2: { field: "end" } };
     const bar = (field, fill) => ({
       mark: { type: "rect", fill, stroke: colours.paper, strokeWidth: shown.starts.length > 60 ? 0.25 : 1 },
       encoding: { y: { field, type: "quantitative" }, y2: { datum: 0 }, tooltip: { field: "text" } },
@@ -79,7 +79,7 @@ function qualitySection(page) {
   let shown = null;
 
   function specification(width, colours) {
-    const x = { field: "time", type: "temporal", ...timeAxis(shown, page.calendar, width - AXIS) };
+    const x = { field: "time", type: "quantitative", ...timeAxis(shown, page.calendar, width - AXIS) };
     return {
       padding: { left: 0, right: 8, top: 6, bottom: 0 },
       width: Math.max(90, width - AXIS - 8),
