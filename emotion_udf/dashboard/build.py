@@ -13,7 +13,7 @@ from typing import Any, Final
 import duckdb
 
 from emotion_udf.dashboard.columns import pack
-from emotion_udf.dashboard.cube import PROBABILITY_UNIT, UNKNOWN_UNIT, build_cube
+from emotion_udf.dashboard.cube import UNKNOWN_UNIT, build_cube
 from emotion_udf.dashboard.examples import read_examples
 from emotion_udf.dashboard.page import render
 from emotion_udf.dashboard.release import AUDITS, TERMS, OpenRelease, open_release
@@ -37,13 +37,20 @@ class Detail:
     Attributes:
         cells: The most combinations of day and dimensions; 365 days x 50 products x 4 sources are 73,000.
         terms: The most rows of terms.
+        unit: What mean probabilities are counted in.
     """
 
     cells: int
     terms: int
+    unit: int
 
 
-_DETAILS: Final = (Detail(80_000, 40_000), Detail(80_000, 10_000), Detail(50_000, 10_000), Detail(20_000, 5_000))
+_DETAILS: Final = (
+    Detail(cells=80_000, terms=40_000, unit=10_000),
+    Detail(cells=80_000, terms=10_000, unit=1_000),
+    Detail(cells=50_000, terms=10_000, unit=1_000),
+    Detail(cells=20_000, terms=5_000, unit=1_000),
+)
 """From the finest on; the first that `MAX_BYTES` can hold is taken."""
 
 
@@ -98,7 +105,7 @@ def page_data(opened: OpenRelease, options: PageOptions, detail: Detail) -> Mapp
         held = _runs_by_day(connection, opened)
         last = max(held)
         first = max(min(held), last - timedelta(days=options.days - 1))
-        cube = build_cube(connection, opened.dimensions, first, last, detail.cells)
+        cube = build_cube(connection, opened.dimensions, first, last, detail.cells, detail.unit)
         names = [dimension.name for dimension in cube.dimensions]
         runs = _runs(connection, opened, held)
         newest = next((run for run in runs if run["run_id"] == opened.release.run_id), None)
@@ -106,7 +113,7 @@ def page_data(opened: OpenRelease, options: PageOptions, detail: Detail) -> Mapp
             "version": version("emotion-udf"),
             "built_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "emotions": EMOTIONS,
-            "units": {"probability": PROBABILITY_UNIT, "unknown": UNKNOWN_UNIT},
+            "units": {"probability": detail.unit, "unknown": UNKNOWN_UNIT},
             "release": {
                 "number": opened.release.number,
                 "run_id": opened.release.run_id,

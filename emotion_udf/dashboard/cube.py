@@ -18,9 +18,6 @@ from emotion_udf.emotions import EMOTIONS
 _MOST_VALUES: Final = (200, 150, 100, 75, 50, 40, 30, 20, 10)
 """How many values a dimension keeps: the first of these that fits."""
 
-PROBABILITY_UNIT: Final = 1_000
-"""Mean probabilities travel as whole thousandths: a share of many cells is exact to a hundredth of a point."""
-
 UNKNOWN_UNIT: Final = 10_000
 """The share of unknown tokens travels in ten-thousandths."""
 
@@ -70,7 +67,7 @@ def quoted(name: str) -> str:
 
 
 def build_cube(
-    connection: duckdb.DuckDBPyConnection, names: Sequence[str], first: date, last: date, max_cells: int
+    connection: duckdb.DuckDBPyConnection, names: Sequence[str], first: date, last: date, max_cells: int, unit: int
 ) -> Cube:
     """Add `emotion_daily` up to what the page can hold.
 
@@ -83,11 +80,12 @@ def build_cube(
         first: The first day to show.
         last: The last day to show.
         max_cells: The most rows.
+        unit: What mean probabilities are counted in: ten-thousandths are exact to a hundredth of a point.
     """
     _make_groups(connection, names, first, last)
     kept, most = _fitting(connection, names, max_cells)
     dimensions = [_code_values(connection, index, name, most) for index, name in enumerate(kept)]
-    return Cube(first, last, dimensions, names[len(kept) :], _read_columns(connection, len(kept), first))
+    return Cube(first, last, dimensions, names[len(kept) :], _read_columns(connection, len(kept), first, unit))
 
 
 def _make_groups(connection: duckdb.DuckDBPyConnection, names: Sequence[str], first: date, last: date) -> None:
@@ -145,10 +143,10 @@ def _code_values(connection: duckdb.DuckDBPyConnection, index: int, name: str, m
     return Dimension(name, values[:most], max(0, len(values) - most))
 
 
-def _read_columns(connection: duckdb.DuckDBPyConnection, dimensions: int, first: date) -> Columns:
+def _read_columns(connection: duckdb.DuckDBPyConnection, dimensions: int, first: date, unit: int) -> Columns:
     total = " + ".join(f"sum(count_{number})" for number in range(len(EMOTIONS)))
     codes = [f"c{index}.code AS by_{index}" for index in range(dimensions)]
-    selected = ["event_date - $first AS day", *codes, *_measures(total)]
+    selected = ["event_date - $first AS day", *codes, *_measures(total, unit)]
     order = [*(f"by_{index}" for index in range(dimensions)), "day"]
     found = connection.execute(
         f"SELECT {', '.join(selected)} FROM groups {_joins(dimensions, 'value_codes', 'c')} "  # noqa: S608
@@ -158,13 +156,13 @@ def _read_columns(connection: duckdb.DuckDBPyConnection, dimensions: int, first:
     return {name: np.asarray(values).astype(np.int64) for name, values in found.items()}
 
 
-def _measures(total: str) -> Iterator[str]:
+def _measures(total: str, unit: int) -> Iterator[str]:
     numbers = range(len(EMOTIONS))
     yield from (f"sum(count_{number}) AS count_{number}" for number in numbers)
     yield from (f"sum(low_{number}) AS low_{number}" for number in numbers)
     for number in numbers:
         mean = f"sum(mass_{number}) / nullif({total}, 0)"
-        yield f"coalesce(round({PROBABILITY_UNIT} * {mean}), 0) AS probability_{number}"
+        yield f"coalesce(round({unit} * {mean}), 0) AS probability_{number}"
     for number in numbers:
         yield f"CASE WHEN bool_and(copies_known) THEN sum(copies_{number}) + 1 ELSE 0 END AS copies_{number}"
     known = {name: f"CASE WHEN count({name}) = count(*) THEN sum({name}) END" for name in _BY_GROUP}

@@ -151,7 +151,7 @@ def test_a_page_that_would_be_too_large_tells_less_apart(
     warehouse: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(build, "MAX_BYTES", 1)
-    monkeypatch.setattr(build, "_DETAILS", (build.Detail(100, 100), build.Detail(1, 1)))
+    monkeypatch.setattr(build, "_DETAILS", (build.Detail(100, 100, 1_000), build.Detail(1, 1, 1_000)))
 
     build_dashboard(str(warehouse), tmp_path / "page.html")
 

@@ -6,10 +6,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from emotion_udf.dashboard.cube import PROBABILITY_UNIT, Cube, build_cube, quoted
+from emotion_udf.dashboard.cube import Cube, build_cube, quoted
 from emotion_udf.emotions import EMOTIONS
 
 FIRST = date(2026, 10, 5)
+UNIT = 10_000
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def cube_of(
 ) -> Cube:
     table = pa.Table.from_pylist(rows)
     connection.register("emotion_daily", table)
-    return build_cube(connection, names, FIRST, FIRST + timedelta(days), max_cells)
+    return build_cube(connection, names, FIRST, FIRST + timedelta(days), max_cells, UNIT)
 
 
 def rows_of(cube: Cube) -> list[dict[str, int]]:
@@ -70,7 +71,7 @@ def test_values_are_coded_by_their_messages_and_none_is_a_value(connection: duck
     small = rows_of(found)[1]
     assert [small[f"count_{number}"] for number in range(6)] == [1, 2, 3, 4, 5, 6]
     assert [small[f"low_{number}"] for number in range(6)] == [0, 1, 1, 2, 2, 3]
-    assert small["probability_5"] == round(PROBABILITY_UNIT * 6 / 21)
+    assert small["probability_5"] == round(UNIT * 6 / 21)
     assert (small["tokens"], small["truncated"]) == (round(6 / 21) + 1, 6 + 1)  # one more, as what may be unknown
 
 

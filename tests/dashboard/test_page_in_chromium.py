@@ -2,6 +2,7 @@
 
 import csv
 import random
+import re
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ USUAL = Feedback(
     texts=[("anger", "call me on 0151 23456, @bob, or bob@example.org: https://example.org/a"), ("joy", "lovely")],
     audited=300,
 )
+SMALL = Feedback({"product": ["Kettle"]}, days=2)
 HOSTILE_VALUES = Feedback(
     {"__proto__": ["__proto__", "constructor", HOSTILE], "a\"b' c": ["=1+1", SCRIPT]},
     terms=[("anger", SCRIPT), ("joy", HOSTILE), ("joy", "__proto__")],
@@ -43,16 +45,27 @@ def test_the_page_has_its_sections_in_order_and_says_nothing_to_the_console(open
     assert opened.page.locator(".chart svg").count() >= 7
 
 
-@pytest.mark.parametrize("script", ["fetch('https://example.org/')", "eval('1')", "import('data:text/javascript,1')"])
+@pytest.mark.parametrize(
+    "script",
+    [
+        "fetch('https://example.org/').catch(() => 0)",
+        "import('data:text/javascript,window.stolen=1').catch(() => 0)",
+        "setTimeout('window.stolen = 1')",
+        "document.head.append(Object.assign(document.createElement('script'), {text: 'window.stolen = 1'}))",
+        "document.body.append(Object.assign(new Image(), {src: 'https://example.org/x.png'}))",
+    ],
+    ids=["fetch", "import", "text as code", "inline script", "image"],
+)
 def test_the_policy_forbids_requests_and_code_from_text(open_feedback: Open, script: str) -> None:
-    opened = open_feedback(USUAL)
+    opened = open_feedback(SMALL)
 
     with no_more(opened):
-        failed = opened.page.evaluate(f"async () => {{ try {{ await {script} }} catch {{ return true }} }}")
+        opened.page.evaluate(f"async () => {{ await {script} }}")
         opened.page.wait_for_timeout(50)
-        opened.requests.clear()  # Chromium lists what it has refused
+        refused = [said for said in opened.said if "Content Security Policy" in said]
 
-    assert failed
+    assert refused
+    assert opened.page.evaluate("window.stolen") is None
 
 
 def test_figures_agree_with_duckdb_on_random_filters(open_feedback: Open, built: Built) -> None:
@@ -179,11 +192,15 @@ def test_days_the_wrong_way_round_are_said_and_change_nothing(open_feedback: Ope
     assert opened.headline() == before
 
 
-@pytest.mark.parametrize("shares", ["counts", "probability", "corrected"])
-def test_shares_of_each_kind_sum_to_one(open_feedback: Open, shares: str) -> None:
-    figures = open_feedback(USUAL, f"#shares={shares}").headline()
+def test_shares_of_each_kind_sum_to_one(open_feedback: Open) -> None:
+    opened = open_feedback(USUAL)
 
-    assert sum(figures[name] or 0 for name in figures if name.lower() in (*EMOTIONS, "unclear")) == pytest.approx(1)
+    for shares in ("counts", "probability", "corrected"):
+        opened.choose("shares", shares)
+        figures = opened.headline()
+        of_all = [value or 0 for name, value in figures.items() if name.lower() in (*EMOTIONS, "unclear")]
+        assert len(of_all) == (7 if shares == "counts" else 6)
+        assert sum(of_all) == pytest.approx(1)
 
 
 def test_movers_add_up_to_the_change_of_the_whole(open_feedback: Open) -> None:
@@ -204,10 +221,10 @@ def test_what_moved_is_said_in_words(open_feedback: Open) -> None:
     assert opened.page.locator("#movers .chart").get_attribute("aria-label")
 
 
-@pytest.mark.parametrize(("width", "dark"), [(1200, False), (360, True)])
+@pytest.mark.parametrize(("width", "dark"), [pytest.param(1200, False, marks=pytest.mark.slow), (360, True)])
 def test_readers_with_disabilities_find_no_serious_barrier(open_feedback: Open, width: int, dark: bool) -> None:
     opened = open_feedback(USUAL, width=width, dark=dark)
-    opened.page.locator("details").evaluate_all("all => all.forEach((one) => { one.open = true })")
+    opened.numbers("groups")
 
     violations = Axe().run(opened.page).response["violations"]
 
@@ -233,18 +250,29 @@ def test_the_keyboard_reaches_every_control(open_feedback: Open) -> None:
     assert {str(stop) for stop in wanted} <= reached
 
 
-@pytest.mark.parametrize("name", ["over-time", "movers", "groups", "copies", "quality", "terms"])
-def test_numbers_can_be_saved_as_they_stand(open_feedback: Open, name: str, tmp_path: Path) -> None:
+def test_numbers_can_be_saved_as_they_stand(open_feedback: Open, tmp_path: Path) -> None:
     opened = open_feedback(HOSTILE_VALUES)
-    shown = opened.numbers(name)
 
-    with opened.page.expect_download() as download:
-        opened.page.locator(f"[data-numbers='{name}'] button", has_text="Save CSV").click()
-    download.value.save_as(tmp_path / "saved.csv")
-    with (tmp_path / "saved.csv").open(encoding="utf-8-sig", newline="") as stream:
-        saved = list(csv.DictReader(stream))
+    for name in ("headline", "over-time", "movers", "groups", "terms", "copies", "quality"):
+        shown = opened.numbers(name)
+        with opened.page.expect_download() as download:
+            opened.page.locator(f"[data-numbers='{name}'] button", has_text="Save CSV").click()
+        download.value.save_as(tmp_path / "saved.csv")
+        with (tmp_path / "saved.csv").open(encoding="utf-8-sig", newline="") as stream:
+            saved = list(csv.DictReader(stream))
+        assert [list(row.values()) for row in saved] == [[_as_csv(cell) for cell in row.values()] for row in shown]
 
-    assert [list(row.values()) for row in saved] == [[_as_csv(cell) for cell in row.values()] for row in shown]
+
+def test_numbers_can_be_copied(open_feedback: Open) -> None:
+    opened = open_feedback(SMALL)
+    opened.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    shown = opened.numbers("groups")
+
+    opened.page.locator("[data-numbers='groups'] button", has_text="Copy").click()
+    opened.page.get_by_text("Copied.").wait_for()
+
+    copied = list(csv.reader(opened.page.evaluate("navigator.clipboard.readText()").splitlines()))
+    assert copied == [list(shown[0]), *(list(row.values()) for row in shown)]
 
 
 def _as_csv(text: str) -> str:
@@ -267,30 +295,34 @@ def test_hostile_names_and_values_stay_text(open_feedback: Open, address: str) -
     assert (opened.headline()["Messages"] or 0) > 0
 
 
-@pytest.mark.parametrize(
-    ("feedback", "says"),
-    [
-        (Feedback({"product": ["Kettle"]}, days=1), "there are no days before to compare with"),
-        (Feedback({"product": ["Kettle", "Mug"]}, days=10, empty=(3, 8, 9), missing=(5,)), "Kettle"),
-        (Feedback({"product": ["Kettle"]}, days=3, empty=(0, 1, 2)), "No message in these days."),
-        (Feedback({"product": ["Kettle"]}, only="joy"), "+100.0"),
-        (Feedback({}), "These tables have no dimensions"),
-        (Feedback({"product": [None]}), "(no product)"),
-        (Feedback({"product": ["Kettle"]}, unknown_until=14), "Distinct texts are not recorded for these days."),
-        (Feedback({"product": ["Kettle"]}, unknown_until=10), "known of"),
-        (Feedback({"product": ["Kettle"]}, terms=None), "This release has no terms"),
-        (Feedback({"product": ["Kettle"]}, forced=["label_drift"]), "drift of the labels: 0.21, limit 0.15"),
-        (Feedback({"product": ["Kettle"]}, outcome="refused"), "ended as “refused”"),
-        (Feedback({"product": ["Kettle"]}, days=200, mean=5), "by week"),
-    ],
-    ids=lambda value: value[:20] if isinstance(value, str) else "",
-)
-def test_unusual_releases_make_a_sensible_page(open_feedback: Open, feedback: Feedback, says: str) -> None:
-    opened = open_feedback(feedback, f"#from={feedback.dates[0]}" if feedback.days > 28 else "", width=360)
+ONE = {"product": ["Kettle"]}
+UNUSUAL = {
+    "one day": (Feedback(ONE, days=1), "there are no days before to compare with"),
+    "gaps": (Feedback({"product": ["Kettle", "Mug"]}, days=10, empty=(3, 8, 9), missing=(5,)), "Grey fields"),
+    "no messages": (Feedback(ONE, days=3, empty=(0, 1, 2)), "No message in these days."),
+    "one emotion": (Feedback(ONE, only="joy"), "+100.0"),
+    "no dimension": (Feedback({}), "These tables have no dimensions"),
+    "a null dimension": (Feedback({"product": [None]}), "(no product)"),
+}
+OTHERS = {
+    "old rows": (Feedback(ONE, unknown_until=14), "Distinct texts are not recorded for these days."),
+    "some old rows": (Feedback(ONE, unknown_until=10), "known of"),
+    "no terms": (Feedback(ONE, terms=None), "This release has no terms"),
+    "a forced gate": (Feedback(ONE, forced=["label_drift"]), "drift of the labels: 0.21, limit 0.15"),
+    "a refused run": (Feedback(ONE, outcome="refused"), "ended as “refused”"),
+    "many days": (Feedback(ONE, days=200, mean=5), "by week"),
+}
 
-    assert says in opened.page.locator("body").inner_text()
-    assert "NaN" not in opened.page.locator("body").inner_text()
-    assert "undefined" not in opened.page.locator("body").inner_text()
+
+@pytest.mark.parametrize("case", [*UNUSUAL, *(pytest.param(case, marks=pytest.mark.slow) for case in OTHERS)])
+def test_unusual_releases_make_a_sensible_page(open_feedback: Open, case: str) -> None:
+    feedback, says = (UNUSUAL | OTHERS)[case]
+
+    opened = open_feedback(feedback, f"#from={feedback.dates[0]}", width=360)
+
+    text = opened.page.locator("body").inner_text()
+    assert says in text
+    assert not re.search("NaN|undefined|null|Infinity", text)
 
 
 @pytest.mark.slow

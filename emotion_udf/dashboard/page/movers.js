@@ -18,7 +18,7 @@ function moversSection(page) {
     const plot = Math.max(100, width - names - 12);
     const y = { field: "row", type: "ordinal", scale: { paddingInner: 0.4 }, axis: { title: null, ticks: false, domain: false, labelLimit: names - 8, minExtent: names, maxExtent: names, labelExpr: "data('names')[datum.value].name" } };
     return {
-      padding: { left: 0, right: 8, top: 4, bottom: 0 },
+      padding: { left: 0, right: 8, top: 4, bottom: 4 },
       width: plot,
       height: { step: 26 },
       layer: [

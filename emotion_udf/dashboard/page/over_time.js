@@ -22,7 +22,7 @@ function overTimeSection(page) {
     };
     const rule = (dash) => ({ type: "rule", color: colours.ink, strokeDash: dash, strokeWidth: 1 });
     return {
-      padding: { left: 0, right: 0, top: 18, bottom: 0 },
+      padding: { left: 0, right: 0, top: 18, bottom: 4 },
       spacing: 14,
       vconcat: [
         {

@@ -18,7 +18,7 @@ function copiesSection(page) {
       encoding: { y: { field, type: "quantitative" }, y2: { datum: 0 }, tooltip: { field: "text" } },
     });
     return {
-      padding: { left: 0, right: 8, top: 6, bottom: 0 },
+      padding: { left: 0, right: 8, top: 6, bottom: 4 },
       width: plot,
       height: 140,
       data: { name: "copies" },
@@ -81,7 +81,7 @@ function qualitySection(page) {
   function specification(width, colours) {
     const x = { field: "time", type: "quantitative", ...timeAxis(shown, page.calendar, width - AXIS) };
     return {
-      padding: { left: 0, right: 8, top: 6, bottom: 0 },
+      padding: { left: 0, right: 8, top: 6, bottom: 4 },
       width: Math.max(90, width - AXIS - 8),
       height: 80,
       data: { name: "line" },
