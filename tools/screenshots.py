@@ -48,7 +48,7 @@ def main(folder: Path) -> None:
         _picture(browser, page, folder / "desktop.png", 1200)
         _picture(browser, page, folder / "phone.png", 360)
         _picture(browser, page, folder / "dark.png", 1200, "dark")
-        _picture(browser, page, folder / "readme.png", 1100, height=1500)
+        _picture(browser, page, folder / "readme.png", 1000, until="groups")
         browser.close()
 
 
@@ -58,13 +58,21 @@ def _picture(
     file: Path,
     width: int,
     scheme: Literal["light", "dark"] = "light",
-    height: int | None = None,
+    until: str | None = None,
 ) -> None:
-    """Save a picture of the page, all of it or so many pixels from the top."""
-    view = browser.new_page(viewport={"width": width, "height": height or 900}, color_scheme=scheme)
+    """Save a picture of the page, all of it or from the figures at a glance to the end of a section."""
+    view = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
     view.goto(page.resolve().as_uri())
     view.wait_for_selector("html[data-ready=yes]")
-    view.screenshot(path=file, full_page=height is None)
+    if until is None:
+        view.screenshot(path=file, full_page=True)
+    else:
+        top, bottom = view.evaluate(
+            "(last) => [document.getElementById('headline').getBoundingClientRect().top,"
+            " document.getElementById(last).getBoundingClientRect().bottom]",
+            until,
+        )
+        view.screenshot(path=file, full_page=True, clip={"x": 0, "y": top, "width": width, "height": bottom - top})
     view.close()
     sys.stdout.write(f"{file}\n")
 

@@ -126,7 +126,9 @@ def page_data(opened: OpenRelease, options: PageOptions, detail: Detail) -> Mapp
             "days": [held.get(first + timedelta(days=number)) for number in range((last - first).days + 1)],
             "runs": runs,
             "evaluation": find_evaluation(
-                newest and newest["model_fingerprint"], newest and newest["model"], options.evaluation
+                newest["model_fingerprint"] if newest else None,
+                newest["model"] if newest else None,
+                options.evaluation,
             ),
             "dimensions": [
                 {"name": dimension.name, "values": dimension.values, "others": dimension.others}

@@ -72,7 +72,7 @@ def script_json(data: Any) -> str:
 @cache
 def _vega() -> str:
     """Return Vega, Vega-Lite and vega-embed as one module that sets `window.vegaEmbed`."""
-    return vl_convert.javascript_bundle()
+    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
 
 
 def _policy(scripts: tuple[str, ...], style: str) -> str:

@@ -19,16 +19,16 @@ function headlineSection(page) {
     const growth = (value, valueBefore) =>
       before && value > 0 && valueBefore > 0 ? scaled(relativeChange(value, valueBefore), heldBefore / heldNow) : null;
     const distinctShare = now.distinctOf ? now.messages / independent(now) : NaN;
-    const uneven = before && heldNow !== heldBefore ? ` a day (${heldNow} and ${heldBefore} days)` : "";
+    const note = before && heldNow !== heldBefore ? `, a day, over ${heldNow} and ${heldBefore} days` : "";
     const rows = [
       {
-        name: "Messages", value: now.messages, text: countText(now.messages), change: growth(now.messages, before?.messages), unit: `%${uneven}`,
+        name: "Messages", value: now.messages, text: countText(now.messages), change: growth(now.messages, before?.messages), unit: "%", note,
         more: `${countText(perDay(now.messages, heldNow))} a day`,
       },
       {
         name: "Distinct texts", value: now.distinctOf ? now.distinct : NaN, text: now.distinctOf ? countText(now.distinct) : "not recorded",
-        change: now.distinctOf === now.messages && before?.distinctOf === before?.messages ? growth(now.distinct, before?.distinct) : null, unit: `%${uneven}`,
-        more: now.distinctOf ? `${decimalText(distinctShare)} messages a text${now.distinctOf < now.messages ? `; known of ${countText(now.distinctOf)} messages` : ""}` : "for these days",
+        change: now.distinctOf === now.messages && before?.distinctOf === before?.messages ? growth(now.distinct, before?.distinct) : null, unit: "%", note,
+        more: now.distinctOf ? `${distinctShare.toFixed(2)} messages a text${now.distinctOf < now.messages ? `; known of ${countText(now.distinctOf)} messages` : ""}` : "for these days",
       },
       {
         name: "Net emotion", value: figures.net.share, text: scoreText(figures.net.share), change: figures.netChange, unit: "points",
@@ -65,7 +65,7 @@ function headlineSection(page) {
     return `${capital(words.join(", "))}. ${clear.length < names.length ? "The other shares show no clear change." : ""}`;
   }
 
-  function tile({ name, band, value, text, change, unit, more }, isCompared) {
+  function tile({ name, band, value, text, change, unit, note, more }, isCompared) {
     const swatch = band === undefined ? null : element("span", { class: `swatch band-${band}`, "aria-hidden": "true" });
     return element(
       "li",
@@ -73,16 +73,16 @@ function headlineSection(page) {
       element("h3", {}, swatch, name),
       element("p", { class: "value" }, figureOf(value, text)),
       element("p", { class: "more" }, more),
-      isCompared ? changeLine(change, unit) : null,
+      isCompared ? changeLine(change, unit, note ?? "") : null,
     );
   }
 
-  function changeLine(change, unit) {
+  function changeLine(change, unit, note) {
     if (!change || !Number.isFinite(change.change)) return element("p", { class: "change" }, "no change known");
     const clear = isClear(change);
     const arrow = !clear ? "≈" : change.change > 0 ? "▲" : "▼";
     const words = clear ? changeWords(change, unit, ["up", "down"]) : `no clear change (${signedText(change.low)} to ${signedText(change.high)} ${unit})`;
-    return element("p", { class: clear ? "change clear" : "change" }, element("span", { "aria-hidden": "true" }, `${arrow} `), figureOf(change.change, words));
+    return element("p", { class: clear ? "change clear" : "change" }, element("span", { "aria-hidden": "true" }, `${arrow} `), figureOf(change.change, words + note));
   }
   return { made, update };
 }

@@ -136,12 +136,12 @@ function overTimeSection(page) {
       return [sorted[0], sorted[sorted.length - 1]];
     };
     const spread = bands.map((_, band) => { const [low, high] = selected.length ? extremes(band) : [last, last]; return high.shares[band] - low.shares[band]; });
-    const most = spread.indexOf(Math.max(...spread));
+    const most = spread.indexOf(Math.max(...spread.slice(0, page.emotions.length)));
     const [low, high] = selected.length ? extremes(most) : [last, last];
     const without = rows.filter(({ totals, isNow }) => isNow && !totals.messages).length;
     return (
       (selected.length > 1 ? `${capital(bands[most])} varied most: from ${percentText(low.shares[most])} (${bins.text(low.index)}) to ${percentText(high.shares[most])} (${bins.text(high.index)}).` : `${bins.text(last.index)}: ${plural(last.totals.messages, "message")}.`) +
-      (without ? ` Of ${without} ${without === 1 ? bins.unit : `${bins.unit}s`} there is no message.` : "") +
+      (without ? ` On ${plural(without, bins.unit)} there is no message.` : "") +
       page.modelChanges.filter(({ day }) => day >= state.from && day <= state.to).map(({ day }) => ` From ${page.calendar.text(day)} on another model labels: shares before and after are not comparable as they stand.`).join("")
     );
   }
