@@ -70,12 +70,14 @@ function decompose(parts) {
 
 // The log-odds of a term in one group against another, in standard deviations, with the corpus as an informative
 // Dirichlet prior (Monroe, Colaresi and Quinn 2008, equations 16, 20 and 22).
-const PRIOR = 500; // how many counts the prior is worth
+// The prior is worth a tenth of the counts, and 500 of them at most.
+const MOST_PRIOR = 500;
 
 function logOdds(own, ownTotal, other, otherTotal) {
   const corpus = ownTotal + otherTotal;
-  const prior = (PRIOR * (own + other)) / corpus;
-  const odds = (count, total) => (count + prior) / (total + PRIOR - count - prior);
+  const worth = Math.min(MOST_PRIOR, corpus / 10);
+  const prior = (worth * (own + other)) / corpus;
+  const odds = (count, total) => (count + prior) / (total + worth - count - prior);
   const distance = Math.log(odds(own, ownTotal)) - Math.log(odds(other, otherTotal));
   return distance / Math.sqrt(1 / (own + prior) + 1 / (other + prior));
 }
