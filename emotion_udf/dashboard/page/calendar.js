@@ -12,11 +12,13 @@ function calendarOf(first) {
   return {
     time,
     iso: (day) => new Date(time(day)).toISOString().slice(0, 10),
-    day: (iso) => (/^\d{4}-\d\d-\d\d$/.test(iso) ? Math.round((Date.parse(`${iso}T00:00:00Z`) - start) / MILLISECONDS) : NaN),
+    day: (iso) =>
+      /^\d{4}-\d\d-\d\d$/.test(iso) ? Math.round((Date.parse(`${iso}T00:00:00Z`) - start) / MILLISECONDS) : NaN,
     monday: (day) => day - ((new Date(time(day)).getUTCDay() + 6) % 7),
     text: (day) => long.format(time(day)),
     weekday: (day) => named.format(time(day)),
-    span: (from, to) => (from === to ? named.format(time(from)) : `${short.format(time(from))} to ${long.format(time(to))}`),
+    span: (from, to) =>
+      from === to ? named.format(time(from)) : `${short.format(time(from))} to ${long.format(time(to))}`,
   };
 }
 

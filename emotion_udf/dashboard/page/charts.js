@@ -8,7 +8,13 @@ const LABELS = 84; // pixels right of it, for the names of bands
 function theme() {
   const style = getComputedStyle(document.documentElement);
   const colour = (name) => style.getPropertyValue(name).trim();
-  return { ink: colour("--ink"), soft: colour("--soft"), line: colour("--line"), paper: colour("--paper"), accent: colour("--accent") };
+  return {
+    ink: colour("--ink"),
+    soft: colour("--soft"),
+    line: colour("--line"),
+    paper: colour("--paper"),
+    accent: colour("--accent"),
+  };
 }
 
 function configOf({ ink, soft, line }) {
@@ -19,8 +25,17 @@ function configOf({ ink, soft, line }) {
     view: { stroke: null },
     mark: { aria: false },
     axis: {
-      aria: false, labelColor: soft, titleColor: soft, gridColor: line, domainColor: line, tickColor: line, labelFontSize: 12,
-      titleFontSize: 12, titleFontWeight: "normal", labelFont: font, titleFont: font,
+      aria: false,
+      labelColor: soft,
+      titleColor: soft,
+      gridColor: line,
+      domainColor: line,
+      tickColor: line,
+      labelFontSize: 12,
+      titleFontSize: 12,
+      titleFontWeight: "normal",
+      labelFont: font,
+      titleFont: font,
     },
     axisY: { minExtent: AXIS, maxExtent: AXIS, domain: false, ticks: false, titleAnchor: "end" },
     text: { color: ink, font, fontSize: 12 },
@@ -51,7 +66,13 @@ function chartIn(place, specification) {
     const made = await vegaEmbed(
       place,
       { ...specification(width, colours, data), datasets: data, config: configOf(colours) },
-      { actions: false, ast: true, renderer: "svg", defaultStyle: false, tooltip: { disableDefaultStyle: true, theme: "custom" } },
+      {
+        actions: false,
+        ast: true,
+        renderer: "svg",
+        defaultStyle: false,
+        tooltip: { disableDefaultStyle: true, theme: "custom" },
+      },
     );
     view = made.view;
     drawn = key;
@@ -69,14 +90,20 @@ function timeAxis(bins, calendar, width) {
   const [first, end] = [bins.starts[0], bins.end(bins.starts.length - 1)];
   const isLong = end - first > 150;
   const isMonthStart = (day) => calendar.iso(day).endsWith("-01");
-  const all = isLong ? Array.from({ length: end - first }, (_, index) => first + index).filter(isMonthStart) : bins.starts;
+  const all = isLong
+    ? Array.from({ length: end - first }, (_, index) => first + index).filter(isMonthStart)
+    : bins.starts;
   const every = Math.max(1, Math.ceil(all.length / Math.max(2, Math.floor(width / (isLong ? 76 : 62)))));
   const format = isLong ? "%b %Y" : "%-d %b";
   return {
     scale: { domain: [calendar.time(first), calendar.time(end)], nice: false, zero: false },
     axis: {
       values: all.filter((_, index) => index % every === 0).map(calendar.time),
-      labelExpr: `utcFormat(datum.value, '${format}')`, labelAlign: "left", labelOffset: -2, grid: false, title: null,
+      labelExpr: `utcFormat(datum.value, '${format}')`,
+      labelAlign: "left",
+      labelOffset: -2,
+      grid: false,
+      title: null,
     },
   };
 }
@@ -89,11 +116,13 @@ function labelPlaces(shares, least) {
     top += share;
     return middle;
   });
-  for (let index = 1; index < places.length; index++) places[index] = Math.max(places[index], places[index - 1] + least);
+  for (let index = 1; index < places.length; index++)
+    places[index] = Math.max(places[index], places[index - 1] + least);
   const over = places[places.length - 1] - (1 - least / 2);
   if (over > 0) {
     places[places.length - 1] -= over;
-    for (let index = places.length - 2; index >= 0; index--) places[index] = Math.min(places[index], places[index + 1] - least);
+    for (let index = places.length - 2; index >= 0; index--)
+      places[index] = Math.min(places[index], places[index + 1] - least);
   }
   return places;
 }

@@ -31,9 +31,20 @@ const zeros = () => new Float64Array(EMOTION_COUNT);
 // messages that is.
 function emptyTotals() {
   return {
-    messages: 0, counts: zeros(), low: zeros(), mass: zeros(),
-    distinct: 0, distinctOf: 0, copies: zeros(), copiesOf: zeros(),
-    truncated: 0, truncatedOf: 0, foreign: 0, foreignOf: 0, unknown: 0, tokens: 0,
+    messages: 0,
+    counts: zeros(),
+    low: zeros(),
+    mass: zeros(),
+    distinct: 0,
+    distinctOf: 0,
+    copies: zeros(),
+    copiesOf: zeros(),
+    truncated: 0,
+    truncatedOf: 0,
+    foreign: 0,
+    foreignOf: 0,
+    unknown: 0,
+    tokens: 0,
   };
 }
 
@@ -42,7 +53,9 @@ function cubeOf({ rows, columns }, dimensionCount, units) {
   const days = columns.get("day") ?? new Uint8Array(0);
   const codes = Array.from({ length: dimensionCount }, (_, index) => columns.get(`by_${index}`));
   const [counts, low, probability, copies] = ["count", "low", "probability", "copies"].map(of);
-  const [truncated, foreign, tokens, unknown] = ["truncated", "foreign", "tokens", "unknown"].map((name) => columns.get(name));
+  const [truncated, foreign, tokens, unknown] = ["truncated", "foreign", "tokens", "unknown"].map((name) =>
+    columns.get(name),
+  );
 
   function add(totals, row) {
     let messages = 0;
@@ -64,8 +77,14 @@ function cubeOf({ rows, columns }, dimensionCount, units) {
       }
     }
     if (areCopiesKnown) totals.distinctOf += messages;
-    if (truncated[row]) { totals.truncated += truncated[row] - 1; totals.truncatedOf += messages; }
-    if (foreign[row]) { totals.foreign += foreign[row] - 1; totals.foreignOf += messages; }
+    if (truncated[row]) {
+      totals.truncated += truncated[row] - 1;
+      totals.truncatedOf += messages;
+    }
+    if (foreign[row]) {
+      totals.foreign += foreign[row] - 1;
+      totals.foreignOf += messages;
+    }
     if (tokens[row] && unknown[row]) {
       const read = messages * (tokens[row] - 1);
       totals.tokens += read;

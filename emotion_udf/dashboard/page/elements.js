@@ -30,7 +30,11 @@ function section(id, title, about) {
 
 // A table of numbers: columns are {name, text(row), value(row)}; `value` goes to the CSV where it differs from the text.
 function tableOf(caption, columns, rows, attributes = {}) {
-  const head = element("tr", {}, columns.map((column) => element("th", { scope: "col" }, column.name)));
+  const head = element(
+    "tr",
+    {},
+    columns.map((column) => element("th", { scope: "col" }, column.name)),
+  );
   const lines = rows.map((row) =>
     element(
       "tr",
@@ -38,14 +42,22 @@ function tableOf(caption, columns, rows, attributes = {}) {
       columns.map((column, index) => {
         const text = column.text(row);
         const content = column.value ? figureOf(column.value(row), text) : text;
-        return index === 0 ? element("th", { scope: "row" }, content) : element("td", { class: column.value ? "number" : null }, content);
+        return index === 0
+          ? element("th", { scope: "row" }, content)
+          : element("td", { class: column.value ? "number" : null }, content);
       }),
     ),
   );
   return element(
     "div",
     { class: "scroll", tabindex: 0, role: "region", "aria-label": caption },
-    element("table", attributes, element("caption", {}, caption), element("thead", {}, head), element("tbody", {}, lines)),
+    element(
+      "table",
+      attributes,
+      element("caption", {}, caption),
+      element("thead", {}, head),
+      element("tbody", {}, lines),
+    ),
   );
 }
 
@@ -60,7 +72,10 @@ function csvOf(columns, rows) {
     const value = column.value ? column.value(row) : column.text(row);
     return quoted(typeof value === "number" && !Number.isFinite(value) ? "" : value);
   };
-  const lines = [columns.map((column) => quoted(column.name)), ...rows.map((row) => columns.map((column) => cell(column, row)))];
+  const lines = [
+    columns.map((column) => quoted(column.name)),
+    ...rows.map((row) => columns.map((column) => cell(column, row))),
+  ];
   return lines.map((line) => line.join(",")).join("\r\n") + "\r\n";
 }
 
@@ -85,8 +100,18 @@ function numbersOf(name, caption, columns, rows) {
     element(
       "p",
       { class: "tools" },
-      element("button", { type: "button", onclick: copy }, "Copy", element("span", { class: "unseen" }, ` numbers of: ${caption}`)),
-      element("button", { type: "button", onclick: save }, "Save CSV", element("span", { class: "unseen" }, ` of: ${caption}`)),
+      element(
+        "button",
+        { type: "button", onclick: copy },
+        "Copy",
+        element("span", { class: "unseen" }, ` numbers of: ${caption}`),
+      ),
+      element(
+        "button",
+        { type: "button", onclick: save },
+        "Save CSV",
+        element("span", { class: "unseen" }, ` of: ${caption}`),
+      ),
       status,
     ),
     place,

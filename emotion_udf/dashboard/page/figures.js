@@ -14,7 +14,10 @@ function sharesOf(totals, state, page) {
     return Array.from(mass, (value) => value / all);
   }
   if (state.shares === "corrected") {
-    return trueShares(Array.from(counts, (count) => count / messages), page.matrices[state.matrix].given);
+    return trueShares(
+      Array.from(counts, (count) => count / messages),
+      page.matrices[state.matrix].given,
+    );
   }
   if (!state.unclear) return Array.from(counts, (count) => count / messages);
   const unsure = low.reduce((sum, value) => sum + value, 0);
@@ -63,7 +66,10 @@ function comparison(now, before, state, page) {
 
 // The same by bootstrap: the counts and the matrix are both known by a sample only.
 function correctedComparison(now, before, shares, sharesBefore, matrix) {
-  const labelled = (totals) => ({ shares: Array.from(totals.counts, (count) => count / totals.messages), of: independent(totals) });
+  const labelled = (totals) => ({
+    shares: Array.from(totals.counts, (count) => count / totals.messages),
+    of: independent(totals),
+  });
   const draws = bootstrap([now, ...(before ? [before] : [])].map(labelled), matrix.confusion);
   const netShare = (values) => netOf(values, 1).net;
   const net = netShare(shares);
@@ -95,7 +101,13 @@ function figuresOf(state, page) {
     if (!days) return null;
     if (!dimension) return cube.sums(days.from, days.to, state.only);
     const codes = cube.codes[state.by];
-    return cube.sums(days.from, days.to, state.only, dimension.values.length + (dimension.others ? 1 : 0), (row) => codes[row]);
+    return cube.sums(
+      days.from,
+      days.to,
+      state.only,
+      dimension.values.length + (dimension.others ? 1 : 0),
+      (row) => codes[row],
+    );
   };
   return {
     state,

@@ -14,7 +14,12 @@ function heatmapSection(page) {
   function update({ state, bands, groups, now, shares }) {
     const dimension = page.dimensions[state.by];
     const rows = groups
-      .map((totals, code) => ({ code, totals, name: dimension ? dimensionLabel(dimension, code) : "all", shares: sharesOf(totals, state, page) }))
+      .map((totals, code) => ({
+        code,
+        totals,
+        name: dimension ? dimensionLabel(dimension, code) : "all",
+        shares: sharesOf(totals, state, page),
+      }))
       .filter(({ totals }) => totals.messages > 0)
       .sort((a, b) => b.totals.messages - a.totals.messages);
     const listed = rows.slice(0, GROUPS_SHOWN);
@@ -24,16 +29,28 @@ function heatmapSection(page) {
     legend.textContent =
       "Numbers: share of the group's messages. Colour: purple where the share is above that of all selected messages, orange where it is below, the stronger the more (full at 15 points). " +
       `Groups of fewer than ${FEW} messages have no colour.` +
-      (rows.length > listed.length ? ` The ${GROUPS_SHOWN} largest of ${countText(rows.length)} groups; all of them are below.` : "");
+      (rows.length > listed.length
+        ? ` The ${GROUPS_SHOWN} largest of ${countText(rows.length)} groups; all of them are below.`
+        : "");
     const columns = [
       { name: capital(dimension?.name ?? "group"), text: ({ name }) => name },
       { name: "Messages", text: ({ totals }) => countText(totals.messages), value: ({ totals }) => totals.messages },
       ...bands.flatMap((band, number) => [
         { name: capital(band), text: (row) => percentText(row.shares[number]), value: (row) => row.shares[number] },
-        ...(state.shares === "corrected" ? [] : [
-          { name: `${band} from`, text: (row) => percentText(endsOf(row, number).low), value: (row) => endsOf(row, number).low },
-          { name: `${band} to`, text: (row) => percentText(endsOf(row, number).high), value: (row) => endsOf(row, number).high },
-        ]),
+        ...(state.shares === "corrected"
+          ? []
+          : [
+              {
+                name: `${band} from`,
+                text: (row) => percentText(endsOf(row, number).low),
+                value: (row) => endsOf(row, number).low,
+              },
+              {
+                name: `${band} to`,
+                text: (row) => percentText(endsOf(row, number).high),
+                value: (row) => endsOf(row, number).high,
+              },
+            ]),
       ]),
     ];
     numbers.replaceChildren(numbersOf("groups", `Shares of emotions by ${dimension?.name ?? "group"}`, columns, rows));
@@ -44,10 +61,16 @@ function heatmapSection(page) {
   function tableOfGroups(rows, whole, bands, dimension, now) {
     const cell = (share, band, isMany) => {
       const off = isMany ? share - whole[band] : 0;
-      const made = element("td", { class: "heat" }, figureOf(share, Number.isFinite(share) ? decimalText(100 * share) : UNKNOWN));
+      const made = element(
+        "td",
+        { class: "heat" },
+        figureOf(share, Number.isFinite(share) ? decimalText(100 * share) : UNKNOWN),
+      );
       const strength = Math.round(Math.min(1, Math.abs(off) / 0.15) * 70);
-      if (strength > 3) made.style.backgroundColor = `color-mix(in srgb, var(--${off > 0 ? "above" : "below"}) ${strength}%, transparent)`;
-      if (isMany && Math.abs(off) >= 0.05) made.append(element("span", { class: "off", "aria-label": off > 0 ? "above" : "below" }, off > 0 ? "▴" : "▾"));
+      if (strength > 3)
+        made.style.backgroundColor = `color-mix(in srgb, var(--${off > 0 ? "above" : "below"}) ${strength}%, transparent)`;
+      if (isMany && Math.abs(off) >= 0.05)
+        made.append(element("span", { class: "off", "aria-label": off > 0 ? "above" : "below" }, off > 0 ? "▴" : "▾"));
       return made;
     };
     const caption = `Share of each emotion in per cent, by ${dimension?.name ?? "group"}`;
@@ -66,8 +89,30 @@ function heatmapSection(page) {
         "table",
         { class: "heatmap" },
         element("caption", { class: "unseen" }, caption),
-        element("thead", {}, element("tr", {}, element("th", { scope: "col" }, capital(dimension?.name ?? "")), element("th", { scope: "col", class: "number" }, "Messages"), bands.map((band, index) => element("th", { scope: "col" }, element("span", { class: `swatch band-${index}`, "aria-hidden": "true" }), band)))),
-        element("tbody", {}, line({ name: "all selected", totals: now, shares: whole }, true), dimension ? rows.map((row) => line(row, false)) : []),
+        element(
+          "thead",
+          {},
+          element(
+            "tr",
+            {},
+            element("th", { scope: "col" }, capital(dimension?.name ?? "")),
+            element("th", { scope: "col", class: "number" }, "Messages"),
+            bands.map((band, index) =>
+              element(
+                "th",
+                { scope: "col" },
+                element("span", { class: `swatch band-${index}`, "aria-hidden": "true" }),
+                band,
+              ),
+            ),
+          ),
+        ),
+        element(
+          "tbody",
+          {},
+          line({ name: "all selected", totals: now, shares: whole }, true),
+          dimension ? rows.map((row) => line(row, false)) : [],
+        ),
       ),
     );
   }
@@ -80,7 +125,8 @@ function heatmapSection(page) {
       if (totals.messages < FEW) continue;
       shares.forEach((share, band) => {
         const off = share - whole[band];
-        if (bands[band] !== UNCLEAR && (!found || Math.abs(off) > Math.abs(found.off))) found = { name, band, share, off };
+        if (bands[band] !== UNCLEAR && (!found || Math.abs(off) > Math.abs(found.off)))
+          found = { name, band, share, off };
       });
     }
     if (!found || rows.length < 2) return "There is one group only, or all groups are small.";

@@ -13,10 +13,18 @@ async function pageOf(given) {
   const matrices = matricesOf(given, audits);
   const modelOf = new Map(given.runs.map(({ run_id, model_fingerprint }) => [run_id, model_fingerprint]));
   return {
-    ...given, calendar, cube, terms, audits, matrices,
+    ...given,
+    calendar,
+    cube,
+    terms,
+    audits,
+    matrices,
     isHeld: (day) => day >= 0 && day < days.length && days[day] !== null,
     modelChanges: modelChanges(days, modelOf),
-    standardBy: Math.max(0, dimensions.findIndex(({ name }) => name.includes("product"))),
+    standardBy: Math.max(
+      0,
+      dimensions.findIndex(({ name }) => name.includes("product")),
+    ),
     standardShares: "counts", // not the corrected ones: see CORRECTION_MEASURED
   };
 }
@@ -38,7 +46,14 @@ function auditsOf(rows, current) {
   const samples = new Map();
   for (const row of rows) {
     const key = `${row.sample_id}\n${row.model_fingerprint}`;
-    if (!samples.has(key)) samples.set(key, { sample: row.sample_id, from: row.from_date, to: row.to_date, isCurrent: row.model_fingerprint === current, rows: [] });
+    if (!samples.has(key))
+      samples.set(key, {
+        sample: row.sample_id,
+        from: row.from_date,
+        to: row.to_date,
+        isCurrent: row.model_fingerprint === current,
+        rows: [],
+      });
     samples.get(key).rows.push(row);
   }
   return [...samples.values()].sort((a, b) => (a.to < b.to ? 1 : -1));
@@ -52,12 +67,20 @@ function matricesOf({ evaluation, emotions }, audits) {
   const judged = own.filter(({ human_emotion }) => emotions.includes(human_emotion));
   const audited = judged.reduce((sum, { count }) => sum + count, 0);
   if (audited >= AUDITS_NEEDED) {
-    found.push({ name: "audits", about: `${countText(audited)} audited messages of these tables`, confusion: auditMatrix(own, emotions) });
+    found.push({
+      name: "audits",
+      about: `${countText(audited)} audited messages of these tables`,
+      confusion: auditMatrix(own, emotions),
+    });
   }
   for (const { source, split, confusion } of evaluation?.sets ?? []) {
     if (!confusion || confusion.some((row) => row.reduce((sum, count) => sum + count, 0) < LEAST_OF_EMOTION)) continue;
     const size = confusion.flat().reduce((sum, count) => sum + count, 0);
-    found.push({ name: `${source}, ${split}`, about: `${countText(size)} messages of ${source} (${split}), which may be of another domain than yours`, confusion });
+    found.push({
+      name: `${source}, ${split}`,
+      about: `${countText(size)} messages of ${source} (${split}), which may be of another domain than yours`,
+      confusion,
+    });
   }
   return found.map((matrix) => ({ ...matrix, given: labelGivenTrue(matrix.confusion) }));
 }
@@ -70,9 +93,14 @@ function auditMatrix(rows, emotions) {
   return emotions.map((human) => {
     const own = rows.filter(({ human_emotion }) => human_emotion === human);
     const weights = emotions.map((label) =>
-      own.filter(({ emotion }) => emotion === label).reduce((sum, row) => sum + (row.count * row.stratum_count) / audited.get(key(row)), 0),
+      own
+        .filter(({ emotion }) => emotion === label)
+        .reduce((sum, row) => sum + (row.count * row.stratum_count) / audited.get(key(row)), 0),
     );
-    const [total, size] = [weights.reduce((sum, weight) => sum + weight, 0), own.reduce((sum, { count }) => sum + count, 0)];
+    const [total, size] = [
+      weights.reduce((sum, weight) => sum + weight, 0),
+      own.reduce((sum, { count }) => sum + count, 0),
+    ];
     return weights.map((weight) => (total ? (weight * size) / total : 0));
   });
 }
@@ -85,7 +113,17 @@ async function start() {
   }
   const page = await pageOf(JSON.parse(document.getElementById("data").textContent));
   const main = document.getElementById("sections");
-  const sections = [trustSection, headlineSection, overTimeSection, heatmapSection, moversSection, termsSection, copiesSection, qualitySection, examplesSection].map((make) => make(page));
+  const sections = [
+    trustSection,
+    headlineSection,
+    overTimeSection,
+    heatmapSection,
+    moversSection,
+    termsSection,
+    copiesSection,
+    qualitySection,
+    examplesSection,
+  ].map((make) => make(page));
   main.append(...sections.map(({ made }) => made));
   main.hidden = false;
   let state = stateOf(location.hash, page);
@@ -103,15 +141,25 @@ async function start() {
     show();
   });
   lead.textContent = `${page.calendar.text(0)} to ${page.calendar.text(page.days.length - 1)}. All figures follow the filters; the address keeps them, so that a link shows the same.`;
-  document.getElementById("about").textContent = `Made by emotion-udf ${page.version} on ${page.built_at.replace("T", " ").replace("+00:00", " UTC")}. It holds counts${page.examples ? " and some masked messages" : ""}, and asks nothing of any server.`;
-  window.addEventListener("hashchange", () => { state = stateOf(location.hash, page); show(); });
+  document.getElementById("about").textContent =
+    `Made by emotion-udf ${page.version} on ${page.built_at.replace("T", " ").replace("+00:00", " UTC")}. It holds counts${page.examples ? " and some masked messages" : ""}, and asks nothing of any server.`;
+  window.addEventListener("hashchange", () => {
+    state = stateOf(location.hash, page);
+    show();
+  });
   for (const query of ["(prefers-color-scheme: dark)", "print"]) matchMedia(query).addEventListener("change", show);
   let width = innerWidth;
-  window.addEventListener("resize", () => { if (innerWidth !== width) { width = innerWidth; show(); } });
+  window.addEventListener("resize", () => {
+    if (innerWidth !== width) {
+      width = innerWidth;
+      show();
+    }
+  });
   await show();
 }
 
 start().catch((error) => {
-  document.getElementById("lead").textContent = "The figures could not be unpacked; the file may be damaged. Build the page again.";
+  document.getElementById("lead").textContent =
+    "The figures could not be unpacked; the file may be damaged. Build the page again.";
   throw error;
 });

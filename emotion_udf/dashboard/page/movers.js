@@ -16,15 +16,63 @@ function moversSection(page) {
   function specification(width, colours) {
     const names = Math.min(200, Math.floor(width * 0.38));
     const plot = Math.max(100, width - names - 12);
-    const y = { field: "row", type: "ordinal", scale: { paddingInner: 0.4 }, axis: { title: null, ticks: false, domain: false, labelLimit: names - 8, minExtent: names, maxExtent: names, labelExpr: "data('names')[datum.value].name" } };
+    const y = {
+      field: "row",
+      type: "ordinal",
+      scale: { paddingInner: 0.4 },
+      axis: {
+        title: null,
+        ticks: false,
+        domain: false,
+        labelLimit: names - 8,
+        minExtent: names,
+        maxExtent: names,
+        labelExpr: "data('names')[datum.value].name",
+      },
+    };
     return {
       padding: { left: 0, right: 8, top: 4, bottom: 4 },
       width: plot,
       height: { step: 26 },
       layer: [
-        { data: { name: "zero" }, mark: { type: "rule", color: colours.soft }, encoding: { x: { field: "at", type: "quantitative" } } },
-        { data: { name: "moved" }, mark: { type: "rule", strokeWidth: 2, color: colours.soft }, encoding: { y, x: { field: "low", type: "quantitative", axis: { title: "change in points, with its 95 % interval", tickCount: 5 } }, x2: { field: "high" } } },
-        { data: { name: "moved" }, mark: { type: "point", filled: true, size: 130, opacity: 1, stroke: colours.paper, strokeWidth: 1 }, encoding: { y, x: { field: "change", type: "quantitative" }, shape: { field: "way", type: "nominal", scale: { domain: ["up", "down"], range: ["triangle-up", "triangle-down"] }, legend: null }, color: { field: "band", type: "nominal", scale: { domain: page.emotions.concat(UNCLEAR), range: COLOURS }, legend: null } } },
+        {
+          data: { name: "zero" },
+          mark: { type: "rule", color: colours.soft },
+          encoding: { x: { field: "at", type: "quantitative" } },
+        },
+        {
+          data: { name: "moved" },
+          mark: { type: "rule", strokeWidth: 2, color: colours.soft },
+          encoding: {
+            y,
+            x: {
+              field: "low",
+              type: "quantitative",
+              axis: { title: "change in points, with its 95 % interval", tickCount: 5 },
+            },
+            x2: { field: "high" },
+          },
+        },
+        {
+          data: { name: "moved" },
+          mark: { type: "point", filled: true, size: 130, opacity: 1, stroke: colours.paper, strokeWidth: 1 },
+          encoding: {
+            y,
+            x: { field: "change", type: "quantitative" },
+            shape: {
+              field: "way",
+              type: "nominal",
+              scale: { domain: ["up", "down"], range: ["triangle-up", "triangle-down"] },
+              legend: null,
+            },
+            color: {
+              field: "band",
+              type: "nominal",
+              scale: { domain: page.emotions.concat(UNCLEAR), range: COLOURS },
+              legend: null,
+            },
+          },
+        },
         { data: { name: "names" }, mark: { type: "point", opacity: 0 }, encoding: { y } },
       ],
     };
@@ -36,7 +84,9 @@ function moversSection(page) {
     const bands = bandsOf(counted, page);
     const cells = weekdays ? cellsOf(groups, groupsBefore, counted, bands) : [];
     const tested = cells.filter(({ isTested }) => isTested);
-    benjaminiHochberg(tested.map(({ p }) => p)).forEach((rate, index) => { tested[index].rate = rate; });
+    benjaminiHochberg(tested.map(({ p }) => p)).forEach((rate, index) => {
+      tested[index].rate = rate;
+    });
     const moved = tested.filter(({ rate }) => rate <= RATE).sort((a, b) => Math.abs(b.change) - Math.abs(a.change));
     const shown = moved.slice(0, MOVERS_SHOWN);
     const against = weekdays ? page.calendar.span(Math.max(0, weekdays.from), weekdays.to) : "";
@@ -64,13 +114,39 @@ function moversSection(page) {
       points("within", ({ within }) => within),
       points("mix", ({ mix }) => mix),
       { name: "Messages", text: ({ now }) => countText(now.messages), value: ({ now }) => now.messages },
-      { name: "Messages before", text: ({ before }) => countText(before.messages), value: ({ before }) => before.messages },
-      { name: "False discovery rate", text: ({ rate }) => (rate === undefined ? "too few" : rate < 0.001 ? "< 0.001" : rate.toFixed(3)), value: ({ rate }) => rate ?? NaN },
+      {
+        name: "Messages before",
+        text: ({ before }) => countText(before.messages),
+        value: ({ before }) => before.messages,
+      },
+      {
+        name: "False discovery rate",
+        text: ({ rate }) => (rate === undefined ? "too few" : rate < 0.001 ? "< 0.001" : rate.toFixed(3)),
+        value: ({ rate }) => rate ?? NaN,
+      },
     ];
-    numbers.replaceChildren(...(weekdays ? [numbersOf("movers", "Changes of shares by group and emotion, within and mix as parts of the whole's change", columns, cells)] : []));
+    numbers.replaceChildren(
+      ...(weekdays
+        ? [
+            numbersOf(
+              "movers",
+              "Changes of shares by group and emotion, within and mix as parts of the whole's change",
+              columns,
+              cells,
+            ),
+          ]
+        : []),
+    );
     if (!shown.length) return null;
     const data = {
-      moved: shown.map(({ change, low, high, band }, row) => ({ row, change: 100 * change, low: 100 * low, high: 100 * high, band, way: change > 0 ? "up" : "down" })),
+      moved: shown.map(({ change, low, high, band }, row) => ({
+        row,
+        change: 100 * change,
+        low: 100 * low,
+        high: 100 * high,
+        band,
+        way: change > 0 ? "up" : "down",
+      })),
       names: shown.map(({ name, band }, row) => ({ row, name: groupWords(name, band) })),
       zero: [{ at: 0 }],
     };
@@ -83,10 +159,19 @@ function moversSection(page) {
   function moverWords(cell) {
     const { name, band, now, before, within, mix } = cell;
     return [
-      element("strong", {}, `${page.dimensions.length ? `${capital(band)} in ` : capital(band)}`, page.dimensions.length ? element("em", {}, name) : null),
+      element(
+        "strong",
+        {},
+        `${page.dimensions.length ? `${capital(band)} in ` : capital(band)}`,
+        page.dimensions.length ? element("em", {}, name) : null,
+      ),
       ` ${changeWords(cell, "points")}, from ${percentText(before.share)} to ${percentText(now.share)}.`,
       page.dimensions.length
-        ? element("span", { class: "more" }, ` It moved ${band} on the whole by ${signedText(within + mix)} points: ${signedText(within)} within, ${signedText(mix)} by its weight.`)
+        ? element(
+            "span",
+            { class: "more" },
+            ` It moved ${band} on the whole by ${signedText(within + mix)} points: ${signedText(within)} within, ${signedText(mix)} by its weight.`,
+          )
         : null,
     ];
   }
@@ -98,7 +183,13 @@ function moversSection(page) {
     if (!allNow || !allBefore) return [];
     const shares = (totals) => (totals.messages ? sharesOf(totals, state, page) : bands.map(() => null));
     const rows = groups
-      .map((totals, code) => ({ code, now: totals, before: groupsBefore[code], sharesNow: shares(totals), sharesBefore: shares(groupsBefore[code]) }))
+      .map((totals, code) => ({
+        code,
+        now: totals,
+        before: groupsBefore[code],
+        sharesNow: shares(totals),
+        sharesBefore: shares(groupsBefore[code]),
+      }))
       .filter(({ now, before }) => now.messages || before.messages);
     return bands.flatMap((band, number) => {
       // A group that is there in one period only moves the whole by its weight alone.

@@ -13,12 +13,28 @@ function overTimeSection(page) {
     const plot = Math.max(120, width - AXIS - LABELS);
     const { bins, bands } = shown;
     const x = timeAxis(bins, page.calendar, plot);
-    const ends = (axis) => ({ x: { field: "start", type: "quantitative", scale: x.scale, axis }, x2: { field: "end" } });
+    const ends = (axis) => ({
+      x: { field: "start", type: "quantitative", scale: x.scale, axis },
+      x2: { field: "end" },
+    });
     const faded = { opacity: { field: "opacity", type: "quantitative", scale: null } };
     const gap = {
       data: { name: "gaps" },
-      mark: { type: "rect", fill: colours.line, fillOpacity: 0.5, stroke: colours.soft, strokeDash: [2, 2], strokeWidth: 0.5 },
-      encoding: { x: { field: "start", type: "quantitative" }, x2: { field: "end" }, y: { field: "low", type: "quantitative" }, y2: { field: "high" }, tooltip: { field: "text" } },
+      mark: {
+        type: "rect",
+        fill: colours.line,
+        fillOpacity: 0.5,
+        stroke: colours.soft,
+        strokeDash: [2, 2],
+        strokeWidth: 0.5,
+      },
+      encoding: {
+        x: { field: "start", type: "quantitative" },
+        x2: { field: "end" },
+        y: { field: "low", type: "quantitative" },
+        y2: { field: "high" },
+        tooltip: { field: "text" },
+      },
     };
     const rule = (dash) => ({ type: "rule", color: colours.ink, strokeDash: dash, strokeWidth: 1 });
     return {
@@ -36,9 +52,19 @@ function overTimeSection(page) {
               encoding: {
                 ...ends({ ...x.axis, labels: false }),
                 ...faded,
-                y: { field: "low", type: "quantitative", scale: { domain: [0, 1] }, axis: { format: ".0%", values: [0, 0.25, 0.5, 0.75, 1], title: null } },
+                y: {
+                  field: "low",
+                  type: "quantitative",
+                  scale: { domain: [0, 1] },
+                  axis: { format: ".0%", values: [0, 0.25, 0.5, 0.75, 1], title: null },
+                },
                 y2: { field: "high" },
-                color: { field: "band", type: "nominal", scale: { domain: page.emotions.concat(UNCLEAR), range: COLOURS }, legend: null },
+                color: {
+                  field: "band",
+                  type: "nominal",
+                  scale: { domain: page.emotions.concat(UNCLEAR), range: COLOURS },
+                  legend: null,
+                },
                 tooltip: { field: "text" },
               },
             },
@@ -54,7 +80,14 @@ function overTimeSection(page) {
             },
             {
               data: { name: "changes" },
-              mark: { type: "text", align: { expr: "datum.align" }, baseline: "bottom", y: -4, dx: 3, fontStyle: "italic" },
+              mark: {
+                type: "text",
+                align: { expr: "datum.align" },
+                baseline: "bottom",
+                y: -4,
+                dx: 3,
+                fontStyle: "italic",
+              },
               encoding: { x: { field: "time", type: "quantitative" }, text: { field: "text" } },
             },
             { data: { name: "starts" }, mark: rule([4, 3]), encoding: { x: { field: "time", type: "quantitative" } } },
@@ -66,7 +99,12 @@ function overTimeSection(page) {
           layer: [
             {
               data: { name: "volume" },
-              mark: { type: "rect", fill: colours.soft, stroke: colours.paper, strokeWidth: bins.starts.length > 60 ? 0.25 : 1 },
+              mark: {
+                type: "rect",
+                fill: colours.soft,
+                stroke: colours.paper,
+                strokeWidth: bins.starts.length > 60 ? 0.25 : 1,
+              },
               encoding: {
                 ...ends(x.axis),
                 ...faded,
@@ -87,9 +125,17 @@ function overTimeSection(page) {
   function update(figures) {
     const { state, bins, bands, byBin, compared } = figures;
     shown = figures;
-    const rows = byBin.map((totals, index) => ({ index, totals, shares: sharesOf(totals, state, page), isNow: bins.end(index) > state.from }));
+    const rows = byBin.map((totals, index) => ({
+      index,
+      totals,
+      shares: sharesOf(totals, state, page),
+      isNow: bins.end(index) > state.from,
+    }));
     const known = rows.filter(({ totals }) => totals.messages > 0);
-    const edges = ({ index }) => ({ start: page.calendar.time(bins.starts[index]), end: page.calendar.time(bins.end(index)) });
+    const edges = ({ index }) => ({
+      start: page.calendar.time(bins.starts[index]),
+      end: page.calendar.time(bins.end(index)),
+    });
     const shade = ({ isNow }) => (isNow ? 1 : 0.55);
     const last = known[known.length - 1];
     const places = last ? labelPlaces(last.shares, 0.058) : [];
@@ -99,13 +145,43 @@ function overTimeSection(page) {
         return row.shares.map((share, band) => {
           const high = top;
           top -= share;
-          return { ...edges(row), opacity: shade(row), low: Math.max(0, top), high, band: bands[band], text: `${bins.text(row.index)}: ${bands[band]} ${percentText(share)} of ${countText(row.totals.messages)}` };
+          return {
+            ...edges(row),
+            opacity: shade(row),
+            low: Math.max(0, top),
+            high,
+            band: bands[band],
+            text: `${bins.text(row.index)}: ${bands[band]} ${percentText(share)} of ${countText(row.totals.messages)}`,
+          };
         });
       }),
-      labels: last ? bands.map((band, index) => ({ y: 1 - places[index], text: `${band} ${Math.round(100 * last.shares[index])}%` })) : [],
-      volume: known.map((row) => ({ ...edges(row), opacity: shade(row), messages: row.totals.messages, text: `${bins.text(row.index)}: ${plural(row.totals.messages, "message")}` })),
-      gaps: rows.filter(({ totals }) => !totals.messages).map((row) => ({ ...edges(row), low: 0, high: 1, text: `${bins.text(row.index)}: ${gapWords(row.index, bins)}` })),
-      changes: page.modelChanges.filter(({ day }) => day > bins.starts[0] && day <= state.to).map(({ day, text }) => ({ time: page.calendar.time(day), text, align: day > (bins.starts[0] + state.to) / 2 ? "right" : "left" })),
+      labels: last
+        ? bands.map((band, index) => ({
+            y: 1 - places[index],
+            text: `${band} ${Math.round(100 * last.shares[index])}%`,
+          }))
+        : [],
+      volume: known.map((row) => ({
+        ...edges(row),
+        opacity: shade(row),
+        messages: row.totals.messages,
+        text: `${bins.text(row.index)}: ${plural(row.totals.messages, "message")}`,
+      })),
+      gaps: rows
+        .filter(({ totals }) => !totals.messages)
+        .map((row) => ({
+          ...edges(row),
+          low: 0,
+          high: 1,
+          text: `${bins.text(row.index)}: ${gapWords(row.index, bins)}`,
+        })),
+      changes: page.modelChanges
+        .filter(({ day }) => day > bins.starts[0] && day <= state.to)
+        .map(({ day, text }) => ({
+          time: page.calendar.time(day),
+          text,
+          align: day > (bins.starts[0] + state.to) / 2 ? "right" : "left",
+        })),
       starts: compared && state.from > bins.starts[0] ? [{ time: page.calendar.time(state.from) }] : [],
     };
     sentence.textContent = words(figures, rows, known, last);
@@ -114,13 +190,29 @@ function overTimeSection(page) {
       (data.starts.length ? " Paler, left of the dashed line: the days that are compared with." : "") +
       (data.gaps.length ? " Grey fields: no messages, or no night published." : "");
     const columns = [
-      { name: bins.unit === "day" ? "Day" : "Week", text: ({ index }) => bins.text(index), value: ({ index }) => page.calendar.iso(bins.starts[index]) },
+      {
+        name: bins.unit === "day" ? "Day" : "Week",
+        text: ({ index }) => bins.text(index),
+        value: ({ index }) => page.calendar.iso(bins.starts[index]),
+      },
       { name: "Period", text: ({ isNow }) => (isNow ? "selected" : "compared with") },
-      { name: "Messages", text: ({ totals, index }) => (totals.messages ? countText(totals.messages) : gapWords(index, bins)), value: ({ totals }) => totals.messages },
-      ...bands.map((band, number) => ({ name: capital(band), text: ({ shares }) => percentText(shares[number]), value: ({ shares }) => shares[number] })),
+      {
+        name: "Messages",
+        text: ({ totals, index }) => (totals.messages ? countText(totals.messages) : gapWords(index, bins)),
+        value: ({ totals }) => totals.messages,
+      },
+      ...bands.map((band, number) => ({
+        name: capital(band),
+        text: ({ shares }) => percentText(shares[number]),
+        value: ({ shares }) => shares[number],
+      })),
     ];
     numbers.replaceChildren(numbersOf("over-time", `Shares of emotions by ${bins.unit}`, columns, rows));
-    return draw(data, `Shares of emotions by ${bins.unit}, and messages. ${sentence.textContent}`, [bins.starts[0], state.to, bands.length]);
+    return draw(data, `Shares of emotions by ${bins.unit}, and messages. ${sentence.textContent}`, [
+      bins.starts[0],
+      state.to,
+      bands.length,
+    ]);
   }
 
   function gapWords(index, bins) {
@@ -135,14 +227,25 @@ function overTimeSection(page) {
       const sorted = [...selected].sort((a, b) => a.shares[band] - b.shares[band]);
       return [sorted[0], sorted[sorted.length - 1]];
     };
-    const spread = bands.map((_, band) => { const [low, high] = selected.length ? extremes(band) : [last, last]; return high.shares[band] - low.shares[band]; });
+    const spread = bands.map((_, band) => {
+      const [low, high] = selected.length ? extremes(band) : [last, last];
+      return high.shares[band] - low.shares[band];
+    });
     const most = spread.indexOf(Math.max(...spread.slice(0, page.emotions.length)));
     const [low, high] = selected.length ? extremes(most) : [last, last];
     const without = rows.filter(({ totals, isNow }) => isNow && !totals.messages).length;
     return (
-      (selected.length > 1 ? `${capital(bands[most])} varied most: from ${percentText(low.shares[most])} (${bins.text(low.index)}) to ${percentText(high.shares[most])} (${bins.text(high.index)}).` : `${bins.text(last.index)}: ${plural(last.totals.messages, "message")}.`) +
+      (selected.length > 1
+        ? `${capital(bands[most])} varied most: from ${percentText(low.shares[most])} (${bins.text(low.index)}) to ${percentText(high.shares[most])} (${bins.text(high.index)}).`
+        : `${bins.text(last.index)}: ${plural(last.totals.messages, "message")}.`) +
       (without ? ` On ${plural(without, bins.unit)} there is no message.` : "") +
-      page.modelChanges.filter(({ day }) => day >= state.from && day <= state.to).map(({ day }) => ` From ${page.calendar.text(day)} on another model labels: shares before and after are not comparable as they stand.`).join("")
+      page.modelChanges
+        .filter(({ day }) => day >= state.from && day <= state.to)
+        .map(
+          ({ day }) =>
+            ` From ${page.calendar.text(day)} on another model labels: shares before and after are not comparable as they stand.`,
+        )
+        .join("")
     );
   }
   return { made, update };

@@ -18,12 +18,17 @@ function stateOf(address, page) {
     compare: choice("compare", ["previous", "weekday", "none"], "previous"),
     shares: choice("shares", ["counts", "probability", "corrected"], page.standardShares),
     unclear: given.get("unclear") !== "no",
-    matrix: Math.max(0, page.matrices.findIndex((matrix) => matrix.name === given.get("matrix"))),
+    matrix: Math.max(
+      0,
+      page.matrices.findIndex((matrix) => matrix.name === given.get("matrix")),
+    ),
     by: by < 0 ? page.standardBy : by,
     only: page.dimensions.map((dimension) => {
       if (given.has(`none.${dimension.name}`)) return codeOr(dimension.values.indexOf(null));
       if (given.has(`other.${dimension.name}`)) return dimension.others ? dimension.values.length : null;
-      return given.has(`is.${dimension.name}`) ? codeOr(dimension.values.indexOf(given.get(`is.${dimension.name}`))) : null;
+      return given.has(`is.${dimension.name}`)
+        ? codeOr(dimension.values.indexOf(given.get(`is.${dimension.name}`)))
+        : null;
     }),
   };
 }
@@ -44,7 +49,8 @@ function addressOf(state, page) {
   given.set("compare", state.compare);
   given.set("shares", state.shares);
   if (!state.unclear) given.set("unclear", "no");
-  if (state.shares === "corrected" && page.matrices[state.matrix]) given.set("matrix", page.matrices[state.matrix].name);
+  if (state.shares === "corrected" && page.matrices[state.matrix])
+    given.set("matrix", page.matrices[state.matrix].name);
   if (page.dimensions[state.by]) given.set("by", page.dimensions[state.by].name);
   page.dimensions.forEach((dimension, index) => {
     const code = state.only[index];
@@ -59,29 +65,57 @@ function addressOf(state, page) {
 // The controls, all of them the browser's own. `changed(state)` is called with the new selection.
 function controlsOf(form, page, changed) {
   const field = (id, label, control, hint) =>
-    element("div", { class: "field" }, element("label", { for: id }, label), control, hint ? element("small", { id: `${id}-hint` }, hint) : null);
+    element(
+      "div",
+      { class: "field" },
+      element("label", { for: id }, label),
+      control,
+      hint ? element("small", { id: `${id}-hint` }, hint) : null,
+    );
   const select = (id, options) =>
-    element("select", { id }, options.map(([value, text]) => element("option", { value }, text)));
+    element(
+      "select",
+      { id },
+      options.map(([value, text]) => element("option", { value }, text)),
+    );
   const [least, most] = [page.calendar.iso(0), page.calendar.iso(page.days.length - 1)];
   const from = element("input", { type: "date", id: "from", min: least, max: most, required: true });
   const to = element("input", { type: "date", id: "to", min: least, max: most, required: true });
-  const compare = select("compare", [["previous", "the days before"], ["weekday", "the same weekdays before"], ["none", "nothing"]]);
+  const compare = select("compare", [
+    ["previous", "the days before"],
+    ["weekday", "the same weekdays before"],
+    ["none", "nothing"],
+  ]);
   const shares = select("shares", [
     ["counts", "by counts"],
     ["probability", "by mean probability"],
     ...(page.matrices.length ? [["corrected", "corrected for confusions"]] : []),
   ]);
-  const matrix = select("matrix", page.matrices.map(({ name }, index) => [index, name]));
+  const matrix = select(
+    "matrix",
+    page.matrices.map(({ name }, index) => [index, name]),
+  );
   const unclear = element("input", { type: "checkbox", id: "unclear" });
-  const by = select("by", page.dimensions.map(({ name }, index) => [index, name]));
+  const by = select(
+    "by",
+    page.dimensions.map(({ name }, index) => [index, name]),
+  );
   const only = page.dimensions.map((dimension, index) =>
     select(`only-${index}`, [
       ["", "all"],
-      ...[...dimension.values, ...(dimension.others ? [undefined] : [])].map((_, code) => [code, dimensionLabel(dimension, code)]),
+      ...[...dimension.values, ...(dimension.others ? [undefined] : [])].map((_, code) => [
+        code,
+        dimensionLabel(dimension, code),
+      ]),
     ]),
   );
   const matrixField = field("matrix", "Corrected by", matrix);
-  const unclearField = element("div", { class: "field check" }, unclear, element("label", { for: "unclear" }, "Unclear messages apart"));
+  const unclearField = element(
+    "div",
+    { class: "field check" },
+    unclear,
+    element("label", { for: "unclear" }, "Unclear messages apart"),
+  );
   const reset = element("button", { type: "reset" }, "Reset");
   const problem = element("p", { class: "problem", role: "alert" });
   form.append(
@@ -107,12 +141,17 @@ function controlsOf(form, page, changed) {
     unclear.checked = state.unclear && state.shares === "counts";
     unclear.disabled = state.shares !== "counts";
     by.value = state.by;
-    only.forEach((control, index) => { control.value = state.only[index] ?? ""; });
+    only.forEach((control, index) => {
+      control.value = state.only[index] ?? "";
+    });
     problem.textContent = "";
   }
 
   form.addEventListener("submit", (event) => event.preventDefault());
-  form.addEventListener("reset", (event) => { event.preventDefault(); changed(stateOf("", page)); });
+  form.addEventListener("reset", (event) => {
+    event.preventDefault();
+    changed(stateOf("", page));
+  });
   form.addEventListener("change", () => {
     const [first, last] = [page.calendar.day(from.value), page.calendar.day(to.value)];
     if (!(first >= 0 && last >= first && last < page.days.length)) {

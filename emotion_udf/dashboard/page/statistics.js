@@ -24,7 +24,9 @@ function difference(now, before) {
 // The complementary error function, to 1.2e-7 of its value (Press et al., Numerical Recipes, erfcc).
 function erfc(x) {
   const t = 1 / (1 + 0.5 * Math.abs(x));
-  const terms = [1.00002368, 0.37409196, 0.09678418, -0.18628806, 0.27886807, -1.13520398, 1.48851587, -0.82215223, 0.17087277];
+  const terms = [
+    1.00002368, 0.37409196, 0.09678418, -0.18628806, 0.27886807, -1.13520398, 1.48851587, -0.82215223, 0.17087277,
+  ];
   const series = terms.reduceRight((sum, term) => term + t * sum, 0);
   const tail = t * Math.exp(-x * x - 1.26551223 + t * series);
   return x >= 0 ? tail : 2 - tail;

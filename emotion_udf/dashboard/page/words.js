@@ -11,13 +11,16 @@ function countText(value) {
 }
 
 function decimalText(value) {
-  return Number.isFinite(value) ? tenth.format(Object.is(Math.round(value * 10), -0) ? 0 : value).replace("-", "−") : UNKNOWN;
+  return Number.isFinite(value)
+    ? tenth.format(Object.is(Math.round(value * 10), -0) ? 0 : value).replace("-", "−")
+    : UNKNOWN;
 }
 
 const percentText = (share) => (Number.isFinite(share) ? `${decimalText(100 * share)} %` : UNKNOWN);
 const scoreText = (net) => (Number.isFinite(net) ? `${net > 0 ? "+" : ""}${decimalText(100 * net)}` : UNKNOWN);
 const signedText = (share) => (Number.isFinite(share) ? `${share > 0 ? "+" : ""}${decimalText(100 * share)}` : UNKNOWN);
-const rangeText = ({ low, high }) => (Number.isFinite(low) ? `${decimalText(100 * low)} to ${decimalText(100 * high)}` : UNKNOWN);
+const rangeText = ({ low, high }) =>
+  Number.isFinite(low) ? `${decimalText(100 * low)} to ${decimalText(100 * high)}` : UNKNOWN;
 const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 const plural = (count, one, many = `${one}s`) => `${countText(count)} ${count === 1 ? one : many}`;
 
