@@ -28,6 +28,7 @@ SCRIPTS: Final = (
     "heatmap.js",
     "movers.js",
     "terms.js",
+    "copies.js",
     "quality.js",
     "examples.js",
     "main.js",

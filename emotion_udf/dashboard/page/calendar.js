@@ -56,3 +56,12 @@ function binsOf(from, to, calendar) {
     },
   };
 }
+
+// The first column of tables over time.
+function binColumn(bins, calendar) {
+  return {
+    name: bins.unit === "day" ? "Day" : "Week",
+    text: ({ index }) => bins.text(index),
+    value: ({ index }) => calendar.iso(bins.starts[index]),
+  };
+}

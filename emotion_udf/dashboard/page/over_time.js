@@ -190,11 +190,7 @@ function overTimeSection(page) {
       (data.starts.length ? " Paler, left of the dashed line: the days that are compared with." : "") +
       (data.gaps.length ? " Grey fields: no messages, or no night published." : "");
     const columns = [
-      {
-        name: bins.unit === "day" ? "Day" : "Week",
-        text: ({ index }) => bins.text(index),
-        value: ({ index }) => page.calendar.iso(bins.starts[index]),
-      },
+      binColumn(bins, page.calendar),
       { name: "Period", text: ({ isNow }) => (isNow ? "selected" : "compared with") },
       {
         name: "Messages",
