@@ -71,7 +71,8 @@ def open_feedback(browser: Browser, built: Built) -> Iterator[Open]:
 
 @contextmanager
 def no_more(opened: Opened) -> Iterator[None]:
-    """Take complaints that a test provokes."""
-    before = len(opened.said)
+    """Take complaints, and requests that were refused, which a test provokes."""
+    said, requests = len(opened.said), len(opened.requests)
     yield
-    del opened.said[before:]
+    del opened.said[said:]
+    del opened.requests[requests:]

@@ -204,6 +204,8 @@ function overTimeSection(page) {
       })),
     ];
     numbers.replaceChildren(numbersOf("over-time", `Shares of emotions by ${bins.unit}`, columns, rows));
+    place.hidden = legend.hidden = !last;
+    if (!last) return null;
     return draw(data, `Shares of emotions by ${bins.unit}, and messages. ${sentence.textContent}`, [
       bins.starts[0],
       state.to,
