@@ -17,7 +17,7 @@ STUDENTS := build/students/seed-1 build/students/seed-2 build/students/seed-3
 TRAIN := python jobs/train_classifier.py --set data.root=$(EMOTION_UDF_DATA) --config
 DEMO_DAYS := --from 2026-10-05 --to 2026-10-18
 
-.PHONY: help setup demo sql test test-unit test-slow fuzz faults check licences audit dist docs format train train-open base evaluate \
+.PHONY: help setup demo screenshots sql test test-unit test-slow fuzz faults check licences audit dist docs format train train-open base evaluate \
 	bench clean
 
 help: ## list the targets
@@ -37,6 +37,9 @@ WAREHOUSE ?= build/demo/warehouse
 
 sql: .venv/.ready ## ask DuckDB about the tables of the demo, or of another WAREHOUSE
 	@python jobs/query_tables.py --warehouse $(WAREHOUSE)
+
+screenshots: .venv/.ready ## picture the dashboard of made-up feedback in chromium, into build/screenshots
+	@python -m tools.screenshots build/screenshots
 
 # Two processes, each with a Spark of its own; files in the order of tests/conftest.py.
 PYTEST := python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder

@@ -43,10 +43,13 @@ python3 -c 'import ensurepip, venv' 2>/dev/null || install "Python's venv module
 [ "$(java_version)" -ge 17 ] || install "Java 17 or newer" default-jre-headless
 [ "$(java_version)" -ge 17 ] || { echo "setup: expected Java 17 or newer, found version $(java_version); set JAVA_HOME" >&2; exit 2; }
 
+# Only the tests of the page and `make screenshots` need a browser; elsewhere than in CI these tests are skipped without it.
+[ -z "${CI:-}" ] || command -v chromium >/dev/null || install "Chromium" chromium
+
 echo "setup: making .venv (a few minutes the first time)"
 [ -x .venv/bin/python ] || python3 -m venv .venv
 # In the environment, not on the command line: so it also holds for what pip installs to build a package.
 export PIP_CONSTRAINT=$PWD/constraints.txt
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --use-pep517 --editable '.[int16,train,dev]'
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --use-pep517 --editable '.[int16,train,dashboard,dev]'
 touch .venv/.ready
 echo "setup: done"

@@ -5,9 +5,9 @@ spark-submit jobs/score_feedback.py --config conf/nightly.toml --date 2026-10-05
 
 import logging
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import NoReturn
 
+from emotion_udf.dashboard.after_night import build_after_night
 from emotion_udf.errors import UsageError
 from emotion_udf.jobs.command_line import SettingsParser, end_process, exit_code_of, parse
 from emotion_udf.nightly.backfill import backfill, published_days
@@ -64,10 +64,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if options.each_day:
                 backfill(window, run, published_days(warehouse, settings) if options.resume else ())
             else:
-                with suppress(PublishedInterrupt):  # what is published decides the exit code
+                try:
                     run(window)
+                except PublishedInterrupt:  # what is published decides the exit code
+                    return
         finally:
             stop_session(spark)
+        if page := build_after_night(settings):
+            print(f"Dashboard: {page}")
 
     return exit_code_of(job, options.debug)
 

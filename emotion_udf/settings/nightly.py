@@ -234,6 +234,19 @@ class GateSettings(Section):
         return shares
 
 
+class DashboardSettings(Section):
+    """The page for analysts, built after each night. Its failure is a warning; needs the extra `dashboard`."""
+
+    out: str | None = Field(
+        default=None, min_length=1, description="the HTML file to write, on a local disk; no page by default"
+    )
+    title: str = Field(default="Emotions in feedback", min_length=1, description="the page's heading")
+    examples: bool = Field(
+        default=True,
+        description="where warehouse.keep_text is set: show some messages, masked, to whoever has the page",
+    )
+
+
 class NightSettings(Section):
     """All settings of the nightly job, `conf/nightly.toml`."""
 
@@ -246,6 +259,7 @@ class NightSettings(Section):
     warehouse: WarehouseSettings
     staging: StagingSettings = StagingSettings()
     gate: GateSettings = GateSettings()
+    dashboard: DashboardSettings = DashboardSettings()
 
     @model_validator(mode="after")
     def _dimensions_are_new_columns(self) -> "NightSettings":
@@ -290,5 +304,5 @@ class NightSettings(Section):
         return self.staging.root or self.warehouse.default_staging
 
     def digest(self) -> str:
-        """Name these settings by 16 hex digits of their SHA-256."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
+        """Name these settings, but for those of the page, by 16 hex digits of their SHA-256."""
+        return hashlib.sha256(self.model_dump_json(exclude={"dashboard"}).encode()).hexdigest()[:16]

@@ -1,0 +1,156 @@
+"""The release that a page shows: every table at the version which the release names, checked before it is read."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+import pyarrow.dataset as ds
+from deltalake import DeltaTable
+
+from emotion_udf.errors import InputError, UsageError
+from emotion_udf.schemas import DAILY, LABELS, QUARANTINE, RELEASES, RUNS
+from emotion_udf.storage import open_folder
+from emotion_udf.tables.delta import DeltaTables
+from emotion_udf.tables.files import list_files, missing_paths, open_version
+from emotion_udf.tables.ownership import claims_until, holders
+from emotion_udf.tables.releases import read_release
+from emotion_udf.tables.warehouse import Release
+
+TERMS: Final = "emotion_terms"
+AUDITS: Final = "audits"
+
+_KEYS: Final = ("event_date", "emotion")
+_MEASURES: Final = (
+    "feedback_count",
+    "mean_probability",
+    "low_confidence_count",
+    "truncated_count",
+    "distinct_text_count",
+    "foreign_count",
+    "token_count",
+    "unknown_token_count",
+    "total_count",
+)
+_NOT_SHOWN: Final = ("share", "run_id")
+
+_NEEDED: Final[Mapping[str, Sequence[str]]] = {
+    LABELS: ("event_date", "emotion", "confidence", "is_confident"),
+    DAILY: (*_KEYS, *_MEASURES, "run_id"),
+    QUARANTINE: ("event_date", "reasons"),
+    TERMS: (*_KEYS, "term", "feedback_count"),
+    RUNS: ("run_id", "from_date", "to_date", "started_at", "outcome", "model", "model_fingerprint", "gates"),
+    AUDITS: ("sample_id", "from_date", "to_date", *_KEYS, "stratum", "stratum_count", "human_emotion"),
+}
+"""The columns that the page reads of each table."""
+
+
+@dataclass(frozen=True)
+class OpenRelease:
+    """A release whose tables are open and complete.
+
+    Attributes:
+        release: Its row of `releases`.
+        dimensions: The dimensions of `emotion_daily`, in its order.
+        tables: Data sets by table: those of the release at its versions, `runs` and `audits` as they are now. `runs`,
+            `audits` and `emotion_terms` are there where the warehouse has them.
+        holders: The run that holds each published day, also of days without a message, as far back as the log goes.
+    """
+
+    release: Release
+    dimensions: Sequence[str]
+    tables: Mapping[str, ds.Dataset]
+    holders: Mapping[date, str]
+
+
+def open_release(root: str, with_texts: bool = True) -> OpenRelease:
+    """Open the newest release of a warehouse.
+
+    Args:
+        root: The warehouse's root, a path or a URI.
+        with_texts: Open `emotion_labels` too, where it has texts.
+
+    Raises:
+        UsageError: There are no tables, or nothing was released yet.
+        InputError: A table lacks a column, or files of the release are gone.
+    """
+    tables = DeltaTables(open_folder(root))
+    release = _newest_release(tables)
+    if release is None:
+        raise _without_release(tables, root)
+    labels = _at_version(tables, release, LABELS)
+    daily = _at_version(tables, release, DAILY)
+    opened = {DAILY: daily, QUARANTINE: _at_version(tables, release, QUARANTINE)}
+    if with_texts and "text" in _columns(labels):
+        opened[LABELS] = labels
+    if TERMS in release.versions:
+        opened[TERMS] = _at_version(tables, release, TERMS)
+    for name in (RUNS, AUDITS):
+        if (table := tables.open(name)) is not None:
+            opened[name] = table
+    for name, table in opened.items():
+        _check_columns(name, table)
+        _check_files(tables, release, name, table)
+    held = holders(claims_until(labels, release.versions[LABELS]))
+    return OpenRelease(
+        release=release,
+        dimensions=[name for name in _columns(daily) if name not in (*_KEYS, *_MEASURES, *_NOT_SHOWN)],
+        tables={name: table.to_pyarrow_dataset() for name, table in opened.items()},
+        holders={date.fromisoformat(day): claim.run_id for day, claim in held.items() if claim.versions != {}},
+    )
+
+
+def _newest_release(tables: DeltaTables) -> Release | None:
+    pointer = tables.open(RELEASES)
+    if pointer is not None and missing_paths(
+        tables.folder(RELEASES), [listed.file.path for listed in list_files(pointer)]
+    ):
+        raise InputError(f"expected the row of {RELEASES}, found its file gone; run a night, which makes a new release")
+    return read_release(pointer)
+
+
+def _without_release(tables: DeltaTables, root: str) -> UsageError:
+    if tables.open(DAILY) is None:
+        return UsageError(
+            f"expected the tables of the nightly job below {root}, found none; check --warehouse, or run a night first"
+        )
+    return UsageError(
+        f"expected a release in {root}/{RELEASES}, found none: these tables are of an earlier version, or their first "
+        "night was stopped; the next night makes one"
+    )
+
+
+def _at_version(tables: DeltaTables, release: Release, name: str) -> DeltaTable:
+    version = release.versions.get(name)
+    table = open_version(tables, name, version)
+    if table is None:
+        raise InputError(
+            f"expected version {version} of {name}, which release {release.number} names, found that its log no "
+            "longer reaches back to it; run a night, which makes a new release"
+        )
+    return table
+
+
+def _columns(table: DeltaTable) -> list[str]:
+    return [field.name for field in table.schema().fields]
+
+
+def _check_columns(name: str, table: DeltaTable) -> None:
+    """Check that the table has what the page reads of it; older rows may have nulls there."""
+    present = _columns(table)
+    missing = [column for column in _NEEDED[name] if column not in present]
+    if missing:
+        raise InputError(
+            f"expected the columns {', '.join(missing)} in {name}, found a table without them, as earlier versions "
+            "made it; run a night with this version, which adds them"
+        )
+
+
+def _check_files(tables: DeltaTables, release: Release, name: str, table: DeltaTable) -> None:
+    """Check that every file is still there: a reader would fail halfway, with a message about a path."""
+    gone = missing_paths(tables.folder(name), [listed.file.path for listed in list_files(table)])
+    if gone:
+        raise InputError(
+            f"expected all files of {name} in release {release.number}, found {len(gone):,} gone, as after a vacuum by "
+            "another tool; emotion-maintain show-releases tells which releases are whole, rollback goes back to one"
+        )
