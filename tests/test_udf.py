@@ -150,7 +150,7 @@ def test_an_error_of_the_model_does_not_say_its_words(poison: str, name: str, mo
 
 
 def test_a_careful_worker_says_the_same_and_leaves_out_what_cannot_be_scored(classifier: Classifier) -> None:
-    texts = pd.Series([*TEXTS, "poison-raise", "poison-exit", "i feel fine"])
+    texts = pd.Series([*TEXTS, "poison-raise", "poison-memory", "i feel fine"])
     careful = PoisonedSpec(**vars(spec()) | {"carefully": True})
     scored = pd.concat(score_batches(iter([texts[:4], texts[4:]]), careful), ignore_index=True)
     good = texts.where(~texts.str.contains("poison", na=False), None)

@@ -30,8 +30,8 @@ def process() -> Iterator[ScoringProcess]:
     [
         ("poison-segv", "the process ended by SIGSEGV"),
         ("poison-stop", "the process ended by SIGKILL"),
-        ("poison-exit", "the process ended by exit code 3"),
-        ("poison-hang", "the process gave no answer in 5 s"),
+        pytest.param("poison-exit", "the process ended by exit code 3", marks=pytest.mark.slow),
+        pytest.param("poison-hang", "the process gave no answer in 5 s", marks=pytest.mark.slow),
         ("poison-raise", "RuntimeError arose in "),
         ("poison-memory", "MemoryError arose in "),
         ("poison-panic", "BaseException arose in "),
