@@ -21,6 +21,10 @@ Mount = Callable[[Path, str], Path]
 DAY = f"--date={DAYS[0]}"
 
 
+def unmount(place: Path) -> None:
+    subprocess.run(["umount", "--lazy", place], check=True)
+
+
 @pytest.fixture
 def mount() -> Iterator[Mount]:
     """Mount small disks, with options such as `size=64k`."""
@@ -31,7 +35,7 @@ def mount() -> Iterator[Mount]:
             done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", place], check=False)
             if done.returncode:
                 pytest.skip("needs to be allowed to mount")
-            stack.callback(subprocess.run, ["umount", "--lazy", place], check=True)
+            stack.callback(unmount, place)
             return place
 
         yield mounted
