@@ -13,6 +13,7 @@ from rich.progress import track
 from emotion_udf.errors import UsageError, WindowHeldError
 from emotion_udf.jobs.maintenance_tables import files_of, instant, read_ids, span, table_of
 from emotion_udf.nightly.context import new_run_id
+from emotion_udf.nightly.unrecorded import clear_dead_runs
 from emotion_udf.schemas import LABELS
 from emotion_udf.settings.nightly import NightSettings
 from emotion_udf.steps.score import text_key
@@ -183,11 +184,7 @@ class Maintenance:
 
     def _discard_dead_runs(self) -> list[str]:
         """Delete what killed runs have left, unless it is a dry run; return these runs."""
-        dead = dead_runs(self.staging)
-        for run_id in [] if self.dry_run else dead:
-            self.warehouse.discard(run_id)
-            (self.staging / run_id).remove()
-        return dead
+        return dead_runs(self.staging) if self.dry_run else clear_dead_runs(self.warehouse, self.staging)
 
     def _progress(self, items: Sequence[Item], description: str) -> Iterable[Item]:
         """Yield the items, with a bar where somebody looks."""
