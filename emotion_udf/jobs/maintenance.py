@@ -147,9 +147,7 @@ class Maintenance:
         """Erase the messages whose ids a file names from every file of every table."""
         ids = read_ids(file)
         with self._alone("forget", without_nights=True):
-            self._discard_dead_runs()
-            if not self.dry_run:
-                self.warehouse.repair()  # or a killed night would miss the files that it still has to publish
+            self._discard_dead_runs()  # or a killed night would miss the files that it still has to publish
             with self.console.status("reading the ids in every file"):
                 found = find_messages(self.warehouse, ids, text_key, self.settings.input.columns.text)
             rows = {holding.table: rows_now(self.warehouse, holding) for holding in found}
@@ -183,8 +181,11 @@ class Maintenance:
             yield run_id
 
     def _discard_dead_runs(self) -> list[str]:
-        """Delete what killed runs have left, unless it is a dry run; return these runs."""
-        return dead_runs(self.staging) if self.dry_run else clear_dead_runs(self.warehouse, self.staging)
+        """Finish or delete what killed runs have left, unless it is a dry run; return these runs."""
+        if self.dry_run:
+            return dead_runs(self.staging)
+        self.warehouse.repair()
+        return clear_dead_runs(self.warehouse, self.staging)
 
     def _progress(self, items: Sequence[Item], description: str) -> Iterable[Item]:
         """Yield the items, with a bar where somebody looks."""
