@@ -13,6 +13,7 @@ from rich.progress import track
 from emotion_udf.errors import UsageError, WindowHeldError
 from emotion_udf.jobs.maintenance_tables import files_of, instant, read_ids, span, table_of
 from emotion_udf.nightly.context import new_run_id
+from emotion_udf.nightly.unrecorded import clear_dead_runs
 from emotion_udf.schemas import LABELS
 from emotion_udf.settings.nightly import NightSettings
 from emotion_udf.steps.pseudonymise import read_pseudonyms
@@ -148,9 +149,7 @@ class Maintenance:
         given = read_ids(file)
         ids = self._as_in_tables(given)
         with self._alone("forget", without_nights=True):
-            self._discard_dead_runs()
-            if not self.dry_run:
-                self.warehouse.repair()  # or a killed night would miss the files that it still has to publish
+            self._discard_dead_runs()  # or a killed night would miss the files that it still has to publish
             with self.console.status("reading the ids in every file"):
                 found = find_messages(self.warehouse, ids, text_key, self.settings.input.columns.text)
             rows = {holding.table: rows_now(self.warehouse, holding) for holding in found}
@@ -191,12 +190,11 @@ class Maintenance:
             yield run_id
 
     def _discard_dead_runs(self) -> list[str]:
-        """Delete what killed runs have left, unless it is a dry run; return these runs."""
-        dead = dead_runs(self.staging)
-        for run_id in [] if self.dry_run else dead:
-            self.warehouse.discard(run_id)
-            (self.staging / run_id).remove()
-        return dead
+        """Finish or delete what killed runs have left, unless it is a dry run; return these runs."""
+        if self.dry_run:
+            return dead_runs(self.staging)
+        self.warehouse.repair()
+        return clear_dead_runs(self.warehouse, self.staging)
 
     def _progress(self, items: Sequence[Item], description: str) -> Iterable[Item]:
         """Yield the items, with a bar where somebody looks."""

@@ -25,7 +25,7 @@ from emotion_udf.nightly.context import RunContext
 from emotion_udf.nightly.evidence import history_days, profiles_of_night, profiles_of_release
 from emotion_udf.nightly.record import PSEUDONYMS, RunRecord, RunRecorder, pseudonyms_entry
 from emotion_udf.nightly.scoring import NightScores, score_night
-from emotion_udf.nightly.unrecorded import KILLED, add_missing, keep_row
+from emotion_udf.nightly.unrecorded import KILLED, clear_dead_runs, keep_row
 from emotion_udf.refusals import refusal_of
 from emotion_udf.schemas import (
     DAILY,
@@ -51,7 +51,7 @@ from emotion_udf.steps.validate import validate
 from emotion_udf.storage import Folder, open_folder
 from emotion_udf.tables.opening import open_warehouse
 from emotion_udf.tables.parquet import read_rows, sum_of, write_rows
-from emotion_udf.tables.staging import dead_runs, mark_folder, staging_folder
+from emotion_udf.tables.staging import mark_folder, staging_folder
 from emotion_udf.tables.warehouse import Commit, Release, Warehouse
 from emotion_udf.udf import udf_of
 from emotion_udf.window import Window
@@ -342,15 +342,7 @@ def _clean_up(warehouse: Warehouse, staging_root: Folder) -> None:
     after = warehouse.repair()
     if after != before and after is not None:
         log.warning("run_id=%s it was killed while it published; release %d finishes it", after.run_id, after.number)
-    for run_id in dead_runs(staging_root):
-        log.warning("run_id=%s its driver is gone; what it has left is put in order", run_id)
-        deleted = warehouse.discard(run_id)
-        folder = staging_root / run_id
-        row = add_missing(warehouse, folder, run_id, is_published=not deleted)
-        folder.remove()  # it may hold texts
-        if row is not None:
-            mark_folder(folder)
-            keep_row(folder, row)
+    clear_dead_runs(warehouse, staging_root)
 
 
 def _known(error: BaseException) -> EmotionUdfError | None:

@@ -13,6 +13,7 @@ from typing import Any, Final
 from emotion_udf.nightly.record import Outcome
 from emotion_udf.storage import Folder
 from emotion_udf.tables.durability import sync_file
+from emotion_udf.tables.staging import dead_runs, mark_folder
 from emotion_udf.tables.warehouse import Warehouse
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,25 @@ def read_row(folder: Folder) -> dict[str, Any] | None:
         return row | {name: date.fromisoformat(row[name]) for name in _DATES} | _times(row)
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def clear_dead_runs(warehouse: Warehouse, staging_root: Folder) -> list[str]:
+    """Delete what killed runs have left, but for what they still have to publish, and put them on record.
+
+    Returns:
+        The runs.
+    """
+    dead = dead_runs(staging_root)
+    for run_id in dead:
+        log.warning("run_id=%s its driver is gone; what it has left is put in order", run_id)
+        deleted = warehouse.discard(run_id)
+        folder = staging_root / run_id
+        row = add_missing(warehouse, folder, run_id, is_published=not deleted)
+        folder.remove()  # it may hold texts
+        if row is not None:
+            mark_folder(folder)
+            keep_row(folder, row)
+    return dead
 
 
 def add_missing(warehouse: Warehouse, folder: Folder, run_id: str, is_published: bool) -> dict[str, Any] | None:

@@ -21,6 +21,10 @@ Mount = Callable[[Path, str], Path]
 DAY = f"--date={DAYS[0]}"
 
 
+def unmount(place: Path) -> None:
+    subprocess.run(["umount", "--lazy", place], check=True)
+
+
 @pytest.fixture
 def mount() -> Iterator[Mount]:
     """Mount small disks, with options such as `size=64k`."""
@@ -31,7 +35,7 @@ def mount() -> Iterator[Mount]:
             done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", place], check=False)
             if done.returncode:
                 pytest.skip("needs to be allowed to mount")
-            stack.callback(subprocess.run, ["umount", "--lazy", place], check=True)
+            stack.callback(unmount, place)
             return place
 
         yield mounted
@@ -63,7 +67,7 @@ def test_a_staging_disk_that_is_full(tweets: Path, score_feedback: Submit, mount
     assert query(tmp_path / "w", "SELECT outcome, exit_code FROM runs") == [("failed", 1)]
 
 
-@pytest.mark.parametrize("size", ["24k", "60k", "100k", "140k"])
+@pytest.mark.parametrize("size", ["24k", "100k"])
 def test_a_warehouse_disk_that_is_full(
     tweets: Path, score_feedback: Submit, warehouse: Path, mount: Mount, tmp_path: Path, size: str
 ) -> None:

@@ -52,7 +52,7 @@ def warehouse_of(root: str) -> DeltaWarehouse:
 
 def night(root: str, first: str, last: str) -> int:
     """Run a night over the days from number `first` to number `last`, and return its exit code."""
-    pipeline._prepare = write_files  # type: ignore[assignment]
+    pipeline._prepare = write_files
     window = Window(day(int(first)), day(int(last)))
     return exit_code_of(lambda: void(pipeline.run_night(None, settings_of(root), window)), debug=False)  # type: ignore[arg-type]
 
@@ -142,7 +142,7 @@ def nine_nights(root: str) -> int:
 def killed_night(root: str) -> int:
     """Two nights, and one that was killed after its first commit."""
     two_nights(root)
-    publish.settle = lambda *_: os._exit(0)  # type: ignore[assignment]
+    publish.settle = lambda *_: os._exit(0)
     return night(root, "2", "3")
 
 

@@ -14,7 +14,7 @@ from tests.faults.job import Job
 from tests.faults.mortal import Mortals
 from tests.helpers.tweets import DAYS
 
-ROUNDS = 25 if EFFORT == "all" else 2
+ROUNDS = 25 if EFFORT == "all" else 1
 
 
 @pytest.mark.slow

@@ -9,13 +9,16 @@ from tests.faults import scenes
 from tests.faults.conftest import EFFORT, TALLY
 from tests.faults.job import Job
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(EFFORT != "all", reason="each starts Spark twice; make faults has them"),
+]
 
 FAILS = ["emotion_labels", "emotion_daily", "quarantine", "releases"]
 WARNS = ["text_scores", "runs"]
 
 
-@pytest.mark.parametrize("table", FAILS + WARNS if EFFORT == "all" else ["emotion_daily", "text_scores"])
+@pytest.mark.parametrize("table", FAILS + WARNS)
 def test_a_folder_that_may_not_be_used(
     tweets: Path, yesterday: tuple[Path, float], killpoint: Path, tmp_path: Path, table: str
 ) -> None:

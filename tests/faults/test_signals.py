@@ -18,7 +18,7 @@ ALL = [
     for which in ("java", "driver", "daemon", "worker", "all")
     for number in (signal.SIGTERM, signal.SIGINT)
 ]
-SOME = [("driver", signal.SIGTERM), ("java", signal.SIGTERM)]
+SOME = [("driver", signal.SIGTERM)]
 
 
 @pytest.mark.parametrize(("which", "number"), ALL if EFFORT == "all" else SOME)

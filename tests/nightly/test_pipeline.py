@@ -20,7 +20,7 @@ from emotion_udf.schemas import DAILY, LABELS, QUARANTINE, RUNS, TERMS, TEXT_SCO
 from emotion_udf.settings.nightly import GateSettings, NightSettings, StagingSettings, TermSettings, WarehouseSettings
 from emotion_udf.steps.label import label
 from emotion_udf.storage import list_parquet, open_folder
-from emotion_udf.tables import publish
+from emotion_udf.tables import claims, publish
 from emotion_udf.tables.delta_warehouse import DeltaWarehouse
 from emotion_udf.window import Window
 from tests.helpers.memory_warehouse import MemoryWarehouse
@@ -308,7 +308,7 @@ def test_a_night_that_fails_between_two_commits_is_finished_by_the_next_start(
     spark: SparkSession, published: Published, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     feed, first = published
-    commit = publish.commit_claim
+    commit = claims.commit_claim
 
     def full_disk(target: DeltaTable, *rest: Any) -> None:
         if target.metadata().name != LABELS:

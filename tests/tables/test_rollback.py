@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from emotion_udf.errors import UsageError, WindowHeldError
 from emotion_udf.schemas import DAILY, QUARANTINE
 from emotion_udf.storage import open_folder
-from emotion_udf.tables import publish
+from emotion_udf.tables import claims, publish
 from emotion_udf.tables.delta_warehouse import RELEASED, DeltaWarehouse
 from emotion_udf.tables.releases import list_releases, move_pointer
 from emotion_udf.tables.rollback import Rollback, find_release, plan_rollback, roll_back
@@ -41,7 +41,7 @@ def back_to(warehouse: DeltaWarehouse, number: int, run_id: str = "back") -> Rol
 
 def kill_at(monkeypatch: pytest.MonkeyPatch, call: int) -> None:
     """Kill the process before its n-th commit, the pointer's included."""
-    commit = publish.commit_claim
+    commit = claims.commit_claim
     calls = iter(range(1_000))
 
     def committed(*args: Any) -> None:

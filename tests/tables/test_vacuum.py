@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from emotion_udf.errors import UsageError
 from emotion_udf.schemas import LABELS, QUARANTINE, RELEASES, RUNS, TEXT_SCORES
 from emotion_udf.storage import Folder, open_folder
-from emotion_udf.tables import publish
+from emotion_udf.tables import claims, publish
 from emotion_udf.tables.delta_warehouse import RELEASED, DeltaWarehouse
 from emotion_udf.tables.releases import list_releases
 from emotion_udf.tables.rollback import plan_rollback, roll_back
@@ -188,7 +188,7 @@ def publish_again(warehouse: DeltaWarehouse, run_id: str) -> None:
 
 
 def kill_after_first_commit(monkeypatch: pytest.MonkeyPatch) -> None:
-    commit = publish.commit_claim
+    commit = claims.commit_claim
     calls = iter(range(1_000))
 
     def committed(*args: object) -> None:
