@@ -124,8 +124,7 @@ def _append(tables: DeltaTables, name: str, rows: pa.Table, claim: Claim | None)
 
 def _daily(feedback: Feedback, rng: np.random.Generator) -> pa.Table:
     """Return `emotion_daily`: weekends are quiet, and in the last week or weeks one product is angrier."""
-    first = feedback.last - timedelta(days=feedback.days - 1)
-    shown = [day for day in feedback.dates if (day - first).days not in feedback.empty]
+    shown = _days_with_messages(feedback)
     groups = list(product(*feedback.dimensions.values()))
     size = rng.gamma(1.2, 1 / 1.2, len(groups)) + 0.05
     week = np.array([0.7 if day.weekday() > 4 else 1.1 for day in shown])
@@ -172,6 +171,11 @@ def _daily(feedback: Feedback, rng: np.random.Generator) -> pa.Table:
     return pa.table(columns).filter(pa.array(present))
 
 
+def _days_with_messages(feedback: Feedback) -> list[date]:
+    first = feedback.last - timedelta(days=feedback.days - 1)
+    return [day for day in feedback.dates if (day - first).days not in feedback.empty]
+
+
 def _dates(days: Iterable[date]) -> pa.Array:
     return pa.array(list(days), pa.date32())
 
@@ -205,7 +209,7 @@ def _labels(feedback: Feedback) -> pa.Table:
 def _quarantine(feedback: Feedback, rng: np.random.Generator) -> pa.Table:
     rows = [
         {"event_date": day, "feedback_id": "x", "reasons": [reason], "raw": "{}", "run_id": feedback.run_of(day)}
-        for day in feedback.dates
+        for day in _days_with_messages(feedback)
         for reason in ("blank_text", "duplicate_id")
         for _ in range(rng.poisson(feedback.mean / 8))
     ]
