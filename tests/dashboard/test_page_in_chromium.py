@@ -295,6 +295,14 @@ def test_hostile_names_and_values_stay_text(open_feedback: Open, address: str) -
     assert (opened.headline()["Messages"] or 0) > 0
 
 
+def test_shares_of_an_unknown_model_cannot_be_corrected(open_feedback: Open) -> None:
+    opened = open_feedback(Feedback({"product": ["Kettle"]}, days=2, model="f" * 32), "#shares=corrected")
+
+    assert opened.page.locator("#shares option").all_inner_texts() == ["by counts", "by mean probability"]
+    assert opened.page.locator("#shares").input_value() == "counts"
+    assert "nothing is known of its accuracy" in opened.text("trust")
+
+
 ONE = {"product": ["Kettle"]}
 UNUSUAL = {
     "one day": (Feedback(ONE, days=1), "there are no days before to compare with"),

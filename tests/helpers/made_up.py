@@ -52,6 +52,7 @@ class Feedback:
         forced: Names of gates that the last run forced.
         outcome: How the newest run ended; other than `published`, it comes after the release.
         audited: Audited messages.
+        model: The fingerprint of the newest model.
         seed: Of the numbers.
     """
 
@@ -69,6 +70,7 @@ class Feedback:
     forced: Sequence[str] = ()
     outcome: str = "published"
     audited: int = 0
+    model: str = FINGERPRINT
     seed: int = 1
 
     @property
@@ -278,9 +280,9 @@ def _runs(feedback: Feedback) -> pa.Table:
         {"name": "fewest_of_weekday", "passed": True, "value": None, "limit": 0.5, "forced": False},
     ]
     gates = [gate | {"forced": gate["name"] in feedback.forced} for gate in gates]
-    ends = [(feedback.run_ids[0], "published", "0" * 32), (feedback.run_ids[1], "published", FINGERPRINT)]
+    ends = [(feedback.run_ids[0], "published", "0" * 32), (feedback.run_ids[1], "published", feedback.model)]
     if feedback.outcome != "published":
-        ends.append(("20261020T020000Z-cccccc", feedback.outcome, FINGERPRINT))
+        ends.append(("20261020T020000Z-cccccc", feedback.outcome, feedback.model))
     rows = []
     for number, (run_id, outcome, fingerprint) in enumerate(ends):
         started = datetime.combine(feedback.last, time(2), UTC) + timedelta(days=number)
