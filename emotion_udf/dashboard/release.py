@@ -40,7 +40,16 @@ _NEEDED: Final[Mapping[str, Sequence[str]]] = {
     QUARANTINE: ("event_date", "reasons"),
     TERMS: (*_KEYS, "term", "feedback_count"),
     RUNS: ("run_id", "from_date", "to_date", "started_at", "outcome", "model", "model_fingerprint", "gates"),
-    AUDITS: ("sample_id", "from_date", "to_date", *_KEYS, "stratum", "stratum_count", "human_emotion"),
+    AUDITS: (
+        "sample_id",
+        "from_date",
+        "to_date",
+        "emotion",
+        "stratum",
+        "stratum_count",
+        "human_emotion",
+        "model_fingerprint",
+    ),
 }
 """The columns that the page reads of each table."""
 

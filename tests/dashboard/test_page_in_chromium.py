@@ -295,6 +295,14 @@ def test_hostile_names_and_values_stay_text(open_feedback: Open, address: str) -
     assert (opened.headline()["Messages"] or 0) > 0
 
 
+def test_shares_of_an_unknown_model_cannot_be_corrected(open_feedback: Open) -> None:
+    opened = open_feedback(Feedback({"product": ["Kettle"]}, days=2, model="f" * 32), "#shares=corrected")
+
+    assert opened.page.locator("#shares option").all_inner_texts() == ["by counts", "by mean probability"]
+    assert opened.page.locator("#shares").input_value() == "counts"
+    assert "nothing is known of its accuracy" in opened.text("trust")
+
+
 ONE = {"product": ["Kettle"]}
 UNUSUAL = {
     "one day": (Feedback(ONE, days=1), "there are no days before to compare with"),
@@ -330,7 +338,11 @@ def test_ten_thousand_products_become_the_largest_and_the_others(open_feedback: 
     feedback = Feedback({"product": [f"Product {number}" for number in range(10_000)]}, mean=2, terms=None)
     opened = open_feedback(feedback)
 
-    assert "the 200 values with the most messages are shown; 9,800 more are added up as “other”" in opened.text("trust")
+    said = re.search(
+        r"the 200 values with the most messages are shown; (9,\d+) more are added up", opened.text("trust")
+    )
+    assert said
+    assert f"other ({said[1]} values)" in opened.text("groups")
     groups = {row["Product"]: float(row["Messages"]) for row in opened.numbers("groups")}
     with duckdb.connect() as connection:
         connection.register("daily", DeltaTable(built(feedback)[0] / "emotion_daily").to_pyarrow_dataset())

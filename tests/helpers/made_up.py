@@ -52,6 +52,7 @@ class Feedback:
         forced: Names of gates that the last run forced.
         outcome: How the newest run ended; other than `published`, it comes after the release.
         audited: Audited messages.
+        model: The fingerprint of the newest model.
         seed: Of the numbers.
     """
 
@@ -69,6 +70,7 @@ class Feedback:
     forced: Sequence[str] = ()
     outcome: str = "published"
     audited: int = 0
+    model: str = FINGERPRINT
     seed: int = 1
 
     @property
@@ -124,8 +126,7 @@ def _append(tables: DeltaTables, name: str, rows: pa.Table, claim: Claim | None)
 
 def _daily(feedback: Feedback, rng: np.random.Generator) -> pa.Table:
     """Return `emotion_daily`: weekends are quiet, and in the last week or weeks one product is angrier."""
-    first = feedback.last - timedelta(days=feedback.days - 1)
-    shown = [day for day in feedback.dates if (day - first).days not in feedback.empty]
+    shown = _days_with_messages(feedback)
     groups = list(product(*feedback.dimensions.values()))
     size = rng.gamma(1.2, 1 / 1.2, len(groups)) + 0.05
     week = np.array([0.7 if day.weekday() > 4 else 1.1 for day in shown])
@@ -172,6 +173,11 @@ def _daily(feedback: Feedback, rng: np.random.Generator) -> pa.Table:
     return pa.table(columns).filter(pa.array(present))
 
 
+def _days_with_messages(feedback: Feedback) -> list[date]:
+    first = feedback.last - timedelta(days=feedback.days - 1)
+    return [day for day in feedback.dates if (day - first).days not in feedback.empty]
+
+
 def _dates(days: Iterable[date]) -> pa.Array:
     return pa.array(list(days), pa.date32())
 
@@ -205,7 +211,7 @@ def _labels(feedback: Feedback) -> pa.Table:
 def _quarantine(feedback: Feedback, rng: np.random.Generator) -> pa.Table:
     rows = [
         {"event_date": day, "feedback_id": "x", "reasons": [reason], "raw": "{}", "run_id": feedback.run_of(day)}
-        for day in feedback.dates
+        for day in _days_with_messages(feedback)
         for reason in ("blank_text", "duplicate_id")
         for _ in range(rng.poisson(feedback.mean / 8))
     ]
@@ -274,9 +280,9 @@ def _runs(feedback: Feedback) -> pa.Table:
         {"name": "fewest_of_weekday", "passed": True, "value": None, "limit": 0.5, "forced": False},
     ]
     gates = [gate | {"forced": gate["name"] in feedback.forced} for gate in gates]
-    ends = [(feedback.run_ids[0], "published", "0" * 32), (feedback.run_ids[1], "published", FINGERPRINT)]
+    ends = [(feedback.run_ids[0], "published", "0" * 32), (feedback.run_ids[1], "published", feedback.model)]
     if feedback.outcome != "published":
-        ends.append(("20261020T020000Z-cccccc", feedback.outcome, FINGERPRINT))
+        ends.append(("20261020T020000Z-cccccc", feedback.outcome, feedback.model))
     rows = []
     for number, (run_id, outcome, fingerprint) in enumerate(ends):
         started = datetime.combine(feedback.last, time(2), UTC) + timedelta(days=number)

@@ -16,7 +16,7 @@ function stateOf(address, page) {
     from: Math.min(from, to),
     to: Math.max(from, to),
     compare: choice("compare", ["previous", "weekday", "none"], "previous"),
-    shares: choice("shares", ["counts", "probability", "corrected"], page.standardShares),
+    shares: choice("shares", sharesOffered(page), page.standardShares),
     unclear: given.get("unclear") !== "no",
     matrix: Math.max(
       0,
@@ -31,6 +31,11 @@ function stateOf(address, page) {
         : null;
     }),
   };
+}
+
+// Shares can be corrected where something is known of the model's confusions.
+function sharesOffered(page) {
+  return ["counts", "probability", ...(page.matrices.length ? ["corrected"] : [])];
 }
 
 const codeOr = (index) => (index < 0 ? null : index);
@@ -86,11 +91,11 @@ function controlsOf(form, page, changed) {
     ["weekday", "the same weekdays before"],
     ["none", "nothing"],
   ]);
-  const shares = select("shares", [
-    ["counts", "by counts"],
-    ["probability", "by mean probability"],
-    ...(page.matrices.length ? [["corrected", "corrected for confusions"]] : []),
-  ]);
+  const waysOf = { counts: "by counts", probability: "by mean probability", corrected: "corrected for confusions" };
+  const shares = select(
+    "shares",
+    sharesOffered(page).map((way) => [way, waysOf[way]]),
+  );
   const matrix = select(
     "matrix",
     page.matrices.map(({ name }, index) => [index, name]),
