@@ -45,6 +45,8 @@ python3 -c 'import ensurepip, venv' 2>/dev/null || install "Python's venv module
 
 # Only the tests of the page and `make screenshots` need a browser; elsewhere than in CI these tests are skipped without it.
 [ -z "${CI:-}" ] || command -v chromium >/dev/null || install "Chromium" chromium
+# The same for the tests that ask PostgreSQL.
+[ -z "${CI:-}" ] || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || install "PostgreSQL" postgresql
 
 echo "setup: making .venv (a few minutes the first time)"
 [ -x .venv/bin/python ] || python3 -m venv .venv

@@ -46,10 +46,10 @@ class _Reader:
         return fields
 
     def value(self, dtype: int, depth: int) -> Any:
-        if dtype in (_TRUE, _FALSE):
-            return dtype == _TRUE
         if dtype in _INTEGERS:
             return self.integer()
+        if dtype in (_TRUE, _FALSE):
+            return dtype == _TRUE
         if dtype == _BYTE:
             return self.byte()
         if dtype == _DOUBLE:
@@ -79,7 +79,11 @@ class _Reader:
         return (zigzag >> 1) ^ -(zigzag & 1)
 
     def varint(self) -> int:
-        found = shift = 0
+        byte = self.byte()
+        if byte < 0x80:  # most are small
+            return byte
+        found = byte & 0x7F
+        shift = 7
         while True:
             byte = self.byte()
             found |= (byte & 0x7F) << shift

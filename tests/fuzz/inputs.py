@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from hypothesis import strategies as st
 
+from emotion_udf.ingest.listing import hive_keys
 from emotion_udf.window import Window
 
 DAY: Final = date(2026, 10, 5)
@@ -267,11 +268,11 @@ def _time(rng: random.Random, unit: str) -> int | None:
 
 def _is_readable(relative: str, date_partition: bool) -> bool:
     """Tell whether Spark can name the file, and sees it."""
-    *folders, name = relative.split("/")
-    keys = [part.partition("=") for part in folders if "=" in part]
+    keys = [part.partition("=") for part in relative.split("/")[:-1] if "=" in part]
     names = [key.lower() for key, _, _ in keys]
-    hidden = any(part.startswith((".", "_")) for part in (*folders, name))
-    is_dated = not date_partition or any(k == "dt" and v != "x" for k, _, v in keys)
+    name = relative.rpartition("/")[2]
+    hidden = any(part.startswith((".", "_")) for part in relative.split("/"))
+    is_dated = not date_partition or hive_keys(relative)[1].get("dt", "x") != "x"
     return not hidden and ":" not in name and all(v for _, _, v in keys) and len(set(names)) == len(names) and is_dated
 
 

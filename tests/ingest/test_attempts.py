@@ -130,8 +130,8 @@ def test_a_file_whose_statistics_are_untrue_is_refused(
     file = write("untrue.parquet", messages(2, created_at=pa.array([NOON, far], pa.timestamp("us", "UTC"))))
     content = file.read_bytes()
     footer = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
-    stored = [(int(time.timestamp()) * 1_000_000).to_bytes(8, "little") for time in (far, NOON)]
-    file.write_bytes(content[:footer] + content[footer:].replace(*stored))
+    told, untrue = ((int(time.timestamp()) * 1_000_000).to_bytes(8, "little") for time in (far, NOON))
+    file.write_bytes(content[:footer] + content[footer:].replace(told, untrue))
     inventory, rows, writer = stage(spark, tmp_path / "input", day)
     assert reasons(inventory) == {"untrue.parquet": "unreadable_file"}
     assert (rows, inventory.expected_rows) == (2, 2)
