@@ -40,6 +40,9 @@ REQUIRED: Final = {
 }
 """Set by the job whatever the cluster's defaults are."""
 
+# Hadoop gives its files the rights of its own setting, this one by default, and takes no notice of a stricter process.
+_HADOOP_UMASK: Final = 0o022
+
 
 _IDLE_TIMEOUT: Final = "spark.sql.execution.pyspark.udf.idleTimeoutSeconds"
 _KILL_WHEN_IDLE: Final = "spark.sql.execution.pyspark.udf.killOnIdleTimeout"
@@ -60,6 +63,9 @@ def start_session(app_name: str, debug: bool = False) -> SparkSession:
         "spark.ui.showConsoleProgress": str(_is_on_terminal()).lower(),
         "spark.sql.execution.pyspark.udf.hideTraceback.enabled": str(not debug).lower(),
     }
+    umask = _umask()
+    if umask & ~_HADOOP_UMASK:
+        settings["spark.hadoop.fs.permissions.umask-mode"] = f"{umask:03o}"
     if not _is_submitted():  # Spark's own default is whichever python3 comes first on the PATH
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName(app_name)
@@ -90,6 +96,13 @@ def lost_session(error: BaseException) -> EmotionUdfError | None:
             "start the job again"
         )
     return None
+
+
+def _umask() -> int:
+    """Return which rights this process takes from the files that it makes."""
+    umask = os.umask(_HADOOP_UMASK)
+    os.umask(umask)
+    return umask
 
 
 def _is_submitted() -> bool:

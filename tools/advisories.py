@@ -47,7 +47,7 @@ def ask(program: Path, requirements: Path) -> Answer | None:
             "--vulnerability-service=osv",
             "--format=json",
         ]
-        command = [program, f"--requirement={requirements}", *options, f"--output={report}"]
+        command: list[str | Path] = [program, f"--requirement={requirements}", *options, f"--output={report}"]
         try:
             subprocess.run(command, capture_output=True, check=False, timeout=_SECONDS)  # noqa: S603 (it is our own)
             return read_report(json.loads(report.read_text(encoding="utf-8")))

@@ -82,7 +82,7 @@ class SettingsParser(JobParser):
 class _EventFormatter(logging.Formatter):
     """One event a line, in UTC, without secrets, and without what a file's name could make a terminal do."""
 
-    converter = time.gmtime
+    converter = staticmethod(time.gmtime)
 
     def format(self, record: logging.LogRecord) -> str:
         return printable(masked(super().format(record)))

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from emotion_udf.emotions import EMOTIONS
+from emotion_udf.masking import printable
 from emotion_udf.nightly.record import RunRecord
 from emotion_udf.schemas import DAILY, LABELS, QUARANTINE, RUNS, TERMS
 from emotion_udf.tables.warehouse import Warehouse
@@ -68,7 +69,7 @@ def _emotions(run: RunRecord, warehouse: Warehouse) -> Table:
     for heading in (*EMOTIONS, "messages"):
         table.add_column(heading, justify="right")
     for group, found in sorted(_largest(counts).items()):
-        table.add_row(Text(group), *(f"{found[emotion]:,}" for emotion in EMOTIONS), f"{found.total():,}")
+        table.add_row(Text(printable(group)), *(f"{found[emotion]:,}" for emotion in EMOTIONS), f"{found.total():,}")
     return table
 
 

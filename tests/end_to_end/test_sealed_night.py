@@ -74,6 +74,7 @@ class Sealed:
             capture_output=True,
             text=True,
             timeout=600,
+            umask=0o027,
         )
         return replace(self, ended=Ended(ended.returncode, ended.stdout, ended.stderr))
 
@@ -130,6 +131,12 @@ def test_it_needs_no_network(night: Sealed) -> None:
 
     assert len(labels) == 1
     assert sorted(row["reasons"][0] for row in refused) == ["unreadable_file", "value_too_long"]
+
+
+def test_nobody_else_can_read_what_it_writes(night: Sealed) -> None:
+    written = [place for place in (night.folder / "out").rglob("*") if place.stat().st_mode & 0o007]
+
+    assert written == []
 
 
 def test_it_shows_no_secret(night: Sealed) -> None:

@@ -64,6 +64,10 @@ def test_of_many_groups_the_largest_are_shown_and_the_rest_summed_up(tmp_path: P
     assert lines(text, "… 8 others")[0][-1] == str(sum(range(1, 9)))
 
 
+def test_a_value_cannot_move_the_cursor(tmp_path: Path) -> None:
+    assert "\x1b" not in report(tmp_path, {"\x1b[2J\x1b]0;title\x07": 2}, {"source": "source"})
+
+
 @pytest.mark.parametrize("group", ["[/b]", "[red]x[/red]", "[link=x]", "x\\[", "[bold]"])
 def test_a_value_in_brackets_is_shown_as_it_is(tmp_path: Path, group: str) -> None:
     text = report(tmp_path, {group: 2}, {"source": "source"})
