@@ -118,11 +118,12 @@ def score_batches(batches: Iterator[pd.Series], spec: WorkerSpec) -> Iterator[pd
     if first is None:  # a task without rows loads no model
         return
     score = _score_carefully if spec.carefully or _is_tried_again() else _score
-    output: list[io.BufferedWriter] = []
+    output: list[io.BufferedWriter] | None = None
     try:
         for frame in score(chain([first], chunked), spec):
             yield frame
-            output = output or open_writers()
+            if output is None:
+                output = open_writers()
             for writer in output:  # pyspark keeps 64 KiB back, a dozen windows of long texts: Spark would hear nothing
                 writer.flush()
             trim_heap()
