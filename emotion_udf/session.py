@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import sys
+import threading
 from typing import Final
 
 from py4j.protocol import Py4JNetworkError
@@ -55,7 +56,11 @@ def start_session(app_name: str, debug: bool = False) -> SparkSession:
     builder = SparkSession.builder.appName(app_name)
     for key, value in settings.items():
         builder = builder.config(key, value)
-    return builder.getOrCreate()
+    session = builder.getOrCreate()
+    if threading.current_thread() is threading.main_thread():
+        # pyspark's own asks Java to cancel all jobs, in the middle of another call to it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    return session
 
 
 def stop_session(spark: SparkSession) -> None:
