@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import sys
+import threading
 from typing import Final
 
 from py4j.protocol import Py4JNetworkError
@@ -75,6 +76,9 @@ def start_session(app_name: str, debug: bool = False) -> SparkSession:
     if session.conf.get(_IDLE_TIMEOUT) == "0":  # Spark's own default waits for ever
         session.conf.set(_IDLE_TIMEOUT, str(_IDLE_SECONDS))
         session.conf.set(_KILL_WHEN_IDLE, "true")
+    if threading.current_thread() is threading.main_thread():
+        # pyspark's own asks Java to cancel all jobs, in the middle of another call to it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     return session
 
 

@@ -97,6 +97,14 @@ def log_to_stderr(debug: bool) -> None:
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     logging.getLogger("emotion_udf").setLevel(logging.DEBUG if debug else logging.INFO)
     logging.getLogger("py4j").setLevel(logging.WARNING)
+    if not debug:
+        for handler in logging.getLogger().handlers:
+            handler.addFilter(_is_worth_a_line)
+
+
+def _is_worth_a_line(record: logging.LogRecord) -> bool:
+    """Leave out what py4j logs as root: the stack trace of a call that was interrupted, or that found no Java."""
+    return not (record.name == "root" and "py4j" in record.pathname)
 
 
 def exit_code_of(job: Callable[[], None], debug: bool) -> int:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.helpers.jobs import Ended, command, environment
 from tests.helpers.paths import ROOT
+from tests.helpers.spark import MASTER
 from tests.helpers.tweets import DAYS, own_tweets, tweets_settings
 
 
@@ -25,7 +26,7 @@ class Job:
     def __init__(self, tweets: Path, root: Path, day: str = str(DAYS[0]), **variables: str) -> None:
         self.local = root / "local"
         known = environment() | {"SPARK_LOCAL_DIRS": str(self.local)} | variables
-        line = command(*tweets_settings(tweets, root / "w"), f"--date={day}", master="local[2]")
+        line = command(*tweets_settings(tweets, root / "w"), f"--date={day}", master=MASTER)
         self.lines: list[str] = []
         self.started = time.monotonic()
         self.process = subprocess.Popen(

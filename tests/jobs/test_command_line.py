@@ -153,6 +153,19 @@ def test_log_lines_are_in_utc_on_standard_error() -> None:
     assert done.stderr == "1970-01-01T00:00:01.500Z INFO emotion_udf.x step=read\n"
 
 
+@pytest.mark.parametrize(("debug", "shown"), [(False, ["ours"]), (True, ["theirs", "ours"])])
+def test_stack_traces_of_py4j_are_for_debugging(debug: bool, shown: list[str]) -> None:
+    script = (
+        "import logging\n"
+        "from emotion_udf.jobs.command_line import log_to_stderr\n"
+        f"log_to_stderr({debug})\n"
+        "for path, said in (('/lib/py4j/java_gateway.py', 'theirs'), ('/lib/x.py', 'ours')):\n"
+        "    logging.getLogger().handle(logging.LogRecord('root', logging.ERROR, path, 1, said, (), None))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert [line.rpartition(" ")[2] for line in done.stderr.splitlines()] == shown
+
+
 def test_a_job_that_is_ended_by_its_scheduler_cleans_up_first() -> None:
     script = (
         "import sys, time\n"
