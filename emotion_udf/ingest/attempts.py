@@ -115,9 +115,9 @@ def find_unreadable(system: pafs.FileSystem, inventory: Inventory, failed: Faile
             return failed.reason
         if failed.reason == Reason.UNSUPPORTED_CODEC and footer.codecs:
             return failed.reason
-        if footer.file.is_checksummed and has_other_checksum(system, footer.file.path):
-            return Reason.CHECKSUM_MISMATCH
         try:
+            if footer.file.is_checksummed and has_other_checksum(system, footer.file.path):
+                return Reason.CHECKSUM_MISMATCH
             retried(lambda: check_content(system, footer, inventory.schema.fieldNames()))
         except READ_ERRORS as error:
             return cause_of(error)

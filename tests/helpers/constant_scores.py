@@ -9,10 +9,10 @@ from emotion_udf.emotions import EMOTIONS
 from emotion_udf.udf import SCORE_TYPE
 
 
-def constant_scores(*_: Any) -> Any:
+def constant_scores(*_: Any, **__: Any) -> Any:
     """Take the place of `udf_of`: return what gives each text the same scores."""
-    values = dict.fromkeys(EMOTIONS, 0.02) | {"emotion": "joy", "confidence": 0.9, "joy": 0.9, "token_count": 3}
-    values |= {"is_truncated": False, "engine": "constant"}
+    values = dict.fromkeys(SCORE_TYPE.fieldNames(), 0) | dict.fromkeys(EMOTIONS, 0.02)
+    values |= {"emotion": "joy", "confidence": 0.9, "joy": 0.9, "token_count": 3, "engine": "constant"}
 
     def emotion(text: str) -> Column:
         scores = F.struct(*(F.lit(values[field.name]).cast(field.dataType).alias(field.name) for field in SCORE_TYPE))
