@@ -140,10 +140,10 @@ def test_two_hundred_audits_make_a_matrix(call: Call, audited: int, is_offered: 
     rows = [audit(emotion, 1000, emotion, emotion, audited) for emotion in EMOTIONS]
 
     samples = call("auditsOf", rows, "m")
-    offered = call("matricesOf", {"evaluation": None, "emotions": EMOTIONS}, samples)
+    offered = call("matricesOf", {"evaluation": None, "emotions": list(EMOTIONS)}, samples)
 
     assert [matrix["name"] for matrix in offered] == (["audits"] if is_offered else [])
-    assert call("matricesOf", {"evaluation": None, "emotions": EMOTIONS}, call("auditsOf", rows, "another")) == []
+    assert call("matricesOf", {"evaluation": None, "emotions": list(EMOTIONS)}, call("auditsOf", rows, "another")) == []
 
 
 def test_the_bootstrap_spreads_as_the_counts_and_the_matrix_do(call: Call) -> None:
