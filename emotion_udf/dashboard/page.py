@@ -17,6 +17,7 @@ SCRIPTS: Final = (
     "calendar.js",
     "statistics.js",
     "quantify.js",
+    "matrices.js",
     "cube.js",
     "words.js",
     "state.js",

@@ -10,6 +10,7 @@ from scipy import special, stats
 
 from emotion_udf.dashboard.page import part
 from emotion_udf.dashboard.quantify import label_given_true, true_shares
+from emotion_udf.emotions import EMOTIONS
 
 Call = Callable[..., Any]
 
@@ -18,7 +19,7 @@ Call = Callable[..., Any]
 def call(browser: Browser) -> Call:
     """Call a function of the page's scripts."""
     page = browser.new_page()
-    for name in ("statistics.js", "quantify.js", "calendar.js"):
+    for name in ("statistics.js", "quantify.js", "calendar.js", "matrices.js", "words.js"):
         page.add_script_tag(content=part(name))
 
     def evaluate(function: str, *arguments: object) -> Any:
@@ -112,6 +113,37 @@ def test_corrected_shares_are_those_of_python(call: Call, seed: int) -> None:
     assert given == pytest.approx(label_given_true(confusion))
     found = call("trueShares", observed.tolist(), given)
     assert found == pytest.approx(true_shares(observed, label_given_true(confusion)), abs=1e-9)
+
+
+def audit(stratum: str, size: int, label: str, human: str, count: int) -> dict[str, object]:
+    found = {"sample_id": "s", "model_fingerprint": "m", "from_date": "", "to_date": "", "stratum": stratum}
+    return found | {"stratum_count": size, "emotion": label, "human_emotion": human, "count": count}
+
+
+def test_audits_weigh_by_their_strata(call: Call) -> None:
+    rows = [
+        audit("joy, confident", 900, "joy", "joy", 9),
+        audit("joy, confident", 900, "joy", "none", 1),
+        audit("anger, not confident", 100, "anger", "joy", 5),
+        audit("anger, not confident", 100, "anger", "anger", 5),
+    ]
+
+    matrix = call("auditMatrix", rows, ["joy", "anger"])
+
+    # Joy: 9 of 10 audits stand for 810 messages labelled joy, 5 of 10 for 50 labelled anger; 14 audits in all.
+    assert matrix[0] == pytest.approx([14 * 810 / 860, 14 * 50 / 860])
+    assert matrix[1] == pytest.approx([0, 5])
+
+
+@pytest.mark.parametrize(("audited", "is_offered"), [(33, False), (34, True)])
+def test_two_hundred_audits_make_a_matrix(call: Call, audited: int, is_offered: bool) -> None:
+    rows = [audit(emotion, 1000, emotion, emotion, audited) for emotion in EMOTIONS]
+
+    samples = call("auditsOf", rows, "m")
+    offered = call("matricesOf", {"evaluation": None, "emotions": list(EMOTIONS)}, samples)
+
+    assert [matrix["name"] for matrix in offered] == (["audits"] if is_offered else [])
+    assert call("matricesOf", {"evaluation": None, "emotions": list(EMOTIONS)}, call("auditsOf", rows, "another")) == []
 
 
 def test_the_bootstrap_spreads_as_the_counts_and_the_matrix_do(call: Call) -> None:

@@ -51,7 +51,7 @@ function headlineSection(page) {
       {
         name: "Net emotion",
         value: figures.net.share,
-        text: scoreText(figures.net.share),
+        text: signedText(figures.net.share),
         change: figures.netChange,
         unit: "points",
         more: `${rangeText(figures.net)}, of −100 to +100`,

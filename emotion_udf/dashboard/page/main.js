@@ -1,8 +1,5 @@
 // The start: data -> page -> sections, and again whenever the selection changes.
 
-const AUDITS_NEEDED = 200; // audited messages from which on they correct shares better than a foreign test set
-const LEAST_OF_EMOTION = 20; // sentences of each emotion that a confusion matrix needs
-
 async function pageOf(given) {
   const calendar = calendarOf(given.first);
   const { dimensions, days } = given;
@@ -42,69 +39,6 @@ function modelChanges(days, modelOf) {
   return found;
 }
 
-function auditsOf(rows, current) {
-  const samples = new Map();
-  for (const row of rows) {
-    const key = `${row.sample_id}\n${row.model_fingerprint}`;
-    if (!samples.has(key))
-      samples.set(key, {
-        sample: row.sample_id,
-        from: row.from_date,
-        to: row.to_date,
-        isCurrent: row.model_fingerprint === current,
-        rows: [],
-      });
-    samples.get(key).rows.push(row);
-  }
-  return [...samples.values()].sort((a, b) => (a.to < b.to ? 1 : -1));
-}
-
-// The matrices that shares may be corrected by, (true, labelled) counts: of audits where there are enough, and of the sets
-// on which the model was evaluated.
-function matricesOf({ evaluation, emotions }, audits) {
-  const found = [];
-  const own = audits.filter(({ isCurrent }) => isCurrent).flatMap(({ rows }) => rows);
-  const judged = own.filter(({ human_emotion }) => emotions.includes(human_emotion));
-  const audited = judged.reduce((sum, { count }) => sum + count, 0);
-  if (audited >= AUDITS_NEEDED) {
-    found.push({
-      name: "audits",
-      about: `${countText(audited)} audited messages of these tables`,
-      confusion: auditMatrix(own, emotions),
-    });
-  }
-  for (const { source, split, confusion } of evaluation?.sets ?? []) {
-    if (!confusion || confusion.some((row) => row.reduce((sum, count) => sum + count, 0) < LEAST_OF_EMOTION)) continue;
-    const size = confusion.flat().reduce((sum, count) => sum + count, 0);
-    found.push({
-      name: `${source}, ${split}`,
-      about: `${countText(size)} messages of ${source} (${split}), which may be of another domain than yours`,
-      confusion,
-    });
-  }
-  return found.map((matrix) => ({ ...matrix, given: labelGivenTrue(matrix.confusion) }));
-}
-
-// Audits weighted by their strata, scaled back to as many messages as each row of the matrix has.
-function auditMatrix(rows, emotions) {
-  const audited = new Map();
-  const key = ({ sample_id, stratum }) => `${sample_id}\n${stratum}`;
-  for (const row of rows) audited.set(key(row), (audited.get(key(row)) ?? 0) + row.count);
-  return emotions.map((human) => {
-    const own = rows.filter(({ human_emotion }) => human_emotion === human);
-    const weights = emotions.map((label) =>
-      own
-        .filter(({ emotion }) => emotion === label)
-        .reduce((sum, row) => sum + (row.count * row.stratum_count) / audited.get(key(row)), 0),
-    );
-    const [total, size] = [
-      weights.reduce((sum, weight) => sum + weight, 0),
-      own.reduce((sum, { count }) => sum + count, 0),
-    ];
-    return weights.map((weight) => (total ? (weight * size) / total : 0));
-  });
-}
-
 async function start() {
   const lead = document.getElementById("lead");
   if (typeof DecompressionStream === "undefined") {
@@ -127,13 +61,15 @@ async function start() {
   main.append(...sections.map(({ made }) => made));
   main.hidden = false;
   let state = stateOf(location.hash, page);
+  let shown = 0;
 
   async function show() {
+    const turn = ++shown;
+    document.documentElement.dataset.ready = "no";
     controls.show(state);
     const figures = figuresOf(state, page);
-    document.documentElement.dataset.ready = "no";
     await Promise.all(sections.map(({ update }) => update(figures)));
-    document.documentElement.dataset.ready = "yes";
+    if (turn === shown) document.documentElement.dataset.ready = "yes";
   }
   const controls = controlsOf(document.getElementById("filters"), page, (chosen) => {
     state = chosen;

@@ -170,7 +170,7 @@ function moversSection(page) {
         ? element(
             "span",
             { class: "more" },
-            ` It moved ${band} on the whole by ${signedText(within + mix)} points: ${signedText(within)} within, ${signedText(mix)} by its weight.`,
+            ` It moved ${band} on the whole by ${signedText(within + mix)} points: ${signedText(within)} by its own share, ${signedText(mix)} by its weight.`,
           )
         : null,
     ];

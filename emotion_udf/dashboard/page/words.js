@@ -17,8 +17,10 @@ function decimalText(value) {
 }
 
 const percentText = (share) => (Number.isFinite(share) ? `${decimalText(100 * share)} %` : UNKNOWN);
-const scoreText = (net) => (Number.isFinite(net) ? `${net > 0 ? "+" : ""}${decimalText(100 * net)}` : UNKNOWN);
-const signedText = (share) => (Number.isFinite(share) ? `${share > 0 ? "+" : ""}${decimalText(100 * share)}` : UNKNOWN);
+// With its sign, as a change has one; what rounds to nothing has none.
+function signedText(share) {
+  return `${Math.round(1000 * share) > 0 ? "+" : ""}${decimalText(100 * share)}`;
+}
 const rangeText = ({ low, high }) =>
   Number.isFinite(low) ? `${decimalText(100 * low)} to ${decimalText(100 * high)}` : UNKNOWN;
 const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
