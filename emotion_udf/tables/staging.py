@@ -9,7 +9,7 @@ import os
 import platform
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -41,7 +41,8 @@ def mark_folder(folder: Folder) -> None:
     folder.system.create_dir(folder.path, recursive=True)
     if is_local(folder):
         place = Path(folder.path)
-        place.chmod(place.stat().st_mode & ~0o007)
+        with suppress(OSError):  # a mount of another kind of storage may know no rights
+            place.chmod(place.stat().st_mode & ~0o007)
     with folder.system.open_output_stream((folder / _MARK).path) as stream:
         stream.write(json.dumps(_this_process()).encode())
     sync_file(folder / _MARK)
