@@ -98,8 +98,7 @@ def log_to_stderr(debug: bool) -> None:
     logging.getLogger("emotion_udf").setLevel(logging.DEBUG if debug else logging.INFO)
     logging.getLogger("py4j").setLevel(logging.WARNING)
     if not debug:
-        for handler in logging.getLogger().handlers:
-            handler.addFilter(_is_worth_a_line)
+        handler.addFilter(_is_worth_a_line)
 
 
 def _is_worth_a_line(record: logging.LogRecord) -> bool:

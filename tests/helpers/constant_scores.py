@@ -11,7 +11,7 @@ from emotion_udf.udf import SCORE_TYPE
 
 def constant_scores(*_: Any, **__: Any) -> Any:
     """Take the place of `udf_of`: return what gives each text the same scores."""
-    values = dict.fromkeys(SCORE_TYPE.fieldNames(), 0) | dict.fromkeys(EMOTIONS, 0.02)
+    values: dict[str, Any] = dict.fromkeys(SCORE_TYPE.fieldNames(), 0) | dict.fromkeys(EMOTIONS, 0.02)
     values |= {"emotion": "joy", "confidence": 0.9, "joy": 0.9, "token_count": 3, "engine": "constant"}
 
     def emotion(text: str) -> Column:
