@@ -16,12 +16,12 @@ from emotion_udf.dashboard.columns import pack
 from emotion_udf.dashboard.cube import UNKNOWN_UNIT, build_cube
 from emotion_udf.dashboard.examples import read_examples
 from emotion_udf.dashboard.page import render
-from emotion_udf.dashboard.release import AUDITS, TERMS, OpenRelease, open_release
+from emotion_udf.dashboard.release import OpenRelease, open_release
 from emotion_udf.dashboard.terms import build_terms
 from emotion_udf.dashboard.trust import find_evaluation, read_audits, read_quarantine, read_runs
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.errors import InputError, UsageError
-from emotion_udf.schemas import LABELS, RUNS
+from emotion_udf.schemas import AUDITS, LABELS, RUNS, TERMS
 
 DAYS: Final = 366
 """How many days a page shows by default: a year, also a leap year."""

@@ -8,17 +8,12 @@ from typing import Final
 import pyarrow.dataset as ds
 from deltalake import DeltaTable
 
-from emotion_udf.errors import InputError, UsageError
-from emotion_udf.schemas import DAILY, LABELS, QUARANTINE, RELEASES, RUNS
+from emotion_udf.errors import InputError
+from emotion_udf.schemas import AUDITS, DAILY, LABELS, QUARANTINE, RUNS, TERMS
 from emotion_udf.storage import open_folder
-from emotion_udf.tables.delta import DeltaTables
-from emotion_udf.tables.files import list_files, missing_paths, open_version
 from emotion_udf.tables.ownership import claims_until, holders
-from emotion_udf.tables.releases import read_release
+from emotion_udf.tables.readers import open_for_readers
 from emotion_udf.tables.warehouse import Release
-
-TERMS: Final = "emotion_terms"
-AUDITS: Final = "audits"
 
 _KEYS: Final = ("event_date", "emotion")
 _MEASURES: Final = (
@@ -83,61 +78,22 @@ def open_release(root: str, with_texts: bool = True) -> OpenRelease:
         UsageError: There are no tables, or nothing was released yet.
         InputError: A table lacks a column, or files of the release are gone.
     """
-    tables = DeltaTables(open_folder(root))
-    release = _newest_release(tables)
-    if release is None:
-        raise _without_release(tables, root)
-    labels = _at_version(tables, release, LABELS)
-    daily = _at_version(tables, release, DAILY)
-    opened = {DAILY: daily, QUARANTINE: _at_version(tables, release, QUARANTINE)}
+    view = open_for_readers(open_folder(root))
+    shown = (DAILY, QUARANTINE, TERMS, RUNS, AUDITS)
+    opened = {name: table for name, table in view.tables.items() if name in shown}
+    labels = view.tables[LABELS]
     if with_texts and "text" in _columns(labels):
         opened[LABELS] = labels
-    if TERMS in release.versions:
-        opened[TERMS] = _at_version(tables, release, TERMS)
-    for name in (RUNS, AUDITS):
-        if (table := tables.open(name)) is not None:
-            opened[name] = table
     for name, table in opened.items():
         _check_columns(name, table)
-        _check_files(tables, release, name, table)
-    held = holders(claims_until(labels, release.versions[LABELS]))
+    view.require_files(opened)
+    held = holders(claims_until(labels, view.release.versions[LABELS]))
     return OpenRelease(
-        release=release,
-        dimensions=[name for name in _columns(daily) if name not in (*_KEYS, *_MEASURES, *_NOT_SHOWN)],
+        release=view.release,
+        dimensions=[name for name in _columns(opened[DAILY]) if name not in (*_KEYS, *_MEASURES, *_NOT_SHOWN)],
         tables={name: table.to_pyarrow_dataset() for name, table in opened.items()},
         holders={date.fromisoformat(day): claim.run_id for day, claim in held.items() if claim.versions != {}},
     )
-
-
-def _newest_release(tables: DeltaTables) -> Release | None:
-    pointer = tables.open(RELEASES)
-    if pointer is not None and missing_paths(
-        tables.folder(RELEASES), [listed.file.path for listed in list_files(pointer)]
-    ):
-        raise InputError(f"expected the row of {RELEASES}, found its file gone; run a night, which makes a new release")
-    return read_release(pointer)
-
-
-def _without_release(tables: DeltaTables, root: str) -> UsageError:
-    if tables.open(DAILY) is None:
-        return UsageError(
-            f"expected the tables of the nightly job below {root}, found none; check --warehouse, or run a night first"
-        )
-    return UsageError(
-        f"expected a release in {root}/{RELEASES}, found none: these tables are of an earlier version, or their first "
-        "night was stopped; the next night makes one"
-    )
-
-
-def _at_version(tables: DeltaTables, release: Release, name: str) -> DeltaTable:
-    version = release.versions.get(name)
-    table = open_version(tables, name, version)
-    if table is None:
-        raise InputError(
-            f"expected version {version} of {name}, which release {release.number} names, found that its log no "
-            "longer reaches back to it; run a night, which makes a new release"
-        )
-    return table
 
 
 def _columns(table: DeltaTable) -> list[str]:
@@ -152,14 +108,4 @@ def _check_columns(name: str, table: DeltaTable) -> None:
         raise InputError(
             f"expected the columns {', '.join(missing)} in {name}, found a table without them, as earlier versions "
             "made it; run a night with this version, which adds them"
-        )
-
-
-def _check_files(tables: DeltaTables, release: Release, name: str, table: DeltaTable) -> None:
-    """Check that every file is still there: a reader would fail halfway, with a message about a path."""
-    gone = missing_paths(tables.folder(name), [listed.file.path for listed in list_files(table)])
-    if gone:
-        raise InputError(
-            f"expected all files of {name} in release {release.number}, found {len(gone):,} gone, as after a vacuum by "
-            "another tool; emotion-maintain show-releases tells which releases are whole, rollback goes back to one"
         )

@@ -93,7 +93,7 @@ def test_an_error_is_one_line(root: Path, sql: str, told: str) -> None:
 def test_without_a_release_it_says_so(tmp_path: Path) -> None:
     ended = ask(tmp_path / "nowhere", "-c", "SELECT 1")
     assert ended.code == 2
-    assert "expected the tables of a release below" in ended.err
+    assert "expected the tables of the nightly job below" in ended.err
 
 
 def test_a_log_that_no_longer_has_the_release_is_told(root: Path) -> None:
