@@ -88,8 +88,23 @@ def test_figures_agree_with_duckdb_on_random_filters(open_feedback: Open, built:
             assert found[name] == (value if value is None else pytest.approx(value, abs=2e-4)), (selected, name)
         by_day = [row for row in opened.numbers("over-time") if row["Period"] == "selected" and row["Messages"] != "0"]
         assert [(row["Day"], float(row["Messages"])) for row in by_day] == selected.by_day(warehouse)
+        copies = {row["Day"]: float(row["Distinct texts"]) for row in opened.numbers("copies")}
+        quality = {row["Day"]: row for row in opened.numbers("quality")}
+        for day, distinct, *shares_of_day in selected.quality(warehouse):
+            assert copies[day] == distinct
+            assert [float(quality[day][name]) for name in QUALITY] == pytest.approx(shares_of_day, abs=1e-4)
+        terms = selected.terms(warehouse)
+        assert all(float(row["Messages"]) == terms[row["Emotion"], row["Term"]] for row in opened.numbers("terms"))
         groups = {row["Product"]: float(row["Messages"]) for row in opened.numbers("groups")}
         assert groups == selected.by_product(warehouse)
+
+
+QUALITY = [
+    "Not confident",
+    "Cut, longer than the model reads",
+    "Other languages",
+    "Tokens that the model does not know",
+]
 
 
 class Selected:
@@ -117,7 +132,8 @@ class Selected:
                 conditions.append(f"{name} IS NULL" if value is None else f"{name} = '{value}'")
         with duckdb.connect() as connection:
             connection.register("daily", DeltaTable(warehouse / "emotion_daily").to_pyarrow_dataset())
-            filtered = sql.replace("FROM daily", f"FROM daily WHERE {' AND '.join(conditions)}")
+            connection.register("terms", DeltaTable(warehouse / "emotion_terms").to_pyarrow_dataset())
+            filtered = re.sub(r"(FROM \w+)", rf"\1 WHERE {' AND '.join(conditions)}", sql)
             return connection.execute(filtered).fetchall()
 
     def headline(self, warehouse: Path) -> dict[str, float | None]:
@@ -149,6 +165,17 @@ class Selected:
     def by_day(self, warehouse: Path) -> list[tuple[str, float]]:
         rows = self.query(warehouse, "SELECT event_date, sum(feedback_count) FROM daily GROUP BY 1 ORDER BY 1")
         return [(str(day), float(count)) for day, count in rows]
+
+    def quality(self, warehouse: Path) -> list[tuple[Any, ...]]:
+        messages, measures = "sum(feedback_count)", ("low_confidence_count", "truncated_count", "foreign_count")
+        shares = ", ".join(f"sum({measure}) / {messages}" for measure in measures)
+        unknown = "sum(unknown_token_count) / sum(token_count)"
+        sql = f"SELECT event_date, sum(distinct_text_count), {shares}, {unknown} FROM daily GROUP BY 1"  # noqa: S608
+        return [(str(day), *map(float, values)) for day, *values in self.query(warehouse, sql)]
+
+    def terms(self, warehouse: Path) -> dict[tuple[str, str], float]:
+        rows = self.query(warehouse, "SELECT emotion, term, sum(feedback_count) FROM terms GROUP BY 1, 2")
+        return {(emotion, term): float(count) for emotion, term, count in rows}
 
     def by_product(self, warehouse: Path) -> dict[str, float]:
         rows = self.query(warehouse, "SELECT product, sum(feedback_count) FROM daily GROUP BY 1")
