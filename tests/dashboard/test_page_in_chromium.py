@@ -374,7 +374,7 @@ def test_ten_thousand_products_become_the_largest_and_the_others(open_feedback: 
     assert f"other ({said[1]} values)" in opened.text("groups")
     groups = {row["Product"]: float(row["Messages"]) for row in opened.numbers("groups")}
     with duckdb.connect() as connection:
-        connection.register("daily", DeltaTable(built(feedback)[0] / "emotion_daily").to_pyarrow_dataset())
+        connection.register("emotion_daily", DeltaTable(built(feedback)[0] / "emotion_daily").to_pyarrow_dataset())
         (total,) = connection.execute(
             "SELECT sum(feedback_count) FROM emotion_daily WHERE event_date > DATE '2026-10-11'"
         ).fetchall()[0]
