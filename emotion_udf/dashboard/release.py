@@ -105,7 +105,8 @@ def _check_columns(name: str, table: DeltaTable) -> None:
     present = _columns(table)
     missing = [column for column in _NEEDED[name] if column not in present]
     if missing:
+        work = "record a sample" if name == AUDITS else "run a night"
         raise InputError(
             f"expected the columns {', '.join(missing)} in {name}, found a table without them, as earlier versions "
-            "made it; run a night with this version, which adds them"
+            f"made it; {work} with this version, which adds them"
         )

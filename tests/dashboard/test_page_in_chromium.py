@@ -3,6 +3,7 @@
 import csv
 import random
 import re
+from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -68,8 +69,17 @@ def test_the_policy_forbids_requests_and_code_from_text(open_feedback: Open) -> 
     assert opened.page.evaluate("window.stolen") is None
 
 
-def test_figures_agree_with_duckdb_on_random_filters(open_feedback: Open, built: Built) -> None:
+@pytest.fixture(scope="module")
+def tables(built: Built) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The tables behind the page of `USUAL`."""
     warehouse, _ = built(USUAL)
+    with duckdb.connect() as connection:
+        for name in ("emotion_daily", "emotion_terms"):
+            connection.register(name, DeltaTable(warehouse / name).to_pyarrow_table())
+        yield connection
+
+
+def test_figures_agree_with_duckdb_on_random_filters(open_feedback: Open, tables: duckdb.DuckDBPyConnection) -> None:
     opened = open_feedback(USUAL)
     rng = random.Random(15)  # noqa: S311
     first = USUAL.last - timedelta(days=USUAL.days - 1)
@@ -81,15 +91,30 @@ def test_figures_agree_with_duckdb_on_random_filters(open_feedback: Open, built:
         selected = Selected(first + timedelta(days[0]), first + timedelta(days[1]), only, shares, rng.random() < 0.5)
         opened.show(selected.address)
 
-        expected = selected.headline(warehouse)
+        expected = selected.headline(tables)
         found = opened.headline()
         assert found.keys() == expected.keys()
         for name, value in expected.items():
             assert found[name] == (value if value is None else pytest.approx(value, abs=2e-4)), (selected, name)
         by_day = [row for row in opened.numbers("over-time") if row["Period"] == "selected" and row["Messages"] != "0"]
-        assert [(row["Day"], float(row["Messages"])) for row in by_day] == selected.by_day(warehouse)
+        assert [(row["Day"], float(row["Messages"])) for row in by_day] == selected.by_day(tables)
+        copies = {row["Day"]: float(row["Distinct texts"]) for row in opened.numbers("copies")}
+        quality = {row["Day"]: row for row in opened.numbers("quality")}
+        for day, distinct, *shares_of_day in selected.quality(tables):
+            assert copies[day] == distinct
+            assert [float(quality[day][name]) for name in QUALITY] == pytest.approx(shares_of_day, abs=1e-4)
+        terms = selected.terms(tables)
+        assert all(float(row["Messages"]) == terms[row["Emotion"], row["Term"]] for row in opened.numbers("terms"))
         groups = {row["Product"]: float(row["Messages"]) for row in opened.numbers("groups")}
-        assert groups == selected.by_product(warehouse)
+        assert groups == selected.by_product(tables)
+
+
+QUALITY = [
+    "Not confident",
+    "Cut, longer than the model reads",
+    "Other languages",
+    "Tokens that the model does not know",
+]
 
 
 class Selected:
@@ -110,26 +135,24 @@ class Selected:
             parts += [] if value == "all" else [f"none.{name}="] if value is None else [f"is.{name}={value}"]
         return "&".join(parts)
 
-    def query(self, warehouse: Path, sql: str) -> list[tuple[Any, ...]]:
+    def query(self, tables: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[Any, ...]]:
         conditions = [f"event_date BETWEEN '{self.first}' AND '{self.last}'"]
         for name, value in self.only.items():
             if value != "all":
                 conditions.append(f"{name} IS NULL" if value is None else f"{name} = '{value}'")
-        with duckdb.connect() as connection:
-            connection.register("daily", DeltaTable(warehouse / "emotion_daily").to_pyarrow_dataset())
-            filtered = sql.replace("FROM daily", f"FROM daily WHERE {' AND '.join(conditions)}")
-            return connection.execute(filtered).fetchall()
+        filtered = re.sub(r"(FROM \w+)", rf"\1 WHERE {' AND '.join(conditions)}", sql)
+        return tables.execute(filtered).fetchall()
 
-    def headline(self, warehouse: Path) -> dict[str, float | None]:
+    def headline(self, tables: duckdb.DuckDBPyConnection) -> dict[str, float | None]:
         count = {
             "counts": "sum(feedback_count - low_confidence_count)" if self.unclear else "sum(feedback_count)",
             "probability": "sum(mean_probability * total_count)",
         }[self.shares]
         rows = self.query(
-            warehouse,
+            tables,
             f"SELECT emotion, {count}, sum(low_confidence_count), sum(feedback_count), "  # noqa: S608
             "sum(distinct_text_count) "
-            "FROM daily GROUP BY 1",
+            "FROM emotion_daily GROUP BY 1",
         )
         of = {row[0]: float(row[1]) for row in rows}
         messages = float(sum(row[3] for row in rows))
@@ -146,12 +169,23 @@ class Selected:
         }
         return figures | share
 
-    def by_day(self, warehouse: Path) -> list[tuple[str, float]]:
-        rows = self.query(warehouse, "SELECT event_date, sum(feedback_count) FROM daily GROUP BY 1 ORDER BY 1")
+    def by_day(self, tables: duckdb.DuckDBPyConnection) -> list[tuple[str, float]]:
+        rows = self.query(tables, "SELECT event_date, sum(feedback_count) FROM emotion_daily GROUP BY 1 ORDER BY 1")
         return [(str(day), float(count)) for day, count in rows]
 
-    def by_product(self, warehouse: Path) -> dict[str, float]:
-        rows = self.query(warehouse, "SELECT product, sum(feedback_count) FROM daily GROUP BY 1")
+    def quality(self, tables: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
+        messages, measures = "sum(feedback_count)", ("low_confidence_count", "truncated_count", "foreign_count")
+        shares = ", ".join(f"sum({measure}) / {messages}" for measure in measures)
+        unknown = "sum(unknown_token_count) / sum(token_count)"
+        sql = f"SELECT event_date, sum(distinct_text_count), {shares}, {unknown} FROM emotion_daily GROUP BY 1"  # noqa: S608
+        return [(str(day), *map(float, values)) for day, *values in self.query(tables, sql)]
+
+    def terms(self, tables: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], float]:
+        rows = self.query(tables, "SELECT emotion, term, sum(feedback_count) FROM emotion_terms GROUP BY 1, 2")
+        return {(emotion, term): float(count) for emotion, term, count in rows}
+
+    def by_product(self, tables: duckdb.DuckDBPyConnection) -> dict[str, float]:
+        rows = self.query(tables, "SELECT product, sum(feedback_count) FROM emotion_daily GROUP BY 1")
         return {name or "(no product)": float(count) for name, count in rows}
 
 
@@ -340,9 +374,9 @@ def test_ten_thousand_products_become_the_largest_and_the_others(open_feedback: 
     assert f"other ({said[1]} values)" in opened.text("groups")
     groups = {row["Product"]: float(row["Messages"]) for row in opened.numbers("groups")}
     with duckdb.connect() as connection:
-        connection.register("daily", DeltaTable(built(feedback)[0] / "emotion_daily").to_pyarrow_dataset())
+        connection.register("emotion_daily", DeltaTable(built(feedback)[0] / "emotion_daily").to_pyarrow_dataset())
         (total,) = connection.execute(
-            "SELECT sum(feedback_count) FROM daily WHERE event_date > DATE '2026-10-11'"
+            "SELECT sum(feedback_count) FROM emotion_daily WHERE event_date > DATE '2026-10-11'"
         ).fetchall()[0]
     assert sum(groups.values()) == float(total)
     assert len(groups) == 201

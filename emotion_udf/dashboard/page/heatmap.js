@@ -13,6 +13,7 @@ function heatmapSection(page) {
 
   function update({ state, bands, groups, now, shares }) {
     const dimension = page.dimensions[state.by];
+    const isOther = ({ code }) => code === dimension?.values.length;
     const rows = groups
       .map((totals, code) => ({
         code,
@@ -21,8 +22,8 @@ function heatmapSection(page) {
         shares: sharesOf(totals, state, page),
       }))
       .filter(({ totals }) => totals.messages > 0)
-      .sort((a, b) => b.totals.messages - a.totals.messages);
-    const listed = rows.slice(0, GROUPS_SHOWN);
+      .sort((a, b) => isOther(a) - isOther(b) || b.totals.messages - a.totals.messages);
+    const listed = rows.filter((row, index) => index < GROUPS_SHOWN || isOther(row));
     const whole = shares.map(({ share }) => share);
     sentence.textContent = words(rows, whole, bands, dimension);
     place.replaceChildren(tableOfGroups(listed, whole, bands, dimension, now));
