@@ -12,8 +12,8 @@ from emotion_udf.tables.parquet import take_out_nulls, values_of
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Folder:
-    given: dict[str, list[str | None]] = {"a": ["x", "y"], "b": ["x", None, "x"], "c": [None]}
-    for name, engines in given.items():
+    files: dict[str, list[str | None]] = {"a": ["x", "y"], "b": ["x", None, "x"], "c": [None]}
+    for name, engines in files.items():
         keys = [f"{name}{n}" for n in range(len(engines))]
         pq.write_table(pa.table({"key": keys, "engine": pa.array(engines, pa.string())}), tmp_path / f"{name}.parquet")
         (tmp_path / f".{name}.parquet.crc").write_bytes(b"of the file as it was")
