@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from emotion_udf.dashboard.after_night import build_after_night
 from emotion_udf.errors import UsageError
+from emotion_udf.gates import check_forced
 from emotion_udf.jobs.command_line import SettingsParser, end_process, exit_code_of, parse
 from emotion_udf.nightly.backfill import backfill, published_days
 from emotion_udf.nightly.pipeline import PublishedInterrupt, run_night
@@ -54,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         window = make_window(options.date, options.first, options.last, settings.window.timezone)
         if options.resume and not options.each_day:
             raise UsageError("expected --resume together with --each-day, found it alone")
+        check_forced(options.force, settings.gate)  # a wrong name need not wait for Spark
         spark = start_session(f"emotions of {window}", options.debug)
         try:
             warehouse = open_warehouse(settings.warehouse)
