@@ -55,6 +55,7 @@ def workers_get(monkeypatch: pytest.MonkeyPatch) -> Callable[[type[WorkerSpec]],
     return lambda spec: monkeypatch.setattr("emotion_udf.udf.WorkerSpec", spec)
 
 
+@pytest.mark.slow
 def test_texts_that_end_their_worker_are_in_quarantine_and_the_rest_is_labelled(
     spark: SparkSession,
     tmp_path: Path,
