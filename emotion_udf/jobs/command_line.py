@@ -96,13 +96,14 @@ def log_to_stderr(debug: bool) -> None:
     )
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     logging.getLogger("emotion_udf").setLevel(logging.DEBUG if debug else logging.INFO)
-    logging.getLogger("py4j").setLevel(logging.WARNING)
+    # What py4j says of a call that was interrupted, or that found no Java, is stack traces.
+    logging.getLogger("py4j").setLevel(logging.WARNING if debug else logging.CRITICAL)
     if not debug:
         handler.addFilter(_is_worth_a_line)
 
 
 def _is_worth_a_line(record: logging.LogRecord) -> bool:
-    """Leave out what py4j logs as root: the stack trace of a call that was interrupted, or that found no Java."""
+    """Leave out what py4j logs by the root logger."""
     return not (record.name == "root" and "py4j" in record.pathname)
 
 

@@ -338,10 +338,7 @@ def _publish(context: RunContext, warehouse: Warehouse, since: int) -> Release:
 
 def _clean_up(warehouse: Warehouse, staging_root: Folder) -> None:
     """Finish or delete what killed runs have left: their texts, their files, and a release that they did not reach."""
-    before = warehouse.release()
-    after = warehouse.repair()
-    if after != before and after is not None:
-        log.warning("run_id=%s it was killed while it published; release %d finishes it", after.run_id, after.number)
+    warehouse.repair()
     clear_dead_runs(warehouse, staging_root)
 
 

@@ -1,5 +1,6 @@
 """The warehouse of Delta tables: written by Spark's executors as Parquet, committed by delta-rs on the driver."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import date
@@ -35,6 +36,8 @@ from emotion_udf.tables.text_scores import append_scores, compact_scores, list_s
 from emotion_udf.tables.upkeep import keep_up
 from emotion_udf.tables.warehouse import Commit, Release
 
+log = logging.getLogger(__name__)
+
 RELEASED = (LABELS, DAILY, QUARANTINE, TERMS)
 """The tables of a release; the first decides who holds a date."""
 
@@ -58,7 +61,13 @@ class DeltaWarehouse(DeltaTables):
         for table in (TEXT_SCORES, RUNS):
             with suppress(OSError):  # they decide nothing: who needs them will say so
                 set_damaged_logs_aside(self, (table,))
-        return settle(self, RELEASED) if self.open(LABELS) else None
+        before = self.release()
+        after = settle(self, RELEASED) if self.open(LABELS) else None
+        if after is not None and after != before:
+            log.warning(
+                "run_id=%s it was killed while it published; release %d finishes it", after.run_id, after.number
+            )
+        return after
 
     def publish(self, tables: Mapping[str, StructType], commit: Commit, since: int) -> Release:
         """Commit each table once, and release them together."""

@@ -24,6 +24,8 @@ from emotion_udf.tables.ownership import Claim
 log = logging.getLogger(__name__)
 
 _LOG: Final = "_delta_log"
+_WITH_CREATION: Final = 2
+"""The newest commits of a table after one was made: that one, and what may have created the table just before."""
 
 
 def sync_tables(opened: Mapping[str, DeltaTable], claims: Sequence[Claim]) -> None:
@@ -45,7 +47,7 @@ def sync_pointer(tables: DeltaTables) -> None:
         # This one file of all releases': the newest.
         _sync(max(os.scandir(place), key=lambda entry: entry.is_file() and entry.stat().st_mtime_ns))
         _sync(place)
-        _sync_newest(place / _LOG, 1)
+        _sync_newest(place / _LOG, _WITH_CREATION)
 
 
 def sync_folder(folder: Folder) -> None:
@@ -66,7 +68,7 @@ def sync_files(folder: Folder, paths: Sequence[str]) -> None:
     if is_local(folder):
         for path in paths:
             _sync(Path(folder.path) / path)
-        _sync_newest(Path(folder.path) / _LOG, 1)
+        _sync_newest(Path(folder.path) / _LOG, _WITH_CREATION)
 
 
 def sync_checkpoint(folder: Folder) -> None:

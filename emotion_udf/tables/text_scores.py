@@ -14,6 +14,7 @@ from deltalake.exceptions import CommitFailedError
 from emotion_udf.errors import UsageError
 from emotion_udf.schemas import TEXT_SCORES, text_scores_schema
 from emotion_udf.tables.delta import COMMIT_ONLY, DeltaTables, add_action, missing_fields
+from emotion_udf.tables.durability import sync_files, sync_folder
 from emotion_udf.tables.files import list_files
 
 MODEL: Final = "model_fingerprint"
@@ -88,6 +89,9 @@ def append_scores(tables: DeltaTables, run_id: str, fingerprint: str) -> None:
         commit_properties=CommitProperties(max_commit_retries=_RETRIES),
         post_commithook_properties=COMMIT_ONLY,
     )
+    # A log with a hole, after a power cut, could not be read any more.
+    sync_folder(tables.data_folder(TEXT_SCORES, run_id))
+    sync_files(tables.folder(TEXT_SCORES), [])
 
 
 def compact_scores(tables: DeltaTables, fingerprint: str) -> None:

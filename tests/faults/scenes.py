@@ -152,6 +152,12 @@ def asked_to_forget(root: str) -> int:
     return 0
 
 
+def repair(root: str) -> int:
+    """Do what the next start does first."""
+    warehouse_of(root).repair()
+    return 0
+
+
 def check(root: str, before: str, steps: str) -> int:
     """Check that readers see what was there before, or that and the first so many of some steps.
 
