@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pyarrow.parquet as pq
+import pytest
 from pyspark.sql import SparkSession
 
 from benchmarks.contenders.spark import CONTENDERS, label
@@ -10,6 +11,7 @@ from benchmarks.inputs import BUNDLED, to_messages, write_parts
 from emotion_udf.probes import canary_sentences
 
 
+@pytest.mark.slow
 def test_all_give_the_labels_of_plain_sentences(spark: SparkSession, tmp_path: Path) -> None:
     sentences = canary_sentences()[::6]
     rows = write_parts(to_messages([text for text, _ in sentences]), 2, tmp_path / "rows")

@@ -44,6 +44,7 @@ def run_with_few_packages(module: str, arguments: str, out: Path) -> tuple[int, 
     return done.returncode, json.loads(out.read_text(encoding="utf-8"))
 
 
+@pytest.mark.slow
 def test_scoring_needs_few_packages(model: Path, tmp_path: Path) -> None:
     asked = f"--rows 60 --cores 2 --repeats 2 --precision fp32 fp16 --window 20 --profile --model {model}"
     code, record = run_with_few_packages("benchmarks.scoring", asked, tmp_path / "scoring.json")

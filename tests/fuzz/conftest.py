@@ -12,7 +12,7 @@ _IS_SEARCH = os.environ.get("HYPOTHESIS_PROFILE") == "fuzz"
 
 NIGHTS: Final = settings(
     deadline=None,
-    max_examples=int(os.environ.get("FUZZ_NIGHTS", "300")) if _IS_SEARCH else 4,
+    max_examples=int(os.environ.get("FUZZ_NIGHTS", "300")) if _IS_SEARCH else 3,
     derandomize=not _IS_SEARCH,
     database=None,
     phases=[Phase.explicit, Phase.generate],  # to shrink a night takes longer than to look at it

@@ -89,6 +89,7 @@ def test_texts_that_end_their_worker_are_in_quarantine_and_the_rest_is_labelled(
     assert {row["engine"] for row in rows(tmp_path, TEXT_SCORES)} == {"torch fp32 on cpu"}
 
 
+@pytest.mark.slow
 def test_where_every_worker_ends_the_night_does_with_one_message(
     spark: SparkSession, tmp_path: Path, day: Window, workers_get: Callable[[type[WorkerSpec]], None]
 ) -> None:

@@ -197,6 +197,7 @@ def expected_after(history: Sequence[dict[date, str | None]], to: int) -> list[t
     return sorted((day, run) for day, run in (history[-1] | history[to]).items() if run)
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(
     st.lists(st.dictionaries(DAYS.map(lambda days: days[0]), st.booleans(), min_size=1), min_size=2, max_size=5),
