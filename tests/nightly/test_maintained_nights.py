@@ -34,6 +34,7 @@ def ids_of(settings: NightSettings) -> list[str]:
     return sorted(DeltaTable(f"{settings.warehouse.root}/{LABELS}").to_pyarrow_table()["feedback_id"].to_pylist())
 
 
+@pytest.mark.slow
 def test_a_message_is_forgotten_and_nights_go_on(spark: SparkSession, tmp_path: Path, day: Window) -> None:
     settings = NightSettings(
         input=input_settings(tmp_path / "in"),

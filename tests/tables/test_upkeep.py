@@ -66,6 +66,7 @@ def check_nights(warehouse: DeltaWarehouse, count: int) -> None:
         assert claims_since(DeltaTable(warehouse.address(table)), version) == []
 
 
+@pytest.mark.slow
 def test_a_reader_has_few_commits_to_read_after_many_nights(warehouse: DeltaWarehouse, night: NightSettings) -> None:
     assert max(publish_nights(warehouse, night, 25)) < 10
     check_nights(warehouse, 25)
