@@ -18,7 +18,7 @@ from emotion_udf.dashboard.examples import read_examples
 from emotion_udf.dashboard.page import render
 from emotion_udf.dashboard.release import OpenRelease, open_release
 from emotion_udf.dashboard.terms import build_terms
-from emotion_udf.dashboard.trust import find_evaluation, read_audits, read_quarantine, read_runs
+from emotion_udf.dashboard.trust import find_evaluation, precision_by_sample, read_audits, read_quarantine, read_runs
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.errors import InputError, UsageError
 from emotion_udf.schemas import AUDITS, LABELS, RUNS, TERMS
@@ -109,6 +109,7 @@ def page_data(opened: OpenRelease, options: PageOptions, detail: Detail) -> Mapp
         names = [dimension.name for dimension in cube.dimensions]
         runs = _runs(connection, opened, held)
         newest = next((run for run in runs if run["run_id"] == opened.release.run_id), None)
+        audits = read_audits(connection) if AUDITS in opened.tables else []
         return {
             "version": version("emotion-udf"),
             "built_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -138,7 +139,8 @@ def page_data(opened: OpenRelease, options: PageOptions, detail: Detail) -> Mapp
             "cube": pack(cube.columns).manifest(),
             "terms": _terms(connection, opened, names, first, last, detail.terms),
             "quarantine": read_quarantine(connection, first, last),
-            "audits": read_audits(connection) if AUDITS in opened.tables else [],
+            "audits": audits,
+            "precision": precision_by_sample(audits),
             "examples": read_examples(connection, names, first, last) if LABELS in opened.tables else None,
         }
 

@@ -1,14 +1,17 @@
 """What the page says of the origin of its numbers: runs and gates, accuracy of the model, quarantine, audits."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
 import duckdb
 
+from emotion_udf.audit.precision import Stratum, precision
 from emotion_udf.classifier.artifact import BUNDLED_FOLDER
+from emotion_udf.emotions import EMOTIONS
 from emotion_udf.errors import UsageError
 from emotion_udf.schemas import Reason
 
@@ -62,6 +65,44 @@ def read_audits(connection: duckdb.DuckDBPyConnection) -> list[Json]:
         "count(*) AS count FROM audits WHERE human_emotion IS NOT NULL GROUP BY ALL ORDER BY ALL"
     )
     return rows_of(found)
+
+
+def precision_by_sample(audits: Sequence[Mapping[str, Any]]) -> dict[str, list[Json]]:
+    """Return the precision of each emotion's labels and of all, as far as a sample has some, by the sample's name.
+
+    Args:
+        audits: Of `read_audits`.
+    """
+    found: dict[str, list[Json]] = {}
+    for sample, rows in groupby(audits, lambda row: str(row["sample_id"])):
+        of_sample = list(rows)
+        for name in (*EMOTIONS, "all"):
+            own = [row for row in of_sample if name in ("all", row["emotion"])]
+            if own:
+                of_label = precision(_strata(own))
+                found.setdefault(sample, []).append(
+                    {
+                        "name": name,
+                        "share": of_label.value,
+                        "low": of_label.low,
+                        "high": of_label.high,
+                        "audited": of_label.read,
+                    }
+                )
+    return found
+
+
+def _strata(rows: Sequence[Mapping[str, Any]]) -> list[Stratum]:
+    sizes = {row["stratum"]: row["stratum_count"] for row in rows}
+    counted = {name: [row for row in rows if row["stratum"] == name] for name in sizes}
+    return [
+        Stratum(
+            sizes[name],
+            read=sum(row["count"] for row in of_stratum),
+            right=sum(row["count"] for row in of_stratum if row["human_emotion"] == row["emotion"]),
+        )
+        for name, of_stratum in counted.items()
+    ]
 
 
 def find_evaluation(fingerprint: str | None, model: str | None, file: Path | None) -> Json | None:

@@ -90,18 +90,6 @@ def test_log_odds_are_those_of_monroe_colaresi_and_quinn(call: Call) -> None:
     assert call("logOdds", 9, 900, 50, 5000) == pytest.approx(0, abs=1e-6)
 
 
-def test_precision_weighs_strata_by_their_messages(call: Call) -> None:
-    strata = [{"size": 900, "audited": 30, "right": 27}, {"size": 100, "audited": 30, "right": 15}]
-
-    found = call("stratified", strata)
-
-    variance = 0.9**2 * 0.9 * 0.1 * (1 - 30 / 900) / 29 + 0.1**2 * 0.25 * (1 - 30 / 100) / 29
-    assert found["share"] == pytest.approx(0.9 * 0.9 + 0.1 * 0.5)
-    assert (found["high"] - found["low"]) / 2 == pytest.approx(1.96 * np.sqrt(variance), rel=0.05)
-    assert found["audited"] == 60
-    assert call("stratified", [{"size": 50, "audited": 50, "right": 50}])["high"] == pytest.approx(1)
-
-
 @pytest.mark.parametrize("seed", range(5))
 def test_corrected_shares_are_those_of_python(call: Call, seed: int) -> None:
     rng = np.random.default_rng(seed)

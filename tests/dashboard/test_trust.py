@@ -7,8 +7,9 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from emotion_udf.audit.precision import Stratum, precision
 from emotion_udf.classifier.artifact import BUNDLED_FOLDER
-from emotion_udf.dashboard.trust import find_evaluation, read_audits, read_quarantine, read_runs
+from emotion_udf.dashboard.trust import find_evaluation, precision_by_sample, read_audits, read_quarantine, read_runs
 from tests.helpers.made_up import FINGERPRINT
 
 D5, D6, D9 = (date(2026, 10, day) for day in (5, 6, 9))
@@ -88,3 +89,22 @@ def test_a_damaged_evaluation_is_none(tmp_path: Path, content: str) -> None:
     (tmp_path / "evaluation.json").write_text(content, encoding="utf-8")
 
     assert find_evaluation("own", str(tmp_path), None) is None
+
+
+def test_precision_is_that_of_the_audit_job(connection: duckdb.DuckDBPyConnection) -> None:
+    def audited(stratum: str, size: int, label: str, read: int, right: int) -> list[dict[str, object]]:
+        facts = {"sample_id": "s", "from_date": D5, "to_date": D6, "model_fingerprint": FINGERPRINT, "emotion": label}
+        of_stratum = facts | {"stratum": stratum, "stratum_count": size}
+        return [of_stratum | {"human_emotion": label if number < right else "none"} for number in range(read)]
+
+    rows = [*audited("joy, sure", 900, "joy", 30, 27), *audited("joy, unsure", 100, "joy", 30, 15)]
+    rows += audited("fear, sure", 50, "fear", 50, 50)
+    connection.register("audits", pa.Table.from_pylist(rows))
+    joy, fear, together = precision_by_sample(read_audits(connection))["s"]
+
+    expected = precision([Stratum(900, 30, 27), Stratum(100, 30, 15)])
+    assert joy == {"name": "joy", "share": expected.value, "low": expected.low, "high": expected.high, "audited": 60}
+    assert joy["share"] == pytest.approx(0.9 * 0.9 + 0.1 * 0.5)
+    assert (fear["name"], fear["share"], fear["high"], fear["audited"]) == ("fear", 1.0, pytest.approx(1), 50)
+    assert (together["name"], together["audited"]) == ("all", 110)
+    assert precision_by_sample([]) == {}

@@ -133,12 +133,8 @@ function qualitySection(page) {
 // Precision of each label, from samples that people have judged.
 function auditWords(page) {
   if (!page.audits.length) return [element("p", { class: "more" }, "Nobody has audited a sample of these labels yet.")];
-  return page.audits.map(({ sample, from, to, isCurrent, rows }) => {
-    const of = (wanted) => stratified([...strataOf(rows.filter(wanted)).values()]);
-    const lines = [
-      ...page.emotions.map((emotion) => ({ name: emotion, ...of((row) => row.emotion === emotion) })),
-      { name: "all", ...of(() => true) },
-    ].filter(({ audited }) => audited);
+  return page.audits.map(({ sample, from, to, isCurrent }) => {
+    const lines = page.precision[sample];
     const all = lines[lines.length - 1];
     const columns = [
       { name: "Label", text: ({ name }) => name },
@@ -158,15 +154,4 @@ function auditWords(page) {
       tableOf(`Precision of labels, sample ${sample}`, columns, lines),
     );
   });
-}
-
-function strataOf(rows) {
-  const strata = new Map();
-  for (const { stratum, stratum_count, emotion, human_emotion, count } of rows) {
-    const found = strata.get(stratum) ?? { size: stratum_count, audited: 0, right: 0 };
-    found.audited += count;
-    if (human_emotion === emotion) found.right += count;
-    strata.set(stratum, found);
-  }
-  return strata;
 }

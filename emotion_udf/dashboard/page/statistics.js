@@ -83,24 +83,3 @@ function logOdds(own, ownTotal, other, otherTotal) {
   const distance = Math.log(odds(own, ownTotal)) - Math.log(odds(other, otherTotal));
   return distance / Math.sqrt(1 / (own + prior) + 1 / (other + prior));
 }
-
-// Precision of a label from a stratified sample: strata weigh by their messages (Cochran 1977, section 5.6).
-//   strata: [{size, audited, right}]
-function stratified(strata) {
-  const seen = strata.filter((stratum) => stratum.audited > 0);
-  const size = seen.reduce((sum, stratum) => sum + stratum.size, 0);
-  const audited = seen.reduce((sum, stratum) => sum + stratum.audited, 0);
-  if (!size) return { share: NaN, low: NaN, high: NaN, audited: 0 };
-  let share = 0;
-  let variance = 0;
-  for (const stratum of seen) {
-    const part = stratum.size / size;
-    const right = stratum.right / stratum.audited;
-    share += part * right;
-    const free = Math.max(0, 1 - stratum.audited / stratum.size);
-    variance += (part * part * right * (1 - right) * free) / Math.max(1, stratum.audited - 1);
-  }
-  // Wilson's interval for so many messages as give this variance stays between 0 and 1.
-  const effective = variance > 0 ? (share * (1 - share)) / variance : audited;
-  return { ...wilson(share, effective), audited };
-}
