@@ -59,11 +59,23 @@ def stage_night(warehouse: DeltaWarehouse, run_id: str, days: Sequence[date]) ->
 
 
 def publish_night(
-    warehouse: DeltaWarehouse, run_id: str, dates: Sequence[date], rows_on: Sequence[date] | None = None
+    warehouse: DeltaWarehouse,
+    run_id: str,
+    dates: Sequence[date],
+    rows_on: Sequence[date] | None = None,
+    since: int | None = None,
 ) -> Release:
-    """Publish a night with a row a day and table; `rows_on` are the dates that have one, all by default."""
+    """Publish a night with a row a day and table.
+
+    Args:
+        warehouse: The warehouse.
+        run_id: The run.
+        dates: Its dates.
+        rows_on: Those of them that have rows, all by default.
+        since: The version of the labels that it found when it began, the newest by default.
+    """
     stage_night(warehouse, run_id, dates if rows_on is None else rows_on)
-    return warehouse.publish(NIGHT, Commit(run_id, dates), warehouse.version(LABELS))
+    return warehouse.publish(NIGHT, Commit(run_id, dates), warehouse.version(LABELS) if since is None else since)
 
 
 def shown_rows(warehouse: DeltaWarehouse, release: Release | None = None) -> Shown:

@@ -27,16 +27,13 @@ from emotion_udf.tables.forget import forget
 from emotion_udf.tables.text_scores import append_scores
 from emotion_udf.tables.upkeep import checkpoint
 from emotion_udf.tables.warehouse import Commit
+from tests.helpers.killed import Killed
 from tests.helpers.nights import NIGHT, row_of, shown_rows, stage_rows
 
 D5, D6 = (date(2026, 10, day) for day in (5, 6))
 ID, TEXT = "id-of-ann", "i lost my keys at the old harbour"
 OTHER_ID, OTHER_TEXT = "id-of-bob", "what a lovely morning"
 MODEL = "a" * 32
-
-
-class Killed(BaseException):
-    """The process is gone."""
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from deltalake import DeltaTable
@@ -16,40 +15,20 @@ from hypothesis import strategies as st
 from emotion_udf.errors import WindowHeldError
 from emotion_udf.schemas import DAILY, LABELS, QUARANTINE, RELEASES, TERMS
 from emotion_udf.storage import open_folder
-from emotion_udf.tables import claims, publish
 from emotion_udf.tables.delta_warehouse import DeltaWarehouse
 from emotion_udf.tables.releases import move_pointer, next_release
 from emotion_udf.tables.warehouse import Commit
-from tests.helpers.releases import D5, D6, D7, NIGHT, publish_night, released, same_in_all, stage
+from tests.helpers.killed import Killed, kill_at
+from tests.helpers.nights import NIGHT, publish_night, same_in_all, shown_rows, stage_night
 
-
-class Killed(BaseException):
-    """The process is gone: nothing that the run would still do is done."""
+D5, D6, D7 = (date(2026, 10, day) for day in (5, 6, 7))
+COMMITS = len(NIGHT) + 1
+"""Those of a night: one a table, and the pointer's."""
 
 
 @pytest.fixture
 def warehouse(tmp_path: Path) -> DeltaWarehouse:
     return DeltaWarehouse(open_folder(str(tmp_path / "warehouse")))
-
-
-def kill_at(monkeypatch: pytest.MonkeyPatch, call: int) -> None:
-    """Kill the run before its n-th commit, the pointer's included."""
-    commit = claims.commit_claim
-    calls = iter(range(1_000))
-
-    def committed(*args: Any) -> None:
-        if next(calls) == call:
-            raise Killed
-        commit(*args)
-
-    def moved(*args: Any) -> None:
-        if next(calls) == call:
-            raise Killed
-        move_pointer(*args)
-
-    for module in (publish, claims):
-        monkeypatch.setattr(module, "commit_claim", committed)
-    monkeypatch.setattr(publish, "move_pointer", moved)
 
 
 def test_before_the_first_night_there_is_no_release(warehouse: DeltaWarehouse) -> None:
@@ -65,12 +44,12 @@ def test_a_night_is_a_release(warehouse: DeltaWarehouse) -> None:
     assert (first.number, first.run_id, second.number, second.run_id) == (1, "r1", 2, "r2")
     assert warehouse.release() == second
     assert set(second.versions) == set(NIGHT)
-    assert released(warehouse) == same_in_all([(D5, "r1"), (D6, "r2")])
+    assert shown_rows(warehouse) == same_in_all([(D5, "r1"), (D6, "r2")])
     assert DeltaTable(warehouse.address(RELEASES)).to_pyarrow_table().num_rows == 1
     assert warehouse.repair() == second, "there is nothing to repair"
 
 
-@pytest.mark.parametrize("call", range(4))
+@pytest.mark.parametrize("call", range(COMMITS))
 def test_a_night_killed_before_any_commit_shows_the_old_or_the_new_release(
     warehouse: DeltaWarehouse, monkeypatch: pytest.MonkeyPatch, call: int
 ) -> None:
@@ -79,14 +58,14 @@ def test_a_night_killed_before_any_commit_shows_the_old_or_the_new_release(
         kill_at(patch, call)
         with pytest.raises(Killed):
             publish_night(warehouse, "r2", [D6])
-    assert released(warehouse) == same_in_all([(D5, "r1"), (D6, "r1")])
+    assert shown_rows(warehouse) == same_in_all([(D5, "r1"), (D6, "r1")])
 
     warehouse.repair()
     expected = "r1" if call == 0 else "r2"
-    assert released(warehouse) == same_in_all([(D5, "r1"), (D6, expected)])
+    assert shown_rows(warehouse) == same_in_all([(D5, "r1"), (D6, expected)])
 
 
-@pytest.mark.parametrize("call", range(1, 4))
+@pytest.mark.parametrize("call", range(1, COMMITS))
 def test_an_empty_night_that_was_killed_is_finished_too(
     warehouse: DeltaWarehouse, monkeypatch: pytest.MonkeyPatch, call: int
 ) -> None:
@@ -96,7 +75,7 @@ def test_an_empty_night_that_was_killed_is_finished_too(
         with pytest.raises(Killed):
             publish_night(warehouse, "r2", [D5, D6], rows_on=[D6])
     warehouse.repair()
-    assert released(warehouse) == same_in_all([(D6, "r2")])
+    assert shown_rows(warehouse) == same_in_all([(D6, "r2")])
 
 
 def test_the_very_first_night_can_be_killed_too(warehouse: DeltaWarehouse, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,7 +86,7 @@ def test_the_very_first_night_can_be_killed_too(warehouse: DeltaWarehouse, monke
     assert warehouse.release() is None
     release = warehouse.repair()
     assert (release.number, release.run_id) == (1, "r1") if release else False
-    assert released(warehouse) == same_in_all([(D5, "r1")])
+    assert shown_rows(warehouse) == same_in_all([(D5, "r1")])
 
 
 def test_the_next_night_finishes_what_a_killed_one_left(
@@ -119,7 +98,7 @@ def test_the_next_night_finishes_what_a_killed_one_left(
         with pytest.raises(Killed):
             publish_night(warehouse, "r2", [D5])
     publish_night(warehouse, "r3", [D6])
-    assert released(warehouse) == same_in_all([(D5, "r2"), (D6, "r3")])
+    assert shown_rows(warehouse) == same_in_all([(D5, "r2"), (D6, "r3")])
 
 
 def test_a_run_that_holds_dates_keeps_its_files_until_it_is_finished(
@@ -129,7 +108,7 @@ def test_a_run_that_holds_dates_keeps_its_files_until_it_is_finished(
         kill_at(patch, 1)
         with pytest.raises(Killed):
             publish_night(warehouse, "r1", [D5])
-    stage(warehouse, "r2", [D5])
+    stage_night(warehouse, "r2", [D5])
     for run_id in ("r1", "r2"):
         warehouse.discard(run_id)
     assert warehouse.data_folder(QUARANTINE, "r1").exists()
@@ -161,7 +140,7 @@ def zero(file: Path) -> None:
 
 @pytest.mark.parametrize("damage", [vanish, cut, empty, zero])
 @pytest.mark.parametrize("table", [LABELS, DAILY, QUARANTINE])
-@pytest.mark.parametrize("call", [1, 2, 3])
+@pytest.mark.parametrize("call", range(1, COMMITS))
 def test_the_dates_of_a_killed_run_whose_files_are_gone_go_back_to_the_release(
     warehouse: DeltaWarehouse,
     caplog: pytest.LogCaptureFixture,
@@ -174,24 +153,24 @@ def test_the_dates_of_a_killed_run_whose_files_are_gone_go_back_to_the_release(
     (file,) = Path(warehouse.data_folder(table, "r2").path).glob(f"event_date={D6}/*.parquet")
     damage(file)
     warehouse.repair()
-    assert released(warehouse) == same_in_all([(D5, "r1"), (D6, "r1")])
+    assert shown_rows(warehouse) == same_in_all([(D5, "r1"), (D6, "r1")])
     assert warehouse.published_dates([D5, D6, D7]) == [D5, D6], "a date that nobody published is not empty"
     assert "run_id=r2 it was killed while it published, and its files are gone" in caplog.text
 
     publish_night(warehouse, "r3", [D6, D7])
-    assert released(warehouse) == same_in_all([(D5, "r1"), (D6, "r3"), (D7, "r3")])
+    assert shown_rows(warehouse) == same_in_all([(D5, "r1"), (D6, "r3"), (D7, "r3")])
 
 
-@pytest.mark.parametrize("call", [1, 2, 3])
+@pytest.mark.parametrize("call", range(1, COMMITS))
 def test_a_first_night_whose_files_are_gone_was_never_there(warehouse: DeltaWarehouse, call: int) -> None:
     publish_and_die(warehouse, "r1", [D5], call)
     warehouse.data_folder(DAILY, "r1").remove()
     warehouse.repair()
     assert warehouse.published_dates([D5]) == []
     publish_night(warehouse, "r2", [D6])
-    assert released(warehouse) == same_in_all([(D6, "r2")])
+    assert shown_rows(warehouse) == same_in_all([(D6, "r2")])
     publish_night(warehouse, "r3", [D5])
-    assert released(warehouse) == same_in_all([(D5, "r3"), (D6, "r2")])
+    assert shown_rows(warehouse) == same_in_all([(D5, "r3"), (D6, "r2")])
 
 
 def test_of_two_killed_runs_the_whole_one_is_finished(warehouse: DeltaWarehouse) -> None:
@@ -200,10 +179,10 @@ def test_of_two_killed_runs_the_whole_one_is_finished(warehouse: DeltaWarehouse)
     publish_and_die(warehouse, "r3", [D6], 1)
     warehouse.data_folder(DAILY, "r2").remove()
     warehouse.repair()
-    assert released(warehouse) == same_in_all([(D5, "r1"), (D6, "r3")])
+    assert shown_rows(warehouse) == same_in_all([(D5, "r1"), (D6, "r3")])
 
 
-@pytest.mark.parametrize("call", [1, 2, 3, 4])
+@pytest.mark.parametrize("call", range(1, COMMITS + 1))
 def test_taking_a_run_back_can_be_killed_too(warehouse: DeltaWarehouse, call: int) -> None:
     publish_night(warehouse, "r1", [D5, D6])
     publish_and_die(warehouse, "r2", [D6, D7], 2)
@@ -212,9 +191,9 @@ def test_taking_a_run_back_can_be_killed_too(warehouse: DeltaWarehouse, call: in
         kill_at(patch, call)
         with suppress(Killed):
             warehouse.repair()
-    assert released(warehouse) == same_in_all([(D5, "r1"), (D6, "r1")])
+    assert shown_rows(warehouse) == same_in_all([(D5, "r1"), (D6, "r1")])
     warehouse.repair()
-    assert released(warehouse) == same_in_all([(D5, "r1"), (D6, "r1")])
+    assert shown_rows(warehouse) == same_in_all([(D5, "r1"), (D6, "r1")])
     assert warehouse.published_dates([D7]) == []
 
 
@@ -225,7 +204,7 @@ def test_commits_of_no_run_are_released_as_the_same_night(warehouse: DeltaWareho
     release = warehouse.repair()
     assert release is not None
     assert (release.number, release.run_id) == (2, "r1")
-    assert released(warehouse) == same_in_all([(D5, "r1")])
+    assert shown_rows(warehouse) == same_in_all([(D5, "r1")])
 
 
 def test_tables_of_an_earlier_version_get_their_first_release(warehouse: DeltaWarehouse) -> None:
@@ -234,7 +213,7 @@ def test_tables_of_an_earlier_version_get_their_first_release(warehouse: DeltaWa
     release = warehouse.repair()
     assert release is not None
     assert release.number == 1
-    assert released(warehouse) == same_in_all([(D5, "r1")])
+    assert shown_rows(warehouse) == same_in_all([(D5, "r1")])
 
 
 def test_the_history_of_releases_is_the_list_of_nights(warehouse: DeltaWarehouse) -> None:
@@ -250,7 +229,7 @@ def test_runs_of_other_dates_at_once_are_all_released(tmp_path: Path, runs: int)
     root = open_folder(str(tmp_path))
     with ThreadPoolExecutor(runs) as pool:
         list(pool.map(lambda day: publish_night(DeltaWarehouse(root), f"of-{day}", [day]), days))
-    assert released(DeltaWarehouse(root)) == same_in_all([(day, f"of-{day}") for day in days])
+    assert shown_rows(DeltaWarehouse(root)) == same_in_all([(day, f"of-{day}") for day in days])
 
 
 @pytest.mark.parametrize("runs", [2, 5])
@@ -267,7 +246,7 @@ def test_of_runs_of_one_date_at_once_one_is_released(warehouse: DeltaWarehouse, 
 
     with ThreadPoolExecutor(runs) as pool:
         (winner,) = [run_id for run_id in pool.map(attempt, range(runs)) if run_id]
-    assert released(warehouse) == same_in_all([(D5, winner)])
+    assert shown_rows(warehouse) == same_in_all([(D5, winner)])
 
 
 def test_the_pointer_moves_for_one_of_two(warehouse: DeltaWarehouse) -> None:
@@ -296,10 +275,10 @@ def test_readers_never_see_a_part_of_a_night(
             with suppress(Killed):
                 publish_night(warehouse, f"r{number}", sorted(days))
         if warehouse.release() is not None:
-            shown = released(warehouse)
+            shown = shown_rows(warehouse)
             assert shown == same_in_all(shown[LABELS])
     if warehouse.repair() is not None:
-        shown = released(warehouse)
+        shown = shown_rows(warehouse)
         assert shown == same_in_all(shown[LABELS])
         newest = DeltaTable(warehouse.address(LABELS)).to_pyarrow_table(columns=["event_date", "run_id"])
         current = [(row["event_date"], row["run_id"]) for row in newest.to_pylist()]
@@ -319,15 +298,15 @@ def test_a_commit_that_a_power_cut_left_in_part_is_set_aside(
     release = warehouse.repair()
     assert release is not None
     assert table in caplog.text
-    shown = released(warehouse)
+    shown = shown_rows(warehouse)
     assert shown == same_in_all(shown[LABELS])
     publish_night(warehouse, "r9", [D5])
-    assert released(warehouse) == same_in_all([(D5, "r9")])
+    assert shown_rows(warehouse) == same_in_all([(D5, "r9")])
 
 
 def test_a_warehouse_of_an_earlier_version_gets_the_table_that_it_lacks(warehouse: DeltaWarehouse) -> None:
     earlier = {table: schema for table, schema in NIGHT.items() if table != TERMS}
-    stage(warehouse, "r1", [D5, D6])
+    stage_night(warehouse, "r1", [D5, D6])
     warehouse.data_folder(TERMS, "r1").remove()
     first = warehouse.publish(earlier, Commit("r1", [D5, D6]), -1)
     assert TERMS not in first.versions
@@ -336,5 +315,5 @@ def test_a_warehouse_of_an_earlier_version_gets_the_table_that_it_lacks(warehous
 
     second = publish_night(warehouse, "r2", [D6])
     assert second.versions.keys() == NIGHT.keys()
-    assert released(warehouse) == {table: [(D5, "r1"), (D6, "r2")] for table in earlier} | {TERMS: [(D6, "r2")]}
+    assert shown_rows(warehouse) == {table: [(D5, "r1"), (D6, "r2")] for table in earlier} | {TERMS: [(D6, "r2")]}
     assert warehouse.repair() == second

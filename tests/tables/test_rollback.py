@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from deltalake import DeltaTable
@@ -14,18 +13,14 @@ from hypothesis import strategies as st
 from emotion_udf.errors import UsageError, WindowHeldError
 from emotion_udf.schemas import DAILY, QUARANTINE
 from emotion_udf.storage import open_folder
-from emotion_udf.tables import claims, publish
 from emotion_udf.tables.delta_warehouse import RELEASED, DeltaWarehouse
-from emotion_udf.tables.releases import list_releases, move_pointer
+from emotion_udf.tables.releases import list_releases
 from emotion_udf.tables.rollback import Rollback, find_release, plan_rollback, roll_back
 from emotion_udf.tables.warehouse import Release
+from tests.helpers.killed import Killed, kill_at
 from tests.helpers.nights import publish_night, same_in_all, shown_rows
 
 D5, D6, D7 = (date(2026, 10, day) for day in (5, 6, 7))
-
-
-class Killed(BaseException):
-    """The process is gone."""
 
 
 @pytest.fixture
@@ -37,25 +32,6 @@ def back_to(warehouse: DeltaWarehouse, number: int, run_id: str = "back") -> Rol
     plan = plan_rollback(warehouse, RELEASED, number)
     roll_back(warehouse, RELEASED, plan, run_id)
     return plan
-
-
-def kill_at(monkeypatch: pytest.MonkeyPatch, call: int) -> None:
-    """Kill the process before its n-th commit, the pointer's included."""
-    commit = claims.commit_claim
-    calls = iter(range(1_000))
-
-    def committed(*args: Any) -> None:
-        if next(calls) == call:
-            raise Killed
-        commit(*args)
-
-    def moved(*args: Any) -> None:
-        if next(calls) == call:
-            raise Killed
-        move_pointer(*args)
-
-    monkeypatch.setattr(publish, "commit_claim", committed)
-    monkeypatch.setattr(publish, "move_pointer", moved)
 
 
 def test_the_list_of_releases_is_what_was_released(warehouse: DeltaWarehouse) -> None:
@@ -119,7 +95,7 @@ def test_compacted_files_come_back_too(warehouse: DeltaWarehouse) -> None:
     assert shown_rows(warehouse) == same_in_all([(D5, "r1")])
 
 
-@pytest.mark.parametrize("call", range(4))
+@pytest.mark.parametrize("call", range(len(RELEASED) + 1))
 def test_a_rollback_that_is_killed_is_finished_by_the_next_start(
     warehouse: DeltaWarehouse, monkeypatch: pytest.MonkeyPatch, call: int
 ) -> None:
@@ -218,7 +194,7 @@ def test_a_rollback_shows_the_dates_of_then_also_when_killed(
     to = data.draw(st.integers(0, len(nights) - 2))
     before = shown_rows(warehouse)
     with pytest.MonkeyPatch.context() as patch:
-        kill_at(patch, data.draw(st.integers(0, 5)))
+        kill_at(patch, data.draw(st.integers(0, len(RELEASED) + 2)))
         with suppress(Killed):
             back_to(warehouse, to + 1)
     warehouse.repair()

@@ -24,14 +24,11 @@ from emotion_udf.tables.releases import list_releases
 from emotion_udf.tables.upkeep import checkpoint, commits_since_checkpoint
 from emotion_udf.tables.warehouse import Commit
 from emotion_udf.window import Window
+from tests.helpers.killed import Killed
 from tests.helpers.nights import NIGHT, publish_night, row_of, same_in_all, shown_rows, stage_rows
 
 D5 = date(2026, 10, 5)
 FIRST = date(2026, 1, 1)
-
-
-class Killed(BaseException):
-    """The process is gone."""
 
 
 @pytest.fixture

@@ -20,15 +20,12 @@ from emotion_udf.tables.rollback import plan_rollback, roll_back
 from emotion_udf.tables.staging import running_runs, staging_folder
 from emotion_udf.tables.vacuum import delete_unneeded, find_unneeded, kept_releases
 from emotion_udf.tables.warehouse import Commit, Release
+from tests.helpers.killed import Killed
 from tests.helpers.nights import NIGHT, publish_night, same_in_all, shown_rows, stage_night
 
 D5, D6 = (date(2026, 10, day) for day in (5, 6))
 OTHERS = (RELEASES, RUNS, TEXT_SCORES)
 RUN = "20261005T010203Z-abc123"
-
-
-class Killed(BaseException):
-    """The process is gone."""
 
 
 @pytest.fixture
