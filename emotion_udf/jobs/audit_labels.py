@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from emotion_udf.audit.draw import STRATA
 from emotion_udf.jobs.auditing import Auditing
-from emotion_udf.jobs.command_line import SettingsParser, end_process, exit_code_of, parse
+from emotion_udf.jobs.command_line import SettingsParser, end_process, exit_code_of, parse, whole_number
 from emotion_udf.settings.load import load_settings
 from emotion_udf.settings.nightly import NightSettings
 from emotion_udf.window import Window, make_window
@@ -52,7 +52,13 @@ def _parser() -> SettingsParser:
     )
     drawing = "draw a sample and write a sheet of its texts, for a person to fill"
     draw = commands.add_parser("draw", help=drawing, description=drawing)
-    draw.add_argument("--n", type=_size, required=True, metavar="N", help=f"messages, {STRATA} to {_MOST_MESSAGES:,}")
+    draw.add_argument(
+        "--n",
+        type=whole_number(STRATA, _MOST_MESSAGES),
+        required=True,
+        metavar="N",
+        help=f"messages, {STRATA} to {_MOST_MESSAGES:,}",
+    )
     draw.add_argument("--out", type=Path, required=True, metavar="FILE", help="the sheet, a CSV file; it holds texts")
     draw.add_argument("--date", metavar="D", help="the day, YYYY-MM-DD; by default the days of the newest release")
     draw.add_argument("--from", metavar="D", dest="first", help="the first of several days, with --to")
@@ -62,12 +68,6 @@ def _parser() -> SettingsParser:
     record = commands.add_parser("record", help=recording, description=recording)
     record.add_argument("sheet", type=Path, metavar="FILE", help="the sheet")
     return parser
-
-
-def _size(text: str) -> int:
-    if not text.isdecimal() or not STRATA <= int(text) <= _MOST_MESSAGES:
-        raise argparse.ArgumentTypeError(f"expected a whole number from {STRATA} to {_MOST_MESSAGES}, found {text!r}")
-    return int(text)
 
 
 def run() -> NoReturn:

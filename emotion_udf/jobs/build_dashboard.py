@@ -3,13 +3,12 @@
 python jobs/build_dashboard.py --warehouse build/demo/warehouse --out build/demo/dashboard.html
 """
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from emotion_udf.errors import UsageError
-from emotion_udf.jobs.command_line import JobParser, end_process, exit_code_of, parse
+from emotion_udf.jobs.command_line import JobParser, end_process, exit_code_of, parse, whole_number
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,7 +37,7 @@ def _parser() -> JobParser:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the file to write")
     parser.add_argument("--title", default="Emotions in feedback", help="the page's heading")
     parser.add_argument(
-        "--days", type=_positive, default=366, metavar="N", help="show at most the last N days; 366 by default"
+        "--days", type=whole_number(1), default=366, metavar="N", help="show at most the last N days; 366 by default"
     )
     parser.add_argument(
         "--evaluation",
@@ -48,12 +47,6 @@ def _parser() -> JobParser:
     )
     parser.add_argument("--no-examples", action="store_true", help="show no messages, also where the tables have texts")
     return parser
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, found {text!r}")
-    return int(text)
 
 
 def run() -> NoReturn:

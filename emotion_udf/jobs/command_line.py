@@ -150,6 +150,18 @@ def _message(error: BaseException) -> str:
     return f"unexpected {kind}; run again with --debug to see where"
 
 
+def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
+    """Return what argparse reads an option with: a whole number from `least` on, up to `most`."""
+    wanted = f"from {least} on" if most is None else f"from {least} to {most}"
+
+    def read(text: str) -> int:
+        if not text.isdecimal() or int(text) < least or (most is not None and int(text) > most):
+            raise argparse.ArgumentTypeError(f"expected a whole number {wanted}, found {text!r}")
+        return int(text)
+
+    return read
+
+
 def parse(parser: JobParser, arguments: Sequence[str] | None) -> argparse.Namespace:
     """Parse the command line and start logging."""
     parsed = parser.parse_args(arguments)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from emotion_udf.jobs.command_line import SettingsParser, end_process, exit_code_of, parse
+from emotion_udf.jobs.command_line import SettingsParser, end_process, exit_code_of, parse, whole_number
 from emotion_udf.jobs.maintenance import Maintenance
 from emotion_udf.settings.load import load_settings
 from emotion_udf.settings.nightly import NightSettings
@@ -58,7 +58,9 @@ def _parser() -> SettingsParser:
     )
     added = {name: commands.add_parser(name, help=meaning, description=meaning) for name, meaning in _COMMANDS.items()}
     for name in ("show-releases", "show-runs"):
-        added[name].add_argument("--last", type=_at_least_one, default=20, metavar="N", help="how many; 20 by default")
+        added[name].add_argument(
+            "--last", type=whole_number(1), default=20, metavar="N", help="how many; 20 by default"
+        )
     for name in ("rollback", "compact", "vacuum", "drop-scores", "forget"):
         added[name].add_argument("--dry-run", action="store_true", help="tell what would be done, and do nothing")
     added["rollback"].add_argument("--to", type=int, required=True, metavar="RELEASE", help="the release's number")
@@ -76,14 +78,8 @@ def _parser() -> SettingsParser:
     return parser
 
 
-def _at_least_one(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, found {text!r}")
-    return int(text)
-
-
 def _days(text: str) -> int:
-    days = _at_least_one(text)
+    days = whole_number(1)(text)
     if days > LOG_DAYS:
         raise argparse.ArgumentTypeError(f"expected at most {LOG_DAYS} days, for so long a log is kept, found {days}")
     return days
