@@ -46,7 +46,7 @@ def check_model(canary: Canary, settings: GateSettings, forced: Collection[str] 
     return force(check_canary(canary, settings), forced)
 
 
-def check_pseudonyms(changed_days: int, forced: Collection[str] = ()) -> list[GateResult]:
+def check_pseudonyms(changed_days: int | None, forced: Collection[str] = ()) -> list[GateResult]:
     """Run the gate that decides whether the night's ids and authors are read at all (see `check_marks`)."""
     return force(check_marks(changed_days), forced)
 

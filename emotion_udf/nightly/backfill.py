@@ -49,7 +49,7 @@ def backfill(window: Window, run_day: Callable[[Window], object], done: Collecti
 
 def published_days(warehouse: Warehouse, settings: NightSettings) -> set[date]:
     """Return the days of the newest release that these very settings, this model and this key have brought."""
-    runs = warehouse.released_runs()
+    runs = warehouse.released_runs(["settings_digest", "model_fingerprint", "versions"])
     fingerprint = open_artifact(settings.classifier.source).fingerprint
     same = pseudonyms_entry(read_pseudonyms(settings.input)).get(PSEUDONYMS)
     return {

@@ -97,13 +97,13 @@ class DeltaWarehouse(DeltaTables):
         compact_scores(self, fingerprint)
         return True
 
-    def released_runs(self) -> dict[date, dict[str, Any]]:
-        """Return the rows of `runs` by the dates that they hold in the newest release."""
+    def released_runs(self, columns: Sequence[str]) -> dict[date, dict[str, Any]]:
+        """Return what `runs` has of the dates that its runs hold in the newest release."""
         release = self.release()
         labels = self.open(LABELS)
         if release is None or labels is None:
             return {}
-        runs = {row["run_id"]: row for row in list_runs(self)}
+        runs = {row["run_id"]: row for row in list_runs(self, ["run_id", *columns])}
         held = holders(claims_until(labels, release.versions[LABELS]))
         return {date.fromisoformat(day): runs[claim.run_id] for day, claim in held.items() if claim.run_id in runs}
 

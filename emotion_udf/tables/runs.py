@@ -1,6 +1,6 @@
 """The `runs` table: one appended row a run, written by delta-rs alone, so that it works when Spark has failed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -28,8 +28,10 @@ def append_run(tables: DeltaTables, row: Mapping[str, Any]) -> None:
     sync_files(tables.folder(RUNS), [])
 
 
-def list_runs(tables: DeltaTables) -> list[dict[str, Any]]:
-    """Return the rows of `runs`, oldest first."""
+def list_runs(tables: DeltaTables, columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    """Return the rows of `runs`, oldest first; with `columns`, these and `started_at` only."""
     table = tables.open(RUNS)
-    rows: list[dict[str, Any]] = table.to_pyarrow_table().to_pylist(maps_as_pydicts="strict") if table else []
+    wanted = None if columns is None else list({*columns, "started_at"})
+    found = table.to_pyarrow_table(columns=wanted) if table else pa.table({})
+    rows: list[dict[str, Any]] = found.to_pylist(maps_as_pydicts="strict")
     return sorted(rows, key=lambda row: row["started_at"])

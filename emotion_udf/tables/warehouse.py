@@ -109,8 +109,8 @@ class Warehouse(Protocol):
     def published_dates(self, dates: Sequence[date]) -> list[date]:
         """Return those of the dates that the newest release shows, also where they have no rows."""
 
-    def released_runs(self) -> Mapping[date, Mapping[str, Any]]:
-        """Return, for the dates of the newest release, the rows of `runs` of the runs that they show."""
+    def released_runs(self, columns: Sequence[str]) -> Mapping[date, Mapping[str, Any]]:
+        """Return, for the dates of the newest release, some columns of `runs` of the runs that they show."""
 
     def upkeep(self) -> None:
         """Do what is due so that the next nights are as fast as this one; a failure is a warning."""

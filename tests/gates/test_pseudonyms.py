@@ -14,3 +14,8 @@ def test_a_change_that_is_meant_can_be_forced() -> None:
     (gate,) = check_pseudonyms(3, ["changed_pseudonyms"])
 
     assert (gate.passed, gate.forced) == (True, True)
+
+
+def test_where_nothing_tells_of_the_published_days_nothing_is_compared() -> None:
+    (gate,) = check_pseudonyms(None)
+    assert (gate.passed, gate.value, gate.hint) == (True, None, "runs cannot be read")
