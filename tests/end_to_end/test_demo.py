@@ -18,10 +18,15 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def demo(warehouse: Path, score_feedback: Submit, tmp_path_factory: pytest.TempPathFactory) -> Ended:
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("page") / "dashboard.html"
+
+
+@pytest.fixture(scope="module")
+def demo(warehouse: Path, page: Path, score_feedback: Submit, tmp_path_factory: pytest.TempPathFactory) -> Ended:
     feedback = tmp_path_factory.mktemp("demo") / "feedback"
     main(feedback)
-    overrides = (f"--set=input.path={feedback}", f"--set=warehouse.root={warehouse}")
+    overrides = (f"--set=input.path={feedback}", f"--set=warehouse.root={warehouse}", f"--set=dashboard.out={page}")
     return score_feedback("--config=conf/demo.toml", *overrides, "--from=2026-10-05", "--to=2026-10-18")
 
 
@@ -35,6 +40,11 @@ def test_the_demo_publishes_and_shows_its_tables(demo: Ended, warehouse: Path) -
         assert shown in demo.output
     for table in ("emotion_labels", "emotion_daily", "emotion_terms", "quarantine", "runs"):
         assert str(warehouse / table) in demo.output
+
+
+def test_the_demo_ends_with_the_page(demo: Ended, page: Path) -> None:
+    assert demo.out.rstrip().endswith(f"Dashboard: {page}")
+    assert page.read_text(encoding="utf-8").rstrip().endswith("</html>")
 
 
 @pytest.mark.usefixtures("demo")
