@@ -1,4 +1,4 @@
-"""The messages of a window as a night accepts them, for jobs that are no night: an audit, a comparison of models."""
+"""The messages of a window as a night checks them, also for jobs that are no night: audits, comparisons of models."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from pyspark.sql import functions as F
 from emotion_udf.ingest.attempts import write_window
 from emotion_udf.ingest.surroundings import check_surroundings
 from emotion_udf.schemas import checked_schema
-from emotion_udf.settings.nightly import NightSettings
-from emotion_udf.steps.pseudonymise import pseudonymise, read_pseudonyms
+from emotion_udf.settings.nightly import InputSettings, NightSettings
+from emotion_udf.steps.pseudonymise import Pseudonyms, pseudonymise, read_pseudonyms
 from emotion_udf.steps.score import with_text_key
 from emotion_udf.steps.validate import validate
 from emotion_udf.storage import Folder
@@ -32,10 +32,14 @@ class Text:
     text_key: str
 
 
+def checked(rows: DataFrame, settings: InputSettings, pseudonyms: Pseudonyms | None) -> DataFrame:
+    """Return raw rows as `checked_schema()`: pseudonyms first, then the reasons for which a row is refused."""
+    return validate(pseudonymise(rows, settings, pseudonyms), settings)
+
+
 def accepted(rows: DataFrame, settings: NightSettings) -> DataFrame:
     """Return what a night accepts of raw rows, of `checked_schema()`: with the ids that the tables have."""
-    replaced = pseudonymise(rows, settings.input, read_pseudonyms(settings.input))
-    return validate(replaced, settings.input).where(F.size("reasons") == 0)
+    return checked(rows, settings.input, read_pseudonyms(settings.input)).where(F.size("reasons") == 0)
 
 
 def stage_accepted(

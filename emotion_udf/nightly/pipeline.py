@@ -19,6 +19,7 @@ from emotion_udf.gates import Evidence, check_forced, check_gates, check_model, 
 from emotion_udf.ingest.attempts import write_window
 from emotion_udf.ingest.inventory import Inventory
 from emotion_udf.ingest.surroundings import check_surroundings
+from emotion_udf.nightly.accepted import checked
 from emotion_udf.nightly.canary import score_canary
 from emotion_udf.nightly.careful import with_care
 from emotion_udf.nightly.context import RunContext
@@ -43,11 +44,10 @@ from emotion_udf.session import lost_session
 from emotion_udf.settings.nightly import NightSettings
 from emotion_udf.steps.aggregate import aggregate, bad_probabilities
 from emotion_udf.steps.label import label
-from emotion_udf.steps.pseudonymise import pseudonymise, read_pseudonyms, require_hidden
+from emotion_udf.steps.pseudonymise import read_pseudonyms, require_hidden
 from emotion_udf.steps.quarantine import quarantine, unscorable
 from emotion_udf.steps.score import distinct_texts, with_text_key
 from emotion_udf.steps.terms import terms
-from emotion_udf.steps.validate import validate
 from emotion_udf.storage import Folder, open_folder
 from emotion_udf.tables.opening import open_warehouse
 from emotion_udf.tables.parquet import read_rows, sum_of, write_rows
@@ -323,7 +323,7 @@ def _stage_checked(spark: SparkSession, context: RunContext, folder: Folder) -> 
     check_surroundings(spark, context.settings, context.window)
 
     def write(rows: DataFrame) -> int:
-        return write_rows(validate(pseudonymise(rows, settings, context.pseudonyms), settings), folder)
+        return write_rows(checked(rows, settings, context.pseudonyms), folder)
 
     inventory, read = write_window(spark, settings, context.window, write, folder.remove)
     require_hidden(inventory, context.pseudonyms)
