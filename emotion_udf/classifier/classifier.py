@@ -22,6 +22,7 @@ from emotion_udf.classifier.parity import compare_on_probes
 from emotion_udf.classifier.precision import choose_precision, name_of
 from emotion_udf.classifier.scores import Scores
 from emotion_udf.classifier.tokenizer import MessageTokenizer, Tokens
+from emotion_udf.classifier.verdicts import Verdicts
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.errors import DeviceError
 
@@ -206,6 +207,7 @@ def load_classifier(
     token_budget: int | None = None,
     assigned_gpus: Sequence[str] = (),
     precision: Precision = "fp32",
+    verdicts: Verdicts | None = None,
 ) -> Classifier:
     """Load the model of `artifact` onto a device.
 
@@ -217,6 +219,8 @@ def load_classifier(
         token_budget: The most tokens in one forward pass; by default that of `TOKEN_BUDGETS`.
         assigned_gpus: The GPU addresses that Spark gave this task.
         precision: `fp32` (the reference), `bf16`, `fp16`, `int16`, or `auto`, the fastest that the device has.
+        verdicts: Engines that have kept the labels on this machine before, and are not compared on a CPU again; by
+            default every engine is compared.
 
     Raises:
         DeviceError: A GPU is asked for and there is none, fp16 without one, or int16 where it cannot be used.
@@ -224,21 +228,28 @@ def load_classifier(
     """
     chosen = torch.device(choose_device(device, torch.cuda.device_count(), assigned_gpus))
     tokenizer = MessageTokenizer(artifact.folder / TOKENIZER, artifact.max_tokens)
-    engine, name = _engine(artifact, tokenizer, chosen, choose_precision(precision, chosen, artifact.configuration))
+    computed_in = choose_precision(precision, chosen, artifact.configuration)
+    engine, name = _engine(artifact, tokenizer, chosen, computed_in, verdicts if chosen.type == "cpu" else None)
     budget = token_budget or TOKEN_BUDGETS[chosen.type]
     return Classifier(artifact, tokenizer, engine, budget, WINDOW_TOKENS[chosen.type], name)
 
 
 def _engine(
-    artifact: Artifact, tokenizer: MessageTokenizer, device: torch.device, precision: torch.dtype
+    artifact: Artifact,
+    tokenizer: MessageTokenizer,
+    device: torch.device,
+    precision: torch.dtype,
+    verdicts: Verdicts | None,
 ) -> tuple[Engine, str]:
     """Return the engine to use, and its name; after a failed comparison that is fp32's, with the reason."""
     engine = TorchEngine(artifact, str(device), precision)
-    if precision is torch.float32:
+    if precision is torch.float32 or (verdicts and verdicts.know(artifact, precision)):
         return engine, engine.name
     reference = TorchEngine(artifact, str(device))
     parity = compare_on_probes(reference, engine, tokenizer)
     if parity.holds:
+        if verdicts:
+            verdicts.keep(artifact, precision)
         return engine, engine.name
     log.warning("%s is not used: %s", engine.name, parity)
     return reference, f"{reference.name}, because {name_of(precision)} failed parity ({parity})"
