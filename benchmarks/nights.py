@@ -6,16 +6,14 @@
 again     a night, and the same night once more: its texts are all in `text_scores`.
 new       texts that `text_scores` does not have, though it has many others: what looking there in vain costs.
 repeated  a night in which every text comes twice, with and without reuse within the night.
-prepared  a night started by spark-submit and by tools/submit.sh: what a quicker start costs later in the night.
 """
 
 import hashlib
 import shutil
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from statistics import median
 from typing import Final
@@ -26,7 +24,8 @@ from deltalake import DeltaTable
 
 from benchmarks.harness import BUILD, DATA, Goal, Options, Parser, Row, add_common, run
 from benchmarks.inputs import find_model, read_texts, to_messages, write_parts
-from benchmarks.launchers import prepare, submit
+from benchmarks.launchers import submit
+from benchmarks.machine import ROOT
 from emotion_udf.schemas import DAILY, RUNS
 
 LEAST_TIMES_FASTER: Final = 10.0  # the second night
@@ -43,24 +42,25 @@ _ROWS_A_FILE = 100_000
 
 @dataclass(frozen=True)
 class Night:
-    """One of the two nights that a measurement compares.
+    """One of the nights that a measurement compares.
 
     Attributes:
         name: In the table.
         reuse: The setting `scores.reuse`.
         prepared: Whether tools/submit.sh starts it.
+        root: The project's folder, of this version or another one.
     """
 
     name: str
     reuse: str = "history"
     prepared: bool = False
+    root: Path = ROOT
 
 
 MEASURES: Final = {
     "again": [Night("first"), Night("second")],
     "new": [Night("without history", reuse="night"), Night("with history")],
     "repeated": [Night("reuse off", reuse="off"), Night("reuse night", reuse="night")],
-    "prepared": [Night("spark-submit"), Night("submit.sh", prepared=True)],
 }
 
 
@@ -75,8 +75,6 @@ def add_options(parser: Parser) -> None:
 def measure(options: Options) -> Iterator[Row]:
     """Yield two rows for each measurement, one for each of its nights; they take turns."""
     own = read_texts(options.data)
-    if "prepared" in options.measure:
-        prepare(options.timeout)
     for name in options.measure:
         shutil.rmtree(_FOLDER, ignore_errors=True)
         texts = distinct_texts(own, 0, options.rows)
@@ -102,8 +100,19 @@ def measure(options: Options) -> Iterator[Row]:
     shutil.rmtree(_FOLDER)
 
 
-def run_night(night: Night, feedback: Path, warehouse: Path, day: date, options: Options) -> Row:
+def run_night(
+    night: Night, feedback: Path, warehouse: Path, day: date, options: Options, days: int = 1, spark: Sequence[str] = ()
+) -> Row:
     """Run the job on a folder of messages and return its seconds, and what its row in `runs` says.
+
+    Args:
+        night: How it is run.
+        feedback: The messages.
+        warehouse: The tables' folder.
+        day: The first day of its window.
+        options: `cores`, `driver_memory`, `model` and `timeout`.
+        days: The days of its window.
+        spark: More options of spark-submit.
 
     Raises:
         BenchmarkError: It failed or took too long.
@@ -112,17 +121,20 @@ def run_night(night: Night, feedback: Path, warehouse: Path, day: date, options:
         "input.path": feedback,
         "input.dimensions.source": "source",
         "warehouse.root": warehouse,
-        "classifier.model": find_model(options.model),
+        "classifier.model": "bundled" if str(options.model) == "bundled" else find_model(options.model),
         "scores.reuse": night.reuse,
     }
+    last = day + timedelta(days=days - 1)
+    window = ["--date", str(day)] if days == 1 else ["--from", str(day), "--to", str(last)]
     arguments = [
-        *("--master", f"local[{options.cores},4]", "--driver-memory", options.driver_memory),
-        *("jobs/score_feedback.py", "--config", "conf/nightly.toml", "--date", day.isoformat()),
+        *("--master", f"local[{options.cores},4]", "--driver-memory", options.driver_memory, *spark),
+        *("jobs/score_feedback.py", "--config", "conf/nightly.toml", *window),
         *(f"--set={key}={value}" for key, value in settings.items()),
     ]
-    started = time.perf_counter()
-    submit(arguments, Path(sys.executable), night.prepared, _FOLDER / "night.log", options.timeout)
-    return {"wall_s": time.perf_counter() - started} | newest_run(warehouse)
+    log = warehouse.with_suffix(".log")
+    return submit(arguments, Path(sys.executable), night.prepared, log, options.timeout, night.root) | newest_run(
+        warehouse
+    )
 
 
 def newest_run(warehouse: Path) -> Row:
@@ -145,8 +157,7 @@ def to_row(measured: str, night: str, runs: Sequence[Row]) -> Row:
         "measure": measured,
         "night": night,
         "texts_scored": runs[0]["texts_scored"],
-        "wall_s": median(run["wall_s"] for run in runs),
-        "run_s": median(run["run_s"] for run in runs),
+        **{name: median(run[name] for run in runs) for name in ("wall_s", "cpu_s", "run_s")},
         **{f"{step}_s": median(run["steps"][step] for run in runs) for step in runs[0]["steps"]},
         "runs": list(runs),
     }
@@ -162,10 +173,10 @@ def distinct_texts(texts: Sequence[str], first: int, rows: int) -> list[str]:
     return [own[n] if n < len(own) else f"({n}) {own[n % len(own)]}" for n in range(first, first + rows)]
 
 
-def write_messages(texts: Sequence[str], day: date, cores: int, folder: Path) -> Path:
-    """Write a message for each text, spread over a day and some sources, in files of at most 100,000 rows."""
+def write_messages(texts: Sequence[str], day: date, cores: int, folder: Path, days: int = 1) -> Path:
+    """Write a message for each text, spread over days and some sources, in files of at most 100,000 rows."""
     midnight = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 1_000_000
-    moments = midnight + np.arange(len(texts)) * _DAY_US // max(1, len(texts))
+    moments = midnight + np.arange(len(texts)) * days * _DAY_US // max(1, len(texts))
     table = to_messages(texts).append_column("created_at", pa.array(moments, pa.timestamp("us", tz="UTC")))
     table = table.append_column("source", pa.array([f"source-{row % _SOURCES}" for row in range(len(texts))]))
     return write_parts(table, max(cores, -(-len(texts) // _ROWS_A_FILE)), folder)
