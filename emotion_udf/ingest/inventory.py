@@ -94,7 +94,7 @@ class Inventory:
         return rows is not None and rows <= FEW_ROWS and self._window_bytes() <= FEW_BYTES
 
     def _window_bytes(self) -> float:
-        """Return the bytes of the rows before compression, each as long as those of its file's largest row group are."""
+        """Return the bytes of the rows before compression, as long as they are in their files' largest row groups."""
         return sum(footer.window_rows * sum(footer.bytes_per_row.values()) for footer in self.footers)
 
     @cached_property

@@ -6,7 +6,7 @@ They also are what the Python workers are started for: while the input is read, 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from pyspark.sql import SparkSession
@@ -21,8 +21,6 @@ from emotion_udf.probes import canary_sentences
 
 Result = TypeVar("Result")
 
-_TAG: Final = "emotion-udf-canary"
-
 
 @contextmanager
 def beside(spark: SparkSession, work: Callable[[], Result]) -> Iterator[Future[Result]]:
@@ -31,18 +29,13 @@ def beside(spark: SparkSession, work: Callable[[], Result]) -> Iterator[Future[R
     Yields:
         What will hold the work's result, or its error.
     """
-
-    def tagged() -> Result:
-        spark.addTag(_TAG)
-        return work()
-
     with ThreadPoolExecutor(1, "canary") as pool:
-        coming = pool.submit(tagged)
+        coming = pool.submit(work)
         try:
             yield coming
         except BaseException:
             with suppress(Exception):  # Spark itself may be gone
-                spark.interruptTag(_TAG)
+                spark.interruptAll()
             raise
 
 
@@ -65,11 +58,13 @@ def score_canary(
     """
     sentences = canary_sentences()
     recorded = read_recorded(artifact.folder, artifact.weights_sha256)
+    texts = F.split(F.lit("\n".join(text for text, _ in sentences)), "\n")
     # A range has a partition for each core, and its last row lies in the last one, however many there are.
-    numbered = spark.range(len(sentences)).select(F.col("id").alias("number"), F.spark_partition_id().alias("core"))
-    texts = F.array(*(F.lit(text) for text, _ in sentences))
+    numbered = spark.range(len(sentences)).select(
+        F.col("id").alias("number"), F.spark_partition_id().alias("core"), F.get(texts, F.col("id")).alias("text")
+    )
     gathered = numbered.coalesce(tasks) if tasks else numbered
-    scored = gathered.select("number", "core", emotion(F.get(texts, F.col("number").cast("int"))).alias("score"))
+    scored = gathered.select("number", "core", emotion("text").alias("score"))
     rows = sorted(scored.select("number", "core", "score.*").collect(), key=lambda row: row.number)
     probabilities = np.array([[row[name] for name in EMOTIONS] for row in rows], np.float32)
     wrong = sum(row.emotion != expected for row, (_, expected) in zip(rows, sentences, strict=True))
