@@ -20,7 +20,7 @@ PEERS_PYTHON: Final = ROOT / ".venv-benchmarks" / "bin" / "python"
 """What tools/setup_benchmarks.sh makes."""
 
 # Machines set these differently; none may differ between what is compared.
-_UNSET = ("SPARK_CONF_DIR", "SPARK_HOME", "PYSPARK_SUBMIT_ARGS", "PYTHONHOME", "RAY_ADDRESS", "OMP_NUM_THREADS")
+_UNSET = ("SPARK_CONF_DIR", "SPARK_HOME", "PYSPARK_SUBMIT_ARGS", "PYTHONHOME", "OMP_NUM_THREADS")
 _LAST_LINES = 5
 _SAMPLE_EVERY_S = 0.05
 
@@ -79,7 +79,6 @@ def job_environment(python: Path, root: Path = ROOT) -> dict[str, str]:
         "PYTHONPATH": str(root),
         "SPARK_LOCAL_IP": os.environ.get("SPARK_LOCAL_IP", "127.0.0.1"),
         "HF_HUB_OFFLINE": "1",
-        "RAY_USAGE_STATS_ENABLED": "0",
     }
 
 

@@ -13,7 +13,10 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 CPU_FLAGS: Final = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "amx_int8", "amx_bf16")
 """Instruction sets that decide the speed of matrix products, in /proc/cpuinfo's names."""
 
-PACKAGES: Final = ("pandas", "pyarrow", "pyspark", "ray", "spark-infer-ai", "tokenizers", "torch", "transformers")
+PACKAGES: Final = (
+    *("ctranslate2", "onnxruntime", "openvino", "pandas", "pyarrow", "pyspark"),
+    *("spark-infer-ai", "tokenizers", "torch", "transformers"),
+)
 
 
 def describe_machine(cpuinfo: Path = Path("/proc/cpuinfo")) -> dict[str, Any]:

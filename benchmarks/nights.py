@@ -5,7 +5,6 @@
 
 again     a night, and the same night once more: its texts are all in `text_scores`.
 new       texts that `text_scores` does not have, though it has many others: what looking there in vain costs.
-repeated  a night in which every text comes twice, with and without reuse within the night.
 """
 
 import hashlib
@@ -60,7 +59,6 @@ class Night:
 MEASURES: Final = {
     "again": [Night("first"), Night("second")],
     "new": [Night("without history", reuse="night"), Night("with history")],
-    "repeated": [Night("reuse off", reuse="off"), Night("reuse night", reuse="night")],
 }
 
 
@@ -69,7 +67,6 @@ def add_options(parser: Parser) -> None:
     add_common(parser, rows=40_000, data=DATA / "tweets.parquet", model="bundled", cores=2, repeats=3, timeout=7_200)
     parser.add_argument("--measure", nargs="+", choices=MEASURES, default=list(MEASURES))
     parser.add_argument("--history", type=int, help="other texts in text_scores; as many as --rows by default")
-    parser.add_argument("--driver-memory", default="1g", help="of spark-submit; 1g is Spark's default")
 
 
 def measure(options: Options) -> Iterator[Row]:
@@ -77,10 +74,7 @@ def measure(options: Options) -> Iterator[Row]:
     own = read_texts(options.data)
     for name in options.measure:
         shutil.rmtree(_FOLDER, ignore_errors=True)
-        texts = distinct_texts(own, 0, options.rows)
-        if name == "repeated":
-            texts = (2 * texts[: -(-options.rows // 2)])[: options.rows]
-        feedback = write_messages(texts, DAY, options.cores, _FOLDER / "feedback")
+        feedback = write_messages(distinct_texts(own, 0, options.rows), DAY, options.cores, _FOLDER / "feedback")
         before = _FOLDER / "before"
         if name == "new":
             others = distinct_texts(own, options.rows, options.history or options.rows)
@@ -110,7 +104,7 @@ def run_night(
         feedback: The messages.
         warehouse: The tables' folder.
         day: The first day of its window.
-        options: `cores`, `driver_memory`, `model` and `timeout`.
+        options: `cores`, `model` and `timeout`.
         days: The days of its window.
         spark: More options of spark-submit.
 
@@ -127,14 +121,13 @@ def run_night(
     last = day + timedelta(days=days - 1)
     window = ["--date", str(day)] if days == 1 else ["--from", str(day), "--to", str(last)]
     arguments = [
-        *("--master", f"local[{options.cores},4]", "--driver-memory", options.driver_memory, *spark),
+        *("--master", f"local[{options.cores},4]", *spark),
         *("jobs/score_feedback.py", "--config", "conf/nightly.toml", *window),
         *(f"--set={key}={value}" for key, value in settings.items()),
     ]
     log = warehouse.with_suffix(".log")
-    return submit(arguments, Path(sys.executable), night.prepared, log, options.timeout, night.root) | newest_run(
-        warehouse
-    )
+    spent = submit(arguments, Path(sys.executable), night.prepared, log, options.timeout, night.root)
+    return spent | newest_run(warehouse)
 
 
 def newest_run(warehouse: Path) -> Row:

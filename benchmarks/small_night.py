@@ -35,7 +35,6 @@ def add_options(parser: Parser) -> None:
     parser.add_argument("--before", help="a revision of git to compare with; by default with none")
     parser.add_argument("--started-by", nargs="+", choices=STARTED_BY, default=list(STARTED_BY))
     parser.add_argument("--days", type=positive, default=1, help="of the night, and of the earlier one")
-    parser.add_argument("--driver-memory", default="1g", help="of spark-submit; 1g is Spark's default")
 
 
 def measure(options: Options) -> Iterator[Row]:
@@ -44,22 +43,21 @@ def measure(options: Options) -> Iterator[Row]:
     versions = {"now": ROOT}
     if options.before:
         versions = {"before": check_out(options.before, _FOLDER / "before")} | versions
-    own = read_texts(options.data)
-    texts = distinct_texts(own, 0, 2 * options.rows)
+    texts = distinct_texts(read_texts(options.data), 0, 2 * options.rows)
     earlier_day = DAY - timedelta(days=options.days)
     feedback = write_messages(texts[: options.rows], DAY, options.cores, _FOLDER / "feedback", options.days)
     earlier = write_messages(texts[options.rows :], earlier_day, options.cores, _FOLDER / "earlier", options.days)
-    for version, root in versions.items():
-        night = Night("earlier", root=root)
-        run_night(night, earlier, _FOLDER / f"released-{version}", earlier_day, options, options.days)
-        if "submit.sh" in options.started_by and has_launcher(root):
-            prepare(_FOLDER / "prepare.log", options.timeout, root)
-
     nights = [
         Night(f"{version}, {started_by}", prepared=started_by == "submit.sh", root=root)
         for started_by, (version, root) in product(options.started_by, versions.items())
-        if started_by != "submit.sh" or has_launcher(root)
+        if started_by == "spark-submit" or (root / "tools" / "submit.sh").is_file()
     ]
+    for version, root in versions.items():
+        released = _FOLDER / f"released-{version}"
+        run_night(Night("earlier", root=root), earlier, released, earlier_day, options, options.days)
+    for night in nights:
+        if night.prepared:
+            prepare(_FOLDER / "prepare.log", options.timeout, night.root)
 
     def run_one(night: Night, *spark: str) -> Row:
         warehouse = _FOLDER / "warehouse"
@@ -99,11 +97,6 @@ def check_out(revision: str, folder: Path) -> Path:
     return folder
 
 
-def has_launcher(root: Path) -> bool:
-    """Return whether a version of the project has a tools/submit.sh."""
-    return (root / "tools" / "submit.sh").is_file()
-
-
 def log_events(folder: Path) -> list[str]:
     """Return the options of spark-submit by which Spark writes one plain file of its events into `folder`."""
     settings = {"enabled": "true", "dir": folder.as_uri(), "rolling.enabled": "false", "compress": "false"}
@@ -119,12 +112,10 @@ def goals(rows: Sequence[Row]) -> list[Goal]:
     """Compare this version by spark-submit with the goals of a day, and each of its rows with the version before."""
     by_name = {row["night"]: row for row in rows}
     found = []
-    ours = by_name.get("now, spark-submit")
-    if ours and ours["measure"] == "1 days":
-        found += [Goal(name, ours[name], limit, is_least=False) for name, limit in MOST_OF_A_DAY.items()]
     for name, row in by_name.items():
-        before = by_name.get(name.replace("now", "before"), row)
-        if before is not row:
+        if name == "now, spark-submit" and row["measure"] == "1 days":
+            found += [Goal(figure, row[figure], limit, is_least=False) for figure, limit in MOST_OF_A_DAY.items()]
+        if name.startswith("now") and (before := by_name.get(name.replace("now", "before"))):
             share = row["wall_s"] / before["wall_s"]
             found.append(Goal(f"wall_s of {name}, of those before", share, 1.0, is_least=False))
     return found

@@ -14,11 +14,10 @@ Settings = dict[str, Any]
 """How a contender is set beyond the request; goes to the record."""
 
 Answer = dict[str, Any]
-"""`seconds` and `start_up_s` of each timed job, `warmed_up_at` in seconds since the epoch, `settings`, `versions`."""
+"""`seconds` of each timed job, `settings`, `versions`."""
 
-Job = Callable[[str, str], float | None]
-"""Label the rows of the first folder into the second. May return how many of its seconds passed before its workers
-were ready, where the peer starts them anew with every job."""
+Job = Callable[[str, str], None]
+"""Label the rows of the first folder into the second."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,8 @@ class Request:
         model: The model folder.
         timed: The folder of Parquet files to label, with `id` and `text`, one file a core.
         warm_up: The same, to label first and untimed, so that workers have loaded their model.
-        output: Where the labels go, as Parquet with `id` and `label`; the answer goes beside it, as `.answer.json`.
+        output: Where labels go, as Parquet with `id`, `label` and, by their names, the probabilities where the
+            contender tells them; the answer goes beside it, as `.answer.json`.
         cores: Cores to use.
         repeats: How often to label all rows.
         best: Use the best settings known for it, not those of its documentation.
@@ -64,18 +64,21 @@ def answer(run: Callable[[Request], Answer]) -> None:
 def time_jobs(request: Request, job: Job, settings: Settings) -> Answer:
     """Label the warm-up rows once, then all rows `repeats` times, each on the clock."""
     job(request.warm_up, request.output)
-    answered: Answer = {"warmed_up_at": time.time(), "settings": settings, "versions": versions()}
     seconds = []
-    start_up_s = []
     for _ in range(request.repeats):
         started = time.perf_counter()
-        start_up = job(request.timed, request.output) or 0.0
-        seconds.append(time.perf_counter() - started - start_up)
-        start_up_s.append(start_up)
-    return answered | {"seconds": seconds, "start_up_s": start_up_s}
+        job(request.timed, request.output)
+        seconds.append(time.perf_counter() - started)
+    return {"seconds": seconds, "settings": settings, "versions": versions()}
+
+
+def sizes_of(model: str) -> dict[str, Any]:
+    """Return a model folder's configuration, in transformers' names."""
+    found: dict[str, Any] = json.loads((Path(model) / "config.json").read_text(encoding="utf-8"))
+    return found
 
 
 def labels_of(model: str) -> list[str]:
     """Return a model folder's labels in the order of their ids."""
-    id2label = json.loads((Path(model) / "config.json").read_text(encoding="utf-8"))["id2label"]
+    id2label = sizes_of(model)["id2label"]
     return [str(id2label[number]) for number in sorted(id2label, key=int)]

@@ -1,6 +1,7 @@
 """The contenders on Spark: one job, Parquet -> labels -> Parquet, with each one's own labelling in the middle."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, Final
 
 import pandas as pd
@@ -9,7 +10,8 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
 
 from benchmarks.contenders.contract import Answer, Request, Settings, answer, labels_of, time_jobs
-from benchmarks.contenders.pipelines import BATCH_SIZE, load_pipeline, score, settings_of, to_columns
+from benchmarks.contenders.pipelines import BATCH_SIZE, load_pipeline, settings_of
+from benchmarks.contenders.runtimes import RUNTIMES, convert, load_scorer
 
 Labelling = Callable[[DataFrame], DataFrame]
 """`id` and `text` -> `id`, `label` and the scores that the contender gives."""
@@ -35,11 +37,11 @@ def run(request: Request) -> Answer:
     return answered
 
 
-def start_spark(cores: int, settings: Mapping[str, Any] = {}) -> SparkSession:
-    """Start a local session with Spark's own defaults but for `settings`."""
+def start_spark(cores: int) -> SparkSession:
+    """Start a local session with Spark's own defaults."""
     builder = SparkSession.builder.master(f"local[{cores}]").config("spark.driver.memory", "2g")
     quiet: dict[str, Any] = {"spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false"}
-    session: SparkSession = builder.config(map=quiet | dict(settings)).getOrCreate()
+    session: SparkSession = builder.config(map=quiet).getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
     return session
 
@@ -55,7 +57,7 @@ def emotion_udf(model: str, best: bool) -> tuple[Labelling, Settings]:  # noqa: 
 
     settings = ClassifierSettings(model=model)
     emotion = make_emotion_udf(settings)
-    columns = ["scored.emotion AS label", "scored.confidence AS score", *(f"scored.{name}" for name in EMOTIONS)]
+    columns = ["scored.emotion AS label", *(f"scored.{name}" for name in EMOTIONS)]
 
     def labelling(rows: DataFrame) -> DataFrame:
         return rows.withColumn("scored", emotion("text")).selectExpr("id", *columns)
@@ -66,20 +68,11 @@ def emotion_udf(model: str, best: bool) -> tuple[Labelling, Settings]:  # noqa: 
 def hf_pipeline(model: str, best: bool) -> tuple[Labelling, Settings]:
     """Label with a pandas UDF around transformers' pipeline, as most people write it.
 
-    With the best settings, texts are sorted by length within an Arrow batch, and the pipeline computes in bf16 where
-    the processor does.
+    With the best settings, rows come sorted by length and the pipeline computes in bf16 where the processor does.
     """
-    labels = labels_of(model)
     settings = settings_of(best)
-
-    def classify(batches: Iterator[pd.Series]) -> Iterator[pd.DataFrame]:
-        classifier = load_pipeline(model, settings["dtype"])
-        for texts in batches:
-            yield pd.DataFrame(to_columns(score(classifier, texts.tolist(), by_length=best), labels))
-
-    schema = ", ".join(["label string", "score float", *(f"{name} float" for name in labels)])
-    classify_udf = pandas_udf(classify, schema)  # type: ignore[call-overload]
-    return lambda rows: rows.withColumn("scored", classify_udf("text")).select("id", "scored.*"), settings
+    classify_udf = make_udf(partial(load_pipeline, model, settings["dtype"]), labels_of(model))
+    return label_by(classify_udf, best), settings
 
 
 def predict_batch_udf(model: str, best: bool) -> tuple[Labelling, Settings]:
@@ -108,12 +101,14 @@ def predict_batch_udf(model: str, best: bool) -> tuple[Labelling, Settings]:
         return predict
 
     classify = to_udf(make_predict_fn, return_type=ArrayType(FloatType()), batch_size=BATCH_SIZE)
-    names = F.array(*(F.lit(name) for name in labels_of(model)))
+    labels = labels_of(model)
     place = F.array_position("probabilities", F.array_max("probabilities"))
+    label_column = F.element_at(F.array(*map(F.lit, labels)), place.cast("int")).alias("label")
 
     def labelling(rows: DataFrame) -> DataFrame:
         scored = by_length(rows, best).select("id", classify("text").alias("probabilities"))
-        return scored.select("*", F.element_at(names, place.cast("int")).alias("label"))
+        columns = [F.col("probabilities")[number].alias(name) for number, name in enumerate(labels)]
+        return scored.select("id", label_column, *columns)
 
     return labelling, settings
 
@@ -137,6 +132,31 @@ def spark_infer_ai(model: str, best: bool) -> tuple[Labelling, Settings]:
     return labelling, settings
 
 
+def runtime(model: str, best: bool, name: str) -> tuple[Labelling, Settings]:  # noqa: ARG001 - none is documented
+    """Label with a pandas UDF around one of `RUNTIMES`."""
+    classify_udf = make_udf(partial(load_scorer, name, model, convert(name, model)), labels_of(model))
+    settings = {"precision": RUNTIMES[name].precision, "tokens_per_batch": RUNTIMES[name].tokens}
+    return label_by(classify_udf), settings
+
+
+def make_udf(load: Callable[[], Callable[[list[str]], Any]], labels: Sequence[str]) -> Any:
+    """Return a pandas UDF that gives probabilities and label; `load` loads what gives probabilities, in a worker."""
+
+    def classify(batches: Iterator[pd.Series]) -> Iterator[pd.DataFrame]:
+        classifier = load()
+        for texts in batches:
+            scored = pd.DataFrame(classifier(texts.tolist()), columns=labels)
+            yield scored.assign(label=scored.idxmax(axis=1))
+
+    schema = ", ".join([*(f"{label} float" for label in labels), "label string"])
+    return pandas_udf(classify, schema)  # type: ignore[call-overload]
+
+
+def label_by(classify_udf: Any, sort: bool = False) -> Labelling:
+    """Return the labelling by a UDF of `make_udf`."""
+    return lambda rows: by_length(rows, sort).select("id", classify_udf("text").alias("_")).select("id", "_.*")
+
+
 def by_length(rows: DataFrame, wanted: bool) -> DataFrame:
     """Sort each partition by the length of its texts where wanted: batches hold less padding."""
     return rows.sortWithinPartitions(F.length("text").desc()) if wanted else rows
@@ -147,6 +167,7 @@ CONTENDERS: Final[dict[str, MakeLabelling]] = {
     "hf-pipeline": hf_pipeline,
     "predict-batch-udf": predict_batch_udf,
     "spark-infer-ai": spark_infer_ai,
+    **{name: partial(runtime, name=name) for name in RUNTIMES},
 }
 
 if __name__ == "__main__":

@@ -35,6 +35,26 @@ def test_a_program_ends_with_what_it_started(then: str, tmp_path: Path) -> None:
     assert not is_running(child)
 
 
+# As the daemon of Spark's Python workers does: it waits for none of its children.
+CARELESS = """
+import os, signal, time
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+if os.fork() == 0:
+    while time.process_time() < 0.6:
+        pass
+    time.sleep(0.2)
+    os._exit(0)
+time.sleep(1.5)
+"""
+
+
+def test_the_cpu_seconds_of_all_that_was_started_count(tmp_path: Path) -> None:
+    shell = ["/bin/sh", "-c", '"$0" -c "$1"; exit 0', sys.executable, CARELESS]
+    spent = run_logged(shell, os.environ, tmp_path / "log", 60)
+    assert spent["wall_s"] >= 1.5
+    assert 0.5 < spent["cpu_s"] < 1.5
+
+
 def test_a_program_that_fails_is_told_with_its_last_words(tmp_path: Path) -> None:
     script = "import sys; print('no such model', file=sys.stderr); sys.exit(3)"
     with pytest.raises(BenchmarkError, match=r"exit code 3(.|\n)*no such model"):
@@ -58,3 +78,12 @@ def test_a_job_is_submitted_by_the_program_beside_its_python(tmp_path: Path) -> 
     argument, _, conf = (tmp_path / "log").read_text(encoding="utf-8").strip().partition(" ")
     assert argument == "job.py"
     assert (Path(conf) / "spark-defaults.conf").is_file()
+
+
+def test_a_job_of_another_version_has_its_code_and_settings(tmp_path: Path) -> None:
+    (tmp_path / "spark-submit").write_text('#!/bin/sh\necho "$PWD $PYTHONPATH $SPARK_CONF_DIR"\n', encoding="utf-8")
+    (tmp_path / "spark-submit").chmod(0o755)
+    root = tmp_path / "before"
+    root.mkdir()
+    submit(["job.py"], tmp_path / "python", False, tmp_path / "log", 60, root)
+    assert (tmp_path / "log").read_text(encoding="utf-8").split() == [str(root), str(root), str(root / "conf")]

@@ -14,41 +14,9 @@ from hypothesis import strategies as st
 from benchmarks import nights
 from benchmarks.harness import run
 from benchmarks.nights import DAY, EARLIER_DAY, distinct_texts, goals, to_row, write_messages
+from tests.helpers.night_script import read_asked, write_submit
 
 OWN = ["good", "bad", "good", "so so"]
-
-SUBMIT = f"""#!{sys.executable}
-import json, sys
-from datetime import datetime, timedelta
-from pathlib import Path
-import pyarrow as pa, pyarrow.parquet as pq
-from deltalake import DeltaTable, write_deltalake
-
-if {{fails}}:
-    sys.exit("why")
-options = dict(part[6:].split("=", 1) for part in sys.argv if part.startswith("--set="))
-day = sys.argv[sys.argv.index("--date") + 1]
-root = Path(options["warehouse.root"])
-texts = pq.read_table(options["input.path"])["text"].to_pylist()
-runs = DeltaTable(root / "runs").to_pyarrow_table().num_rows if (root / "runs").exists() else 0
-known = runs and options["scores.reuse"] == "history"
-now = datetime(2026, 10, 6) + timedelta(hours=runs)
-seconds = 3.0 if known else 30.0
-row = {{{{
-    "started_at": now, "finished_at": now + timedelta(seconds=seconds), "seconds": [("score", seconds - 1)],
-    "distinct_texts": len(set(texts)), "reused_texts": len(set(texts)) if known else 0, "engines": ["torch"],
-}}}}
-schema = pa.schema([
-    ("started_at", pa.timestamp("us")), ("finished_at", pa.timestamp("us")), ("seconds", pa.map_("string", "double")),
-    ("distinct_texts", "int64"), ("reused_texts", "int64"), ("engines", pa.list_(pa.string())),
-])
-write_deltalake(root / "runs", pa.Table.from_pylist([row], schema), mode="append")
-share = {{share}}
-daily = pa.table({{{{"emotion": ["joy", "fear"], "share": [share, 1 - share], "run_id": [str(runs)] * 2}}}})
-write_deltalake(root / "emotion_daily", daily, mode="overwrite")
-with open({{log!r}}, "a") as log:
-    print(json.dumps([day, options["scores.reuse"], len(texts), len(set(texts)), runs]), file=log)
-"""
 
 
 @pytest.fixture
@@ -61,12 +29,6 @@ def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return log
 
 
-def write_submit(folder: Path, log: Path, fails: bool = False, share: str = "0.25") -> None:
-    submit = folder / "spark-submit"
-    submit.write_text(SUBMIT.format(fails=fails, share=share, log=str(log)), encoding="utf-8")
-    submit.chmod(0o755)
-
-
 def measure(folder: Path, options: str) -> tuple[int, dict[str, Any]]:
     """Run the benchmark; return the exit code, and the rows by night."""
     out = folder / "nights.json"
@@ -77,7 +39,7 @@ def measure(folder: Path, options: str) -> tuple[int, dict[str, Any]]:
 
 
 def lines(log: Path) -> list[list[Any]]:
-    return [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    return [[*row["window"], row["reuse"], row["rows"], row["texts"], row["runs"]] for row in read_asked(log)]
 
 
 def test_again_is_a_night_and_the_same_once_more(ran: Path, tmp_path: Path) -> None:
@@ -106,11 +68,6 @@ def test_new_texts_meet_a_copy_of_the_same_history_in_turns(ran: Path, tmp_path:
     assert list(rows) == ["without history", "with history"]
 
 
-def test_repeated_texts_come_twice(ran: Path, tmp_path: Path) -> None:
-    measure(tmp_path, "--measure repeated --repeats 1")
-    assert lines(ran) == [[DAY.isoformat(), reuse, 9, 5, 0] for reuse in ("off", "night")]
-
-
 def test_a_night_that_fails_is_told_with_its_last_words(
     ran: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -136,10 +93,17 @@ def test_messages_have_ids_of_their_own_and_one_day(tmp_path: Path) -> None:
     assert len(list((tmp_path / "rows").iterdir())) == 2
 
 
+def test_messages_of_several_days_are_spread_evenly(tmp_path: Path) -> None:
+    table = pq.read_table(write_messages(["x"] * 30, date(2026, 1, 2), 2, tmp_path / "rows", days=3))
+    days = [time.date() for time in table["created_at"].to_pylist()]
+    assert [days.count(date(2026, 1, day)) for day in (2, 3, 4)] == [10, 10, 10]
+
+
 def test_a_row_has_the_medians_of_its_runs() -> None:
     runs = [
-        {"wall_s": wall_s, "run_s": wall_s - 5, "steps": {"score": wall_s / 2}, "texts_scored": 3}
+        {"wall_s": wall_s, "cpu_s": 2 * wall_s, "run_s": wall_s - 5, "steps": {"score": wall_s / 2}, "texts_scored": 3}
         for wall_s in (10.0, 20.0, 60.0)
     ]
     row = to_row("again", "first", runs)
+    assert row["cpu_s"] == 40.0
     assert (row["wall_s"], row["run_s"], row["score_s"], row["texts_scored"]) == (20.0, 15.0, 10.0, 3)

@@ -9,7 +9,6 @@ import pytest
 from benchmarks.harness import to_table
 from benchmarks.machine import ROOT
 from benchmarks.pictures import main
-from benchmarks.scaling import goals
 
 RESULTS = ROOT / "benchmarks" / "results"
 PAGE = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
@@ -38,12 +37,3 @@ def test_a_comparison_becomes_a_picture(tmp_path: Path) -> None:
     one, other = ((tmp_path / f"{name}.png").read_bytes() for name in ("one", "other"))
     assert one[:8] == other[:8] == b"\x89PNG\r\n\x1a\n"
     assert one != other
-
-
-def test_growth_is_told_for_each_number_of_cores() -> None:
-    measured = [(10, 2, 100.0), (10, 1, 50.0), (100, 2, 120.0), (100, 1, 50.0)]
-    rows = [{"rows": rows, "cores": cores, "peak_mib": mib, "spark_rate": 0.95} for rows, cores, mib in measured]
-    found = {goal.name: (round(goal.value, 6), goal.is_met) for goal in goals(rows)}
-    assert found["growth on 1 cores"] == (0.0, True)
-    assert found["growth on 2 cores"] == (0.2, False)
-    assert found["spark_rate of 10 rows"] == (0.95, True)

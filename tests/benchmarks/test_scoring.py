@@ -62,7 +62,7 @@ def test_scoring_needs_few_packages(model: Path, tmp_path: Path) -> None:
 
 
 def test_parity_needs_few_packages(model: Path, tmp_path: Path) -> None:
-    asked = f"--rows 60 --precision bf16 --labelled emotion_udf/probes/canary.txt --model {model}"
+    asked = f"--rows 60 --precision bf16 --model {model}"
     code, record = run_with_few_packages("benchmarks.parity", asked, tmp_path / "parity.json")
     assert record["rows"][0]["engine"] == "torch bf16 on cpu"
     assert (code == 0) == all(goal["is_met"] for goal in record["goals"])
