@@ -4,8 +4,8 @@
     python -m benchmarks.scoring --device cuda --rows 300000 --precision bf16 fp16 --cores 8
 
 On a CPU one process a core scores its share with one thread, as Spark's workers do, all at once; a GPU is shared by
-as many, with the machine's threads. Then they measure what a linear layer reaches, on a GPU one alone, so both are of the
-same machine under the same load. Needs torch, tokenizers, pandas, pyarrow; transformers makes `--model base`.
+as many, with the machine's threads. Then they, or one alone on a GPU, measure what a linear layer reaches, so both are
+of the same machine under the same load. Needs torch, tokenizers, pandas, pyarrow; transformers makes `--model base`.
 """
 
 import sys
