@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from emotion_udf.classifier import verdicts as module
 from emotion_udf.classifier.artifact import Artifact, ArtifactSource, open_artifact
 from emotion_udf.classifier.classifier import load_classifier
 from emotion_udf.classifier.engine import TorchEngine
+from emotion_udf.classifier.packing import TokenRows
 from emotion_udf.classifier.verdicts import Verdicts
 
 BF16 = torch.bfloat16
@@ -34,7 +35,7 @@ def broken_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
     """An engine whose labels in bf16 are wrong, so that a comparison would show."""
     honest = TorchEngine.probabilities
 
-    def broken(self: TorchEngine, rows: Sequence[Sequence[int]]) -> Tensor:
+    def broken(self: TorchEngine, rows: TokenRows) -> Tensor:
         found = honest(self, rows)
         return found.roll(1, dims=1) if "bf16" in self.name else found
 
