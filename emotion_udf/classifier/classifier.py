@@ -37,9 +37,8 @@ WINDOW_TOKENS: Final = {"cpu": 49_152, "cuda": 2_097_152}
 
 2,500 tweets have 40,000, and stay together."""
 
-
 TOKENIZERS: Final = {"cpu": 1, "cuda": 3}
-"""Chunks tokenised at once, by device: a GPU waits for one thread, which is alone while it hands tokens on."""
+"""Chunks tokenised at once, by device: while tokens of one become Python's, the threads work on the next."""
 
 
 @dataclass
@@ -94,7 +93,8 @@ class Classifier:
 
         A chunk of more than `WINDOW_TOKENS` comes out in several pieces, each with the scores of its next texts. A GPU
         is given a piece before the results of the one ahead of it are fetched, so it never waits for the host. The
-        input is read up to two chunks ahead of the output, by the thread that reads the output.
+        input is read ahead of the output, by one chunk more than are tokenised at once (two on a CPU), by the thread
+        that reads the output.
         """
         launched: deque[_Launched] = deque()
         for tokens in self._encode_ahead(chunks):

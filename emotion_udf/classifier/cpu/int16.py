@@ -65,7 +65,7 @@ class Int16Linear(nn.Module):
         return self.part(x, 0, self.outputs)
 
     def part(self, x: Tensor, first: int, end: int) -> Tensor:
-        """Map (T, inputs) to the outputs `first` to `end` alone, (T, end - first); both are multiples of `tile.columns`."""
+        """Map (T, inputs) to outputs `first` to `end`, (T, end - first); both are multiples of `tile.columns`."""
         x = x.contiguous()
         out = _empty_tiles(len(x), end - first)
         _for_each_block(len(x), lambda rows: self.write(x[rows], out[rows.start :], first, end))

@@ -56,16 +56,16 @@ class Kernels:
     def __init__(self, config: ModelConfig, device: torch.device, dtype: torch.dtype) -> None:
         from cuda.core import Device, Program, ProgramOptions
 
-        Device(device.index or 0).set_current()
+        self._device = device
         capability = "".join(map(str, torch.cuda.get_device_capability(device)))
         size = config.dim // config.n_heads
         defined = {"DIM": config.dim, "HEAD": size, "BF16": int(dtype is torch.bfloat16)}
         lines = [f"#define {name} {value}" for name, value in defined.items()]
         source = "\n".join([*lines, f"#define EPSILON {LAYER_NORM_EPSILON}f", _SOURCE.read_text(encoding="utf-8")])
-        code = Program(source, "c++", ProgramOptions(std="c++17", arch=f"sm_{capability}")).compile("cubin")
-        self._add_norm = code.get_kernel("add_norm")
-        self._embed_norm = code.get_kernel("embed_norm")
-        self._attend = code.get_kernel("attend")
+        with torch.cuda.device(device):  # in whose context the code is loaded
+            Device(device.index or 0).set_current()
+            code = Program(source, "c++", ProgramOptions(std="c++17", arch=f"sm_{capability}")).compile("cubin")
+            self._add_norm, self._embed_norm, self._attend = map(code.get_kernel, ("add_norm", "embed_norm", "attend"))
         self.heads = config.n_heads
         self._scale = np.float32(np.log2(np.e) / np.sqrt(size))  # the kernel computes powers of two
 
@@ -120,7 +120,8 @@ class Kernels:
 
         config = LaunchConfig(grid=-(-warps // warps_per_block), block=warps_per_block * _WARP)
         given = (argument.data_ptr() if isinstance(argument, Tensor) else argument for argument in arguments)
-        launch(_CurrentStream(), config, kernel, *given)
+        with torch.cuda.device(self._device):  # another one may be current
+            launch(_CurrentStream(), config, kernel, *given)
 
 
 class _CurrentStream:

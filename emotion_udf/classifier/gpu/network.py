@@ -1,7 +1,7 @@
 """A DistilBERT for inference on a GPU: torch's matrix products, and kernels of our own between them.
 
-It computes what `DistilBert` computes. With rows of a tweet's length, attention took 38 % of the time there, and norms
-and residual sums, each by itself, 15 %.
+It computes what `DistilBert` computes. For rows of a tweet's length, FlashAttention takes five times as long as the
+kernel for short rows, and a residual sum and its norm three times as long as both at once: half of the time in all.
 """
 
 from collections.abc import Sequence
