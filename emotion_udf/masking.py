@@ -12,6 +12,7 @@ _MASK: Final = "***"
 _NAMES: Final = r"[\w.-]*(?:sig|signature|token|secret|key|password|passwd|pwd|credential)[\w.-]*"
 _OPTION: Final = re.compile(rf"(?<=[?&;])({_NAMES}=)[^&;\s'\"]+", re.IGNORECASE)
 _PASSWORD: Final = re.compile(r"(?<=://)([^/\s:@'\"]*:)[^/\s'\"]+(?=@)")
+_CONNECTION: Final = re.compile(r"(?<![^\s'\"])((?:ssl)?password\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s'\"]+)", re.IGNORECASE)
 _HUB_TOKEN: Final = re.compile(r"\bhf_[A-Za-z0-9]{16,}")
 _VARIABLE: Final = re.compile(r"TOKEN|SECRET|PASSWORD|PASSWD|_KEY$|_SAS$")
 _INVISIBLE: Final = re.compile(r"[^\n\t\x20-\x7e\xa0-\ud7ff\ue000-\U0010ffff]")
@@ -26,12 +27,13 @@ def masked(text: str) -> str:
             text = text.replace(value, _MASK)
     text = _PASSWORD.sub(rf"\1{_MASK}", text)
     text = _OPTION.sub(rf"\1{_MASK}", text)
+    text = _CONNECTION.sub(rf"\1{_MASK}", text)
     return _HUB_TOKEN.sub(_MASK, text)
 
 
 def holds_secret(location: str) -> bool:
-    """Tell an address that has a password, a signature or a key in it."""
-    return bool(_PASSWORD.search(location) or _OPTION.search(location))
+    """Tell an address, or a connection string of PostgreSQL's, that has a password, a signature or a key in it."""
+    return any(pattern.search(location) for pattern in (_PASSWORD, _OPTION, _CONNECTION))
 
 
 def printable(text: str) -> str:

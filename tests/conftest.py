@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # the classifier's tests run where there is no Spark
     from emotion_udf.settings.nightly import NightSettings
     from emotion_udf.window import Window
     from tests.helpers.messages import WriteMessages
+    from tests.helpers.postgres import Postgres
 
 # Examples may take long on a busy machine: speed belongs in benchmarks.
 settings.register_profile("patient", deadline=None)
@@ -75,6 +76,18 @@ def spark() -> "Iterator[SparkSession]":
     session.conf.set("spark.sql.shuffle.partitions", "4")
     yield session
     session.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> "Iterator[Postgres]":
+    """A PostgreSQL, where the machine has one; tests share it, each with a schema of its own."""
+    from tests.helpers.postgres import find_postgres, running_postgres
+
+    programs = find_postgres()
+    if programs is None:
+        pytest.skip("needs PostgreSQL, found none; apt-get install postgresql")
+    with running_postgres(programs) as server:
+        yield server
 
 
 @pytest.fixture

@@ -26,9 +26,19 @@ def test_a_signature_behind_an_address_is_never_shown(name: str, value: str) -> 
     assert holds_secret(address)
 
 
+@given(WORDS)
+def test_the_password_of_a_connection_string_is_never_shown(password: str) -> None:
+    for text in (f"host=db password={password} user=me", f"host=db sslpassword='{password} x' user=me"):
+        assert password not in masked(text).partition("password=")[2].removesuffix(" user=me")
+        assert masked(text).endswith("password=*** user=me")
+        assert holds_secret(text)
+
+
 @pytest.mark.parametrize(
     "text",
     [
+        "/lake/password=1/part.parquet",
+        "host=db passfile=/etc/pgpass",
         "s3a://bucket/lake?region=eu-central-1",
         "abfss://container@account.dfs.core.windows.net/lake",
         "hdfs://server:8020/lake",

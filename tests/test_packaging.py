@@ -27,6 +27,7 @@ CARD = (ROOT / "emotion_udf/models/emotion-minilm/MODEL_CARD.md").read_text(enco
         "emotion-compare",
         "emotion-sql",
         "emotion-dashboard",
+        "emotion-postgres",
     ],
 )
 def test_each_job_is_a_console_script_that_ends_with_its_exit_code(name: str) -> None:

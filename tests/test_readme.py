@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from emotion_udf.jobs import evaluate_classifier, query_tables, score_feedback, train_classifier
+from emotion_udf.jobs import evaluate_classifier, publish_postgres, query_tables, score_feedback, train_classifier
 from emotion_udf.nightly.pipeline import run_night
 from emotion_udf.settings.describe import describe_settings, walk_sections
 from emotion_udf.settings.load import load_settings
 from emotion_udf.settings.nightly import NightSettings
+from emotion_udf.settings.publish import PublishSettings
+from emotion_udf.settings.section import Section
 from emotion_udf.settings.training import TrainSettings
 from emotion_udf.window import Window
 from tests.helpers.messages import DAY, message, write_messages
@@ -21,7 +23,13 @@ from tests.helpers.paths import ROOT
 README = ROOT / "README.md"
 PAGES = sorted([README, ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
 WAREHOUSE = "/warehouse/emotions"
-JOBS = {"score": score_feedback, "train": train_classifier, "evaluate": evaluate_classifier, "sql": query_tables}
+JOBS = {
+    "score": score_feedback,
+    "train": train_classifier,
+    "evaluate": evaluate_classifier,
+    "sql": query_tables,
+    "postgres": publish_postgres,
+}
 
 
 @dataclass(frozen=True)
@@ -60,9 +68,16 @@ def test_every_settings_example_loads(toml: Block, tmp_path: Path) -> None:
     file = tmp_path / "settings.toml"
     file.write_text(toml.text, encoding="utf-8")
 
-    settings = load_settings(TrainSettings if "[base]" in toml.text else NightSettings, file)
+    settings = load_settings(model_of(toml.text), file)
 
     assert settings.model_fields_set
+
+
+def model_of(toml: str) -> type[Section]:
+    """Tell whose settings an example holds."""
+    if "[base]" in toml:
+        return TrainSettings
+    return NightSettings if "[input]" in toml else PublishSettings
 
 
 def test_the_readme_prints_what_it_shows(spark: SparkSession, capsys: pytest.CaptureFixture[str]) -> None:
@@ -115,12 +130,12 @@ def test_every_other_python_example_runs_and_prints(
 
 
 def test_every_setting_that_a_page_names_exists() -> None:
-    models = (NightSettings, TrainSettings)
+    models = (NightSettings, PublishSettings, TrainSettings)
     known = {path for model in models for path, _ in describe_settings(model)}
     known |= {section.path for model in models for section in walk_sections(model)}
     top = "|".join({path.partition(".")[0] for path in known} - {""})
     spans = [span.partition(" = ")[0] for page in PAGES for span in code_spans(page)]
-    named = {span for span in spans if re.fullmatch(rf"({top})(\.[a-z_]+)+", span)}
+    named = {span for span in spans if re.fullmatch(rf"({top})(\.(?!toml$)[a-z_]+)+", span)}
 
     assert {"scores.reuse", "classifier.model"} <= named
     assert named <= known
@@ -131,7 +146,9 @@ def test_every_setting_that_a_page_names_exists() -> None:
 )
 def test_every_option_that_a_command_shows_exists(command: Block, capsys: pytest.CaptureFixture[str]) -> None:
     lines = [
-        line for line in command.text.splitlines() if re.search(r"emotion-(score|train|evaluate|sql)\b|jobs/", line)
+        line
+        for line in command.text.splitlines()
+        if re.search(r"emotion-(score|train|evaluate|sql|postgres)\b|jobs/", line)
     ]
     for line in lines:
         job = next(module for name, module in JOBS.items() if f"emotion-{name}" in line or f"jobs/{name}_" in line)

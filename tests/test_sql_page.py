@@ -24,6 +24,7 @@ from emotion_udf.audit.precision import Stratum, precision
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.jobs.sql_prompt import Prompt
 from emotion_udf.schemas import TEXT_SCORES
+from emotion_udf.settings.postgres import PostgresSettings
 from emotion_udf.storage import open_folder
 from emotion_udf.tables.audits import write_audits
 from emotion_udf.tables.delta_warehouse import DeltaWarehouse
@@ -165,31 +166,39 @@ def by_spark(spark: SparkSession, warehouse: DeltaWarehouse, tmp_path_factory: p
 
 @pytest.fixture(scope="module")
 def by_postgres(prompt: Prompt, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
+    from emotion_udf.postgres.copy import copy_release
+
     programs = find_postgres()
     if programs is None:
         pytest.skip("needs PostgreSQL, found none; apt-get install postgresql")
     folder = tmp_path_factory.mktemp("copies")
     with running_postgres(programs) as server:
+        copy_release(prompt.view.root.delta_uri, PostgresSettings(connection=server.connection))
         for name, columns in postgres_columns(prompt).items():
             copied = ", ".join(columns)
             file = folder / f"{name}.csv"
             prompt.connection.execute(f"COPY (SELECT {copied} FROM {name}) TO '{file}' (HEADER)")  # noqa: S608
             created = ", ".join(f"{column} {kind}" for column, kind in columns.items())
             server.run(f"CREATE TABLE {name} ({created});\n\\copy {name} FROM '{file}' WITH (FORMAT csv, HEADER)")
-        yield lambda sql: [tuple(map(value_of, row)) for row in list(csv.reader(io.StringIO(server.run(sql))))[1:]]
+
+        def ask(sql: str) -> Answer:
+            answer = server.run(f"SET search_path = emotions, public;\n{sql}")
+            return [tuple(map(value_of, row)) for row in list(csv.reader(io.StringIO(answer)))[1:]]
+
+        yield ask
 
 
 def postgres_columns(prompt: Prompt) -> dict[str, dict[str, str]]:
-    """Return the columns of the tables that are asked, in PostgreSQL's words; of `emotion_daily` those of the page."""
+    """Return the columns of tables that are copied by hand, in PostgreSQL's words; of `audits` those of the page."""
     kinds = {"VARCHAR": "text", "FLOAT": "real", "DOUBLE": "double precision"}
     (created,) = (sql for sql in OPENING if "-- PostgreSQL" in sql)
-    daily = dict(column.split(" ", 1) for column in created[created.index("(") + 1 : created.rindex(")")].split(", "))
-    found = {"emotion_daily": daily}
-    for name in ("emotion_labels", "audits", "text_scores"):
+    audits = dict(column.split(" ", 1) for column in created[created.index("(") + 1 : created.rindex(")")].split(", "))
+    found = {"audits": audits}
+    for name in ("emotion_labels", "text_scores"):
         described = prompt.connection.execute(f"DESCRIBE {name}").fetchall()
         found[name] = {column: kinds.get(kind, kind) for column, kind, *_ in described}
-    described = prompt.connection.execute("DESCRIBE emotion_daily").fetchall()
-    assert list(daily) == [column for column, *_ in described], "or the page's COPY would mix columns up"
+    described = prompt.connection.execute("DESCRIBE audits").fetchall()
+    assert list(audits) == [column for column, *_ in described], "or the page's COPY would mix columns up"
     return found
 
 

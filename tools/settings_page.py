@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 
 from emotion_udf.settings.describe import DescribedSection, walk_sections
 from emotion_udf.settings.nightly import NightSettings
+from emotion_udf.settings.publish import PublishSettings
 from emotion_udf.settings.training import TrainSettings
 
 PAGE: Final = Path(__file__).parents[1] / "docs/settings.md"
@@ -36,6 +37,7 @@ before anything is read; all problems are listed at once. A key without a defaul
 """
 _JOBS: dict[str, type[BaseModel]] = {
     "The nightly job: `emotion-score`, `nightly.toml`": NightSettings,
+    "Copies in PostgreSQL: `emotion-postgres`, `postgres.toml`": PublishSettings,
     "Training: `emotion-train`, `train.toml`": TrainSettings,
 }
 _TYPES = {bool: "true or false", int: "whole number", float: "number", str: "text", list: "list", dict: "table"}

@@ -15,6 +15,7 @@ from emotion_udf.nightly.backfill import backfill, published_days
 from emotion_udf.nightly.pipeline import PublishedInterrupt, run_night
 from emotion_udf.nightly.record import RunRecord
 from emotion_udf.nightly.report import print_report
+from emotion_udf.postgres.after_night import copy_after_night
 from emotion_udf.session import start_session, stop_session
 from emotion_udf.settings.load import load_settings
 from emotion_udf.settings.nightly import NightSettings
@@ -74,6 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stop_session(spark)
         if page := build_after_night(settings):
             print(f"Dashboard: {page}")
+        if copied := copy_after_night(settings):
+            print(copied)
 
     return exit_code_of(job, options.debug)
 

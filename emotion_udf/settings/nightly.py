@@ -12,6 +12,7 @@ from emotion_udf.emotions import EMOTIONS
 from emotion_udf.errors import UsageError
 from emotion_udf.schemas import RESERVED_COLUMNS
 from emotion_udf.settings.classifier import ClassifierSettings
+from emotion_udf.settings.postgres import PostgresSettings
 from emotion_udf.settings.section import Section
 from emotion_udf.storage import canonical, is_inside
 
@@ -260,6 +261,7 @@ class NightSettings(Section):
     staging: StagingSettings = StagingSettings()
     gate: GateSettings = GateSettings()
     dashboard: DashboardSettings = DashboardSettings()
+    postgres: PostgresSettings | None = None
 
     @model_validator(mode="after")
     def _dimensions_are_new_columns(self) -> "NightSettings":
@@ -304,5 +306,5 @@ class NightSettings(Section):
         return self.staging.root or self.warehouse.default_staging
 
     def digest(self) -> str:
-        """Name these settings, but for those of the page, by 16 hex digits of their SHA-256."""
-        return hashlib.sha256(self.model_dump_json(exclude={"dashboard"}).encode()).hexdigest()[:16]
+        """Name these settings, but for what follows the release, by 16 hex digits of their SHA-256."""
+        return hashlib.sha256(self.model_dump_json(exclude={"dashboard", "postgres"}).encode()).hexdigest()[:16]

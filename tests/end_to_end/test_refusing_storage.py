@@ -2,14 +2,13 @@
 
 import os
 import shutil
-import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.helpers.jobs import Submit, query
+from tests.helpers.small_disks import Mount, remount, small_disks
 from tests.helpers.tweets import DAYS, tweets_settings
 
 pytestmark = [
@@ -17,27 +16,12 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="needs to be root, to mount small disks"),
 ]
 
-Mount = Callable[[Path, str], Path]
 DAY = f"--date={DAYS[0]}"
-
-
-def unmount(place: Path) -> None:
-    subprocess.run(["umount", "--lazy", place], check=True)
 
 
 @pytest.fixture
 def mount() -> Iterator[Mount]:
-    """Mount small disks, with options such as `size=64k`."""
-    with ExitStack() as stack:
-
-        def mounted(place: Path, options: str) -> Path:
-            place.mkdir(parents=True, exist_ok=True)
-            done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", place], check=False)
-            if done.returncode:
-                pytest.skip("needs to be allowed to mount")
-            stack.callback(unmount, place)
-            return place
-
+    with small_disks() as mounted:
         yield mounted
 
 
@@ -75,14 +59,14 @@ def test_a_warehouse_disk_that_is_full(
     disk = mount(tmp_path / "disk", "size=8m")
     shutil.copytree(warehouse, disk / "w")
     used = shutil.disk_usage(disk).used
-    subprocess.run(["mount", "-o", f"remount,size={used + int(size[:-1]) * 1024}", disk], check=True)
+    remount(disk, f"size={used + int(size[:-1]) * 1024}")
     staging = f"--set=staging.root={tmp_path / 'staging'}"
     ended = score_feedback(*tweets_settings(tweets, disk / "w"), DAY, staging)
     assert ended.code in (0, 1), ended.output
     if ended.code:
         require_one_message(ended.output, "no space left", "make room")
 
-    subprocess.run(["mount", "-o", "remount,size=8m", disk], check=True)
+    remount(disk, "size=8m")
     assert score_feedback(*tweets_settings(tweets, disk / "w"), DAY, staging).code == 0
     dates = query(disk / "w", "SELECT event_date, count(DISTINCT run_id) FROM emotion_labels GROUP BY 1")
     assert dates == [(DAYS[0], 1)]
@@ -93,7 +77,7 @@ def test_a_warehouse_that_is_read_only(
 ) -> None:
     disk = mount(tmp_path / "disk", "size=8m")
     shutil.copytree(warehouse, disk / "w")
-    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    remount(disk, "ro")
     ended = score_feedback(*tweets_settings(tweets, disk / "w"), DAY, f"--set=staging.root={tmp_path / 'staging'}")
     assert ended.code == 1, ended.output
     require_one_message(ended.output, "a folder that cannot be made", "not read-only")

@@ -16,7 +16,6 @@ from emotion_udf.tables.delta_warehouse import DeltaWarehouse
 from emotion_udf.tables.warehouse import Commit, Release
 
 DIMENSIONS = ["source", "product"]
-SCHEMAS = {LABELS: labels_schema(DIMENSIONS), DAILY: daily_schema(DIMENSIONS), QUARANTINE: quarantine_schema()}
 MODEL = "0" * 32
 
 Row = dict[str, Any]
@@ -46,20 +45,22 @@ def label_of(day: date, feedback_id: str, emotion: str, text: str, **other: Any)
     } | other
 
 
-def daily_of(labels: Sequence[Row]) -> list[Row]:
+def daily_of(labels: Sequence[Row], dimensions: Sequence[str] = DIMENSIONS) -> list[Row]:
     """Count labels by date, dimensions and emotion, as `emotion_daily` has them."""
+    names = ("event_date", *dimensions)
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in labels:
-        groups.setdefault((row["event_date"], row["source"], row["product"]), []).append(row)
-    return [_daily_row(key, emotion, group) for key, group in groups.items() for emotion in EMOTIONS]
+        groups.setdefault(tuple(row[name] for name in names), []).append(row)
+    return [
+        dict(zip(names, key, strict=True)) | _daily_row(emotion, group)
+        for key, group in groups.items()
+        for emotion in EMOTIONS
+    ]
 
 
-def _daily_row(key: tuple[Any, ...], emotion: str, group: Sequence[Row]) -> Row:
+def _daily_row(emotion: str, group: Sequence[Row]) -> Row:
     own = [row for row in group if row["emotion"] == emotion]
     return {
-        "event_date": key[0],
-        "source": key[1],
-        "product": key[2],
         "emotion": emotion,
         "feedback_count": len(own),
         "share": len(own) / len(group),
@@ -74,15 +75,22 @@ def _daily_row(key: tuple[Any, ...], emotion: str, group: Sequence[Row]) -> Row:
     }
 
 
-def publish_labels(warehouse: DeltaWarehouse, labels: Sequence[Row], run_id: str = "run-1") -> Release:
-    """Publish labels and their daily numbers as a night does."""
+def publish_labels(
+    warehouse: DeltaWarehouse,
+    labels: Sequence[Row],
+    run_id: str = "run-1",
+    dimensions: Sequence[str] = DIMENSIONS,
+    empty: Sequence[date] = (),
+) -> Release:
+    """Publish labels and their daily numbers as a night does, and dates without any."""
     days = sorted({row["event_date"] for row in labels})
-    for table, rows in {LABELS: labels, DAILY: daily_of(labels)}.items():
-        arrow = to_arrow_schema(SCHEMAS[table], timezone="UTC")
+    schemas = {LABELS: labels_schema(dimensions), DAILY: daily_schema(dimensions), QUARANTINE: quarantine_schema()}
+    for table, rows in {LABELS: labels, DAILY: daily_of(labels, dimensions)}.items():
+        arrow = to_arrow_schema(schemas[table], timezone="UTC")
         arrow = pa.schema([field for field in arrow if field.name != "event_date"])
         for day in days:
             folder = Path(warehouse.data_folder(table, run_id).path) / f"event_date={day}"
             folder.mkdir(parents=True)
             of_day = [row | {"run_id": run_id} for row in rows if row["event_date"] == day]
             pq.write_table(pa.Table.from_pylist(of_day, schema=arrow), folder / "part.parquet")
-    return warehouse.publish(SCHEMAS, Commit(run_id, days), warehouse.version(LABELS))
+    return warehouse.publish(schemas, Commit(run_id, [*days, *empty]), warehouse.version(LABELS))

@@ -9,6 +9,7 @@ from emotion_udf.settings.examples import examples_folder
 from emotion_udf.settings.labelled import EvaluationSettings, SourcesFile
 from emotion_udf.settings.load import load_settings
 from emotion_udf.settings.nightly import NightSettings
+from emotion_udf.settings.publish import PublishSettings
 from emotion_udf.settings.section import Section
 from emotion_udf.settings.training import TrainSettings
 from tests.helpers.paths import ROOT
@@ -16,6 +17,7 @@ from tests.helpers.paths import ROOT
 MODELS: dict[str, type[Section]] = {
     "demo.toml": NightSettings,
     "nightly.toml": NightSettings,
+    "postgres.toml": PublishSettings,
     "evaluate.toml": EvaluationSettings,
     "sources.toml": SourcesFile,
 }

@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from emotion_udf.classifier.artifact import ArtifactSource
+from emotion_udf.errors import UsageError
 from emotion_udf.schemas import RESERVED_COLUMNS
 from emotion_udf.settings.classifier import ClassifierSettings
 from emotion_udf.settings.labelled import DataSettings
@@ -20,6 +21,8 @@ from emotion_udf.settings.nightly import (
     WarehouseSettings,
     WindowSettings,
 )
+from emotion_udf.settings.postgres import PostgresSettings
+from emotion_udf.settings.publish import PublishSettings
 from emotion_udf.settings.training import (
     ConfidenceSettings,
     ObjectiveSettings,
@@ -243,3 +246,32 @@ def test_a_model_is_pinned_by_its_fingerprint(expect: str) -> None:
     with pytest.raises(ValidationError):
         ClassifierSettings(expect=expect)
     assert ClassifierSettings(expect="0a" * 16).source.expect == "0a" * 16
+
+
+@pytest.mark.parametrize(
+    "connection",
+    [
+        "host=db password=hunter2",
+        "password = 'hunt er2' host=db",
+        "host=db sslpassword=hunter2",
+        "postgresql://me:hunter2@db/analytics",
+        "postgresql://db/analytics?user=me&password=hunter2",
+    ],
+)
+def test_a_password_is_no_setting_and_is_not_shown(connection: str) -> None:
+    with pytest.raises(
+        UsageError, match=r"postgres: expected no password in connection, found one; give it"
+    ) as refused:
+        load_settings(PublishSettings, ROOT / "conf/postgres.toml", [f"postgres.connection={connection}"])
+    assert "hunt" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["Emotions", "1st", "a b", 'a"; DROP', "x" * 64, ""])
+def test_a_schema_is_a_plain_word(name: str) -> None:
+    with pytest.raises(ValidationError):
+        PostgresSettings(schema_name=name)
+
+
+def test_what_follows_the_release_changes_no_digest() -> None:
+    plain = night()
+    assert plain.model_copy(update={"postgres": PostgresSettings()}).digest() == plain.digest()

@@ -57,8 +57,17 @@ def test_a_package_whose_licence_is_not_known_is_a_problem() -> None:
     assert [problem.partition(":")[0] for problem in problems] == ["mute", "bad", "gone"]
 
 
+def test_a_licence_may_be_allowed_for_one_package_only() -> None:
+    allowed = Allowed(frozenset({"MIT"}), alone={"driver": "LGPL-3.0-only"})
+    found = {"driver": "LGPL-3.0-only", "other": "LGPL-3.0-only"}
+
+    assert [problem.partition(":")[0] for problem in find_problems(found, allowed)] == ["other"]
+    assert [problem.partition(":")[0] for problem in find_problems({"driver": "GPL-3.0-only"}, allowed)] == ["driver"]
+
+
 def test_the_pins_and_the_section_are_read() -> None:
     assert pinned_packages("# a comment: x==1\na==1.0\nb.c_d-e==2\n") == ["a", "b.c_d-e"]
     allowed = read_allowed((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert allowed.permits("Apache-2.0 AND CNRI-Python")
     assert not allowed.permits("GPL-3.0-only")
+    assert allowed.alone["psycopg"] == "LGPL-3.0-only"
