@@ -1,11 +1,10 @@
 """This project's UDF against its peers: the same rows, model and cores, Parquet to Parquet, in one run.
 
-    python -m benchmarks.throughput --rows 1000 --model base
     python -m benchmarks.throughput --rows 200 --model tiny --peers hf-pipeline openvino-best
 
 All read the same files, one a core, on one thread a core, with workers that have their model loaded. Peers are usual
-recipes, as documented, and what was found to be best: the same ones well set (`-best`), and other runtimes. Beside each
-rate stands how its labels and probabilities compare with those of fp32.
+recipes, and the best that was found: the same ones well set, and other runtimes. Beside each rate stands how its labels
+and probabilities compare with those of fp32.
 """
 
 import json

@@ -34,25 +34,23 @@ class Runtime:
         load: Loads what `convert` made of a model folder, in a worker.
         precision: What it computes in.
         tokens: Those of a batch, padding included.
-        convert: Converts a model folder into a new folder; None where there is nothing to convert.
+        convert: Converts a model folder into a new folder.
         pads: Whether rows of a batch may differ in length.
     """
 
     load: Callable[[str, Path], Forward]
     precision: str
     tokens: int
-    convert: Callable[[str, Path], None] | None = None
+    convert: Callable[[str, Path], None] = lambda *_: None
     pads: bool = True
 
 
 def convert(name: str, model: str) -> Path:
     """Convert a model for a runtime of `RUNTIMES`, anew, and return the folder."""
-    folder = CONVERTED / name
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    if made := RUNTIMES[name].convert:
-        made(model, folder)
-    return folder
+    shutil.rmtree(CONVERTED / name, ignore_errors=True)
+    (CONVERTED / name).mkdir(parents=True)
+    RUNTIMES[name].convert(model, CONVERTED / name)
+    return CONVERTED / name
 
 
 @cache  # as long as the worker lives
