@@ -32,13 +32,13 @@ class Processes(Generic[T]):
         for pool in self._pools:
             pool.shutdown()
 
-    def call(self, work: Callable[[T], R]) -> list[R]:
-        """Call `work`, which is picklable, on the object of each process, and return the results in order.
+    def call(self, work: Callable[[T], R], first: int | None = None) -> list[R]:
+        """Call `work`, which is picklable, on the object of each of the `first` processes, by default all, in order.
 
         Raises:
             Exception: What `work` raises in the first process that fails; `BrokenProcessPool` where one died.
         """
-        coming = [pool.submit(_work, work) for pool in self._pools]
+        coming = [pool.submit(_work, work) for pool in self._pools[:first]]
         return [future.result() for future in coming]
 
 

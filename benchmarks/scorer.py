@@ -1,5 +1,6 @@
 """The bare classifier with some texts, timed, counted and profiled: what a process of a benchmark holds. No Spark."""
 
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -103,12 +104,10 @@ class Scorer:
 
 
 def start_scorers(model: Path, texts: Sequence[str], device: Device, cores: int) -> Processes[Scorer]:
-    """Start what scores texts.
+    """Start what scores texts: so many processes, each with its share of them, as Spark's workers have it.
 
-    On a CPU it is a process of one thread a core, as Spark's workers have it, each with its share of the texts; on a
-    GPU it is one process with all texts and all threads.
+    On a CPU each has one thread; on a GPU, which they share, each has its share of the machine's.
     """
-    if device == "cuda":
-        return Processes([partial(Scorer, model, texts, device)])
+    threads = max(1, (os.cpu_count() or 1) // cores) if device == "cuda" else 1
     shares = [texts[rows] for rows in split(len(texts), cores)]
-    return Processes([partial(Scorer, model, share, device, 1) for share in shares], threads=1)
+    return Processes([partial(Scorer, model, share, device, threads) for share in shares], threads)

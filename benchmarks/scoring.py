@@ -1,11 +1,11 @@
 """How fast the bare classifier scores, and which share of the hardware it uses. No Spark.
 
     python -m benchmarks.scoring --rows 8000 --model base --precision auto fp32 --profile
-    python -m benchmarks.scoring --device cuda --rows 200000 --precision bf16 fp16 --token-budget 65536 131072
+    python -m benchmarks.scoring --device cuda --rows 300000 --precision bf16 fp16 --cores 8
 
-On a CPU one process a core scores its share with one thread, as Spark's workers do, all at the same time; on a GPU one
-process scores everything. Right afterwards the same processes measure what a linear layer reaches, so both figures are
-of the same machine under the same load. Needs torch, tokenizers, pandas and pyarrow; transformers makes `--model base`.
+On a CPU one process a core scores its share with one thread, as Spark's workers do, all at once; a GPU is shared by
+as many, with the machine's threads. Then they, or one alone on a GPU, measure what a linear layer reaches, so both are
+of the same machine under the same load. Needs torch, tokenizers, pandas, pyarrow; transformers makes `--model base`.
 """
 
 import sys
@@ -67,7 +67,8 @@ def _score(scorers: Processes[Scorer], sizes: ModelConfig, names: Row, options: 
         row["gpu"] = torch.cuda.get_device_name()
     score = partial(Scorer.score, window=names["window"])
     seconds = [scorers.call(score) for _ in range(options.repeats)]
-    row |= summarize(sizes, seconds, scorers.call(Scorer.describe), scorers.call(Scorer.rates))
+    rates = scorers.call(Scorer.rates, first=1 if "gpu" in row else None)  # processes share a GPU, not a core
+    row |= summarize(sizes, seconds, scorers.call(Scorer.describe), rates)
     if options.profile:
         row |= scorers.call(partial(Scorer.profile, window=names["window"]))[0]
         row |= {f"time in {one['operator'][:48]}": one["share"] for one in row["operators"][:_PRINTED_OPERATORS]}
@@ -86,7 +87,7 @@ def summarize(
         sizes: Of the network.
         seconds: Of each repetition, those of each process; a repetition lasts as long as its slowest process.
         found: What `Scorer.describe` returns in each process.
-        rates: What `Scorer.rates` returns in each process.
+        rates: What `Scorer.rates` returns in each process, or in the one that has a GPU to itself for that.
     """
     lengths = [length for one in found for length in one["lengths"]]
     total_s = sum(map(sum, seconds))

@@ -6,7 +6,6 @@
 #
 # What each start would do again is done once:
 # - The JVM reads, checks and links thousands of classes. Here it maps them from an archive that a run of the demo left.
-# - It compiles them again and again, ever better. Here it does so once, quickly (C1): a night's work is Python's.
 # - Each Python compiles pyspark, which spark-submit has it import from a zip of sources. Here a folder goes by the name
 #   of that file, with links to the package beside whose sources Python keeps what it compiled.
 # Unprepared, a job starts by plain spark-submit; with an archive that is not Java's own, Java leaves it alone.
@@ -43,7 +42,7 @@ submit() { # submit OPTIONS-OF-THE-JVM ARGUMENT...
         PYSPARK_ARCHIVES_PATH=$(printf ',%s' "$SPARK_HOME"/python/lib/*.zip | cut --characters 2-)
     export PYSPARK_ARCHIVES_PATH SPARK_HOME=$prepared/spark
     export SPARK_CONF_DIR=/nonexistent # Java uses no archive where a folder with files comes before Spark's jars
-    options="-XX:TieredStopAtLevel=1 -Xlog:cds=off -Xlog:cds+dynamic=off $options"
+    options="-Xlog:cds=off -Xlog:cds+dynamic=off $options"
     export SPARK_SUBMIT_OPTS="$options ${SPARK_SUBMIT_OPTS:-}"
     exec "$SPARK_HOME/bin/spark-submit" "$@"
 }

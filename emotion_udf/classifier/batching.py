@@ -26,20 +26,18 @@ def cut_by_token_budget(lengths: Sequence[int] | NDArray[np.integer], token_budg
         return []
     tokens = np.asarray(lengths)
     longest_first = np.argsort(-tokens, kind="stable")
+    ends = np.cumsum(tokens[longest_first])
     groups = []
     start = 0
-    held = 0  # tokens from `start` on
-    for position, row_tokens in enumerate(tokens[longest_first].tolist()):
-        if held and held + row_tokens > token_budget:
-            groups.append(longest_first[start:position])
-            start = position
-            held = 0
-        held += row_tokens
-    groups.append(longest_first[start:])
+    while start < len(ends):
+        held = int(ends[start - 1]) if start else 0  # tokens of the groups before
+        end = max(start + 1, int(np.searchsorted(ends, held + token_budget, side="right")))
+        groups.append(longest_first[start:end])
+        start = end
     return groups
 
 
-def cut_into_windows(lengths: Sequence[int], most_tokens: int) -> list[slice]:
+def cut_into_windows(lengths: Sequence[int] | NDArray[np.integer], most_tokens: int) -> list[slice]:
     """Cut rows, in their order, into windows of about equal work.
 
     Args:

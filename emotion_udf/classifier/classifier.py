@@ -18,10 +18,12 @@ from emotion_udf.classifier.batching import cut_by_token_budget, cut_into_window
 from emotion_udf.classifier.device import Device, Precision, choose_device
 from emotion_udf.classifier.engine import Engine, TorchEngine
 from emotion_udf.classifier.memory import is_out_of_memory
+from emotion_udf.classifier.packing import TokenRows
 from emotion_udf.classifier.parity import compare_on_probes
 from emotion_udf.classifier.precision import choose_precision, name_of
 from emotion_udf.classifier.scores import Scores
 from emotion_udf.classifier.tokenizer import MessageTokenizer, Tokens
+from emotion_udf.classifier.verdicts import Verdicts
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.errors import DeviceError
 
@@ -34,6 +36,9 @@ WINDOW_TOKENS: Final = {"cpu": 49_152, "cuda": 2_097_152}
 """Tokens after which scores are handed on, by device: Spark ends a worker that is silent for too long.
 
 2,500 tweets have 40,000, and stay together."""
+
+TOKENIZERS: Final = {"cpu": 1, "cuda": 3}
+"""Chunks tokenised at once, by device: while tokens of one become Python's, the threads work on the next."""
 
 
 @dataclass
@@ -58,6 +63,7 @@ class Classifier:
         engine: Token ids -> probabilities.
         token_budget: The most tokens in one forward pass; it shrinks when memory runs out, and stays so.
         window_tokens: Tokens after which scores are handed on.
+        tokenizers: Chunks that are tokenised at once.
         engine_name: Name of the engine, with the reason where a faster one was tried and not used.
         seconds: Time spent so far, by phase.
     """
@@ -67,6 +73,7 @@ class Classifier:
     engine: Engine
     token_budget: int = TOKEN_BUDGETS["cpu"]
     window_tokens: int = WINDOW_TOKENS["cpu"]
+    tokenizers: int = TOKENIZERS["cpu"]
     engine_name: str = ""
     seconds: PhaseSeconds = field(default_factory=PhaseSeconds)
 
@@ -86,11 +93,12 @@ class Classifier:
 
         A chunk of more than `WINDOW_TOKENS` comes out in several pieces, each with the scores of its next texts. A GPU
         is given a piece before the results of the one ahead of it are fetched, so it never waits for the host. The
-        input is read up to two chunks ahead of the output, by the thread that reads the output.
+        input is read ahead of the output, by one chunk more than are tokenised at once (two on a CPU), by the thread
+        that reads the output.
         """
         launched: deque[_Launched] = deque()
         for tokens in self._encode_ahead(chunks):
-            for window in cut_into_windows([len(ids) for ids in tokens.token_ids], self.window_tokens):
+            for window in cut_into_windows(tokens.rows.lengths, self.window_tokens):
                 launched.append(self._launch(tokens[window]))
                 if len(launched) > 1:
                     yield self._fetch(launched.popleft())
@@ -100,10 +108,10 @@ class Classifier:
     def _encode_ahead(self, chunks: Iterable[Sequence[str]]) -> Iterator[Tokens]:
         """Tokenise chunks, each in a thread of its own while the caller works on the one before."""
         tokenized: deque[Future[Tokens]] = deque()
-        with ThreadPoolExecutor(1, "tokenizer") as ahead:
+        with ThreadPoolExecutor(self.tokenizers, "tokenizer") as ahead:
             for texts in chunks:
                 tokenized.append(ahead.submit(self._encode, texts))
-                if len(tokenized) > 1:
+                if len(tokenized) > self.tokenizers:
                     yield tokenized.popleft().result()
             while tokenized:
                 yield tokenized.popleft().result()
@@ -116,7 +124,7 @@ class Classifier:
 
     def _launch(self, tokens: Tokens) -> "_Launched":
         started = time.perf_counter()
-        order, batches = self._probabilities(tokens.token_ids)
+        order, batches = self._probabilities(tokens.rows)
         found = torch.cat(batches) if batches else torch.empty(0, len(EMOTIONS))  # (N, 6), on the device
         launched = _Launched(tokens, order, found.to("cpu", non_blocking=True), _event_after(found))
         self.seconds.forward += time.perf_counter() - started
@@ -129,30 +137,30 @@ class Classifier:
         probabilities = np.empty((len(launched.order), len(EMOTIONS)), dtype=np.float32)
         probabilities[launched.order] = launched.probabilities.numpy()  # back into the order of the texts
         self.seconds.forward += time.perf_counter() - started
-        counts = np.asarray(launched.tokens.token_counts, dtype=np.int32)
-        unknown = np.asarray(launched.tokens.unknown_counts, dtype=np.int32)
-        return Scores(probabilities, counts, unknown, counts > self.artifact.max_tokens)
+        counts = launched.tokens.token_counts
+        return Scores(probabilities, counts, launched.tokens.unknown_counts, counts > self.artifact.max_tokens)
 
-    def _probabilities(self, token_ids: Sequence[Sequence[int]]) -> tuple[NDArray[np.intp], list[Tensor]]:
+    def _probabilities(self, tokens: TokenRows) -> tuple[NDArray[np.intp], list[Tensor]]:
         """Return the order in which rows were scored (N,), and their probabilities in that order, batch by batch."""
-        groups = self._cut(token_ids, np.arange(len(token_ids)))
+        groups = self._cut(tokens, np.arange(len(tokens)))
         order: list[NDArray[np.intp]] = []
         batches: list[Tensor] = []
         while groups:
             rows = groups.pop(0)
+            batch = tokens.take(rows)
             try:
-                batches.append(self.engine.probabilities([token_ids[row] for row in rows]))
+                batches.append(self.engine.probabilities(batch))
                 order.append(rows)
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
-                self._shrink(sum(len(token_ids[row]) for row in rows), len(rows), error)
-                groups = self._cut(token_ids, np.concatenate([rows, *groups]))
+                self._shrink(len(batch.ids), len(rows), error)
+                groups = self._cut(tokens, np.concatenate([rows, *groups]))
         return np.concatenate(order) if order else np.empty(0, dtype=np.intp), batches
 
-    def _cut(self, token_ids: Sequence[Sequence[int]], rows: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+    def _cut(self, tokens: TokenRows, rows: NDArray[np.intp]) -> list[NDArray[np.intp]]:
         started = time.perf_counter()
-        groups = cut_by_token_budget([len(token_ids[row]) for row in rows], self.token_budget)
+        groups = cut_by_token_budget(tokens.lengths[rows], self.token_budget)
         self.seconds.batch += time.perf_counter() - started
         return [rows[group] for group in groups]
 
@@ -206,6 +214,7 @@ def load_classifier(
     token_budget: int | None = None,
     assigned_gpus: Sequence[str] = (),
     precision: Precision = "fp32",
+    verdicts: Verdicts | None = None,
 ) -> Classifier:
     """Load the model of `artifact` onto a device.
 
@@ -217,6 +226,8 @@ def load_classifier(
         token_budget: The most tokens in one forward pass; by default that of `TOKEN_BUDGETS`.
         assigned_gpus: The GPU addresses that Spark gave this task.
         precision: `fp32` (the reference), `bf16`, `fp16`, `int16`, or `auto`, the fastest that the device has.
+        verdicts: Engines that have kept the labels on this machine before, and are not compared on a CPU again; by
+            default every engine is compared.
 
     Raises:
         DeviceError: A GPU is asked for and there is none, fp16 without one, or int16 where it cannot be used.
@@ -224,21 +235,28 @@ def load_classifier(
     """
     chosen = torch.device(choose_device(device, torch.cuda.device_count(), assigned_gpus))
     tokenizer = MessageTokenizer(artifact.folder / TOKENIZER, artifact.max_tokens)
-    engine, name = _engine(artifact, tokenizer, chosen, choose_precision(precision, chosen, artifact.configuration))
+    computed_in = choose_precision(precision, chosen, artifact.configuration)
+    engine, name = _engine(artifact, tokenizer, chosen, computed_in, verdicts if chosen.type == "cpu" else None)
     budget = token_budget or TOKEN_BUDGETS[chosen.type]
-    return Classifier(artifact, tokenizer, engine, budget, WINDOW_TOKENS[chosen.type], name)
+    return Classifier(artifact, tokenizer, engine, budget, WINDOW_TOKENS[chosen.type], TOKENIZERS[chosen.type], name)
 
 
 def _engine(
-    artifact: Artifact, tokenizer: MessageTokenizer, device: torch.device, precision: torch.dtype
+    artifact: Artifact,
+    tokenizer: MessageTokenizer,
+    device: torch.device,
+    precision: torch.dtype,
+    verdicts: Verdicts | None,
 ) -> tuple[Engine, str]:
     """Return the engine to use, and its name; after a failed comparison that is fp32's, with the reason."""
     engine = TorchEngine(artifact, str(device), precision)
-    if precision is torch.float32:
+    if precision is torch.float32 or (verdicts and verdicts.know(artifact, precision)):
         return engine, engine.name
     reference = TorchEngine(artifact, str(device))
     parity = compare_on_probes(reference, engine, tokenizer)
     if parity.holds:
+        if verdicts:
+            verdicts.keep(artifact, precision)
         return engine, engine.name
     log.warning("%s is not used: %s", engine.name, parity)
     return reference, f"{reference.name}, because {name_of(precision)} failed parity ({parity})"

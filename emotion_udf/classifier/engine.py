@@ -1,6 +1,6 @@
 """Token ids -> probabilities: the third of the classifier's three phases."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import torch
@@ -9,7 +9,9 @@ from torch import Tensor
 from emotion_udf.classifier.artifact import WEIGHTS, Artifact
 from emotion_udf.classifier.cpu.int16 import use_int16
 from emotion_udf.classifier.cpu.prepacked import can_prepack, prepack
-from emotion_udf.classifier.packing import pack
+from emotion_udf.classifier.gpu.kernels import make_kernels
+from emotion_udf.classifier.gpu.network import GpuDistilBert
+from emotion_udf.classifier.packing import LengthGroup, TokenRows, pack
 from emotion_udf.classifier.precision import name_of
 from emotion_udf.classifier.weights import load_distilbert
 
@@ -22,7 +24,7 @@ class Engine(Protocol):
         """The library, the precision and the device, for people to read; recorded with every run."""
         ...
 
-    def probabilities(self, rows: Sequence[Sequence[int]]) -> Tensor:
+    def probabilities(self, rows: TokenRows) -> Tensor:
         """Return the probabilities (B, 6) in fp32 of B rows of token ids; rows of equal length should be neighbours.
 
         They may be on the device, and not computed yet.
@@ -43,21 +45,25 @@ class TorchEngine:
     def __init__(self, artifact: Artifact, device: str = "cpu", precision: torch.dtype = torch.float32) -> None:
         self._device = torch.device(device)
         self.name = f"torch {name_of(precision)} on {self._device.type}"
-        network = load_distilbert(artifact.configuration, artifact.folder / WEIGHTS)
-        self._network = network
+        config = artifact.configuration
+        network = load_distilbert(config, artifact.folder / WEIGHTS)
+        self._network: Callable[[Tensor, Tensor, Sequence[LengthGroup]], Tensor] = network
         if precision is torch.int16:
             use_int16(network)
             return
         network.to(self._device, precision)
+        if kernels := make_kernels(config, self._device, precision):
+            self._network = GpuDistilBert(network, kernels)
+            self.name += ", own kernels"
         # The reference stays plain, layer by layer what transformers computes: fp32 is never prepacked.
         if self._device.type == "cpu" and precision is not torch.float32 and can_prepack(precision):
             prepack(network)
 
     @torch.inference_mode()
-    def probabilities(self, rows: Sequence[Sequence[int]]) -> Tensor:
+    def probabilities(self, rows: TokenRows) -> Tensor:
         """Return the softmax (B, 6) of the model's logits."""
         token_ids, position_ids, groups = pack(rows)  # (T,), (T,)
-        logits: Tensor = self._network(self._on_device(token_ids), self._on_device(position_ids), groups)
+        logits = self._network(self._on_device(token_ids), self._on_device(position_ids), groups)
         return logits.float().softmax(dim=1)
 
     def _on_device(self, ids: Tensor) -> Tensor:

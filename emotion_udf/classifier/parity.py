@@ -1,6 +1,5 @@
 """Compare a fast engine with the fp32 reference on the worker's own machine, before the fast one is used."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -8,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotion_udf.classifier.engine import Engine
+from emotion_udf.classifier.packing import TokenRows
 from emotion_udf.classifier.tokenizer import MessageTokenizer
 from emotion_udf.probes import probe_texts
 
@@ -59,10 +59,11 @@ def compare(reference: NDArray[np.float32], found: NDArray[np.float32]) -> Parit
 
 def compare_on_probes(reference: Engine, engine: Engine, tokenizer: MessageTokenizer) -> Parity:
     """Compare two engines on every other probe sentence: enough to find a broken kernel, and quick."""
-    rows = sorted(tokenizer.encode(probe_texts()[::2]).token_ids, key=len)
+    rows = tokenizer.encode(probe_texts()[::2]).rows
+    rows = rows.take(np.argsort(rows.lengths, kind="stable"))
     return compare(_probabilities(reference, rows), _probabilities(engine, rows))
 
 
-def _probabilities(engine: Engine, rows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+def _probabilities(engine: Engine, rows: TokenRows) -> NDArray[np.float32]:
     batches = (rows[start : start + _BATCH] for start in range(0, len(rows), _BATCH))
     return np.concatenate([engine.probabilities(batch).cpu().numpy() for batch in batches])

@@ -3,7 +3,6 @@
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import Final
 
@@ -28,6 +27,7 @@ from emotion_udf.ingest.inventory import Inventory, is_own, take_inventory
 from emotion_udf.ingest.memory import ReadLimits, read_limits
 from emotion_udf.ingest.read import read_files, read_window
 from emotion_udf.ingest.surroundings import check_names
+from emotion_udf.plans import FOR_FEW, with_settings
 from emotion_udf.schemas import Reason
 from emotion_udf.settings.nightly import InputSettings
 from emotion_udf.storage import in_threads, open_folder
@@ -49,10 +49,26 @@ _FOR_SMALL_FILES: Final = {
 _ON_DISK: Final = {"spark.sql.sources.parallelPartitionDiscovery.threshold": str(2**31 - 1)}
 
 
+def find_input(spark: SparkSession, settings: InputSettings, window: Window) -> Inventory:
+    """Look at the input's files before Spark opens any; the files of a catalog table are not known here.
+
+    Args:
+        spark: The session, whose tasks limit what a file may hold.
+        settings: Where the input is and what its columns are called.
+        window: The days.
+
+    Raises:
+        InputError: The input does not meet its contract, or no file of it can be read.
+        StorageError: The storage does not answer.
+    """
+    if settings.path is None:
+        return Inventory(None, settings, window)
+    return take_inventory(open_folder(settings.path), settings, window, read_limits(spark))
+
+
 def write_window(
     spark: SparkSession,
-    settings: InputSettings,
-    window: Window,
+    inventory: Inventory,
     write: Callable[[DataFrame], int],
     undo: Callable[[], None],
 ) -> tuple[Inventory, int]:
@@ -60,8 +76,7 @@ def write_window(
 
     Args:
         spark: The session.
-        settings: Where the input is and what its columns are called.
-        window: The days.
+        inventory: What `find_input` found.
         write: Writes the rows of `RawRows` and returns how many there were.
         undo: Deletes what a `write` that failed has left.
 
@@ -72,17 +87,16 @@ def write_window(
         InputError: The input does not meet its contract, or no file of it can be read.
         StorageError: The storage does not answer.
     """
-    if settings.path is None:
-        raw = read_window(spark, settings, window)
-        return raw.inventory, write(raw.rows)
-    root = open_folder(settings.path)
+    if inventory.root is None:
+        raw = read_window(spark, inventory.settings, inventory.window)
+        return inventory, write(raw.rows)
+    root = inventory.root
     limits = read_limits(spark)
-    inventory = take_inventory(root, settings, window, limits)
     check_names(spark, inventory.files)
     pauses = iter(PAUSES)
     while True:
         try:
-            with _sized_for(spark, inventory, limits):
+            with with_settings(spark, _sizes_for(inventory, limits)):
                 rows = write(read_files(spark, inventory))
         except Exception as error:
             said = str(error)
@@ -154,23 +168,12 @@ def _wait(pauses: Iterator[float], error: Exception) -> None:
     time.sleep(pause)
 
 
-@contextmanager
-def _sized_for(spark: SparkSession, inventory: Inventory, limits: ReadLimits) -> Iterator[None]:
-    """Set how much Spark reads at once by the size of the files, and set it back."""
+def _sizes_for(inventory: Inventory, limits: ReadLimits) -> dict[str, str]:
+    """Return the settings by which Spark reads as much at once as the files, and their rows, are worth."""
     is_on_disk = inventory.root is not None and isinstance(inventory.root.system, pafs.LocalFileSystem)
-    settings = _FOR_SMALL_FILES | (_ON_DISK if is_on_disk else {})
+    settings = _FOR_SMALL_FILES | (_ON_DISK if is_on_disk else {}) | (FOR_FEW if inventory.is_small else {})
     read = inventory.schema.fieldNames()
     largest = max((sum(footer.bytes_per_row.get(name, 0) for name in read) for footer in inventory.footers), default=0)
     if largest * _BATCH_ROWS > limits.batch:
         settings["spark.sql.parquet.columnarReaderBatchSize"] = str(max(1, int(limits.batch / largest)))
-    before = {key: spark.conf.get(key, None) for key in settings}
-    for key, value in settings.items():
-        spark.conf.set(key, value)
-    try:
-        yield
-    finally:
-        for key, old in before.items():
-            if old is None:
-                spark.conf.unset(key)
-            else:
-                spark.conf.set(key, old)
+    return settings

@@ -22,6 +22,7 @@ from emotion_udf.ingest.footers import Footer, count_window_rows, read_footer
 from emotion_udf.ingest.groups import ReadGroup, group_files, whole_schema
 from emotion_udf.ingest.listing import InputFile, list_files
 from emotion_udf.ingest.memory import MOST, ReadLimits
+from emotion_udf.plans import FEW_BYTES, FEW_ROWS
 from emotion_udf.schemas import Reason
 from emotion_udf.settings.nightly import InputSettings
 from emotion_udf.storage import Folder, in_threads
@@ -85,6 +86,16 @@ class Inventory:
     def expected_rows(self) -> int | None:
         """The rows of the window in the files to read, counted without Spark; None for a catalog table."""
         return None if self.root is None else sum(footer.window_rows for footer in self.footers)
+
+    @property
+    def is_small(self) -> bool:
+        """Whether the window has few rows (see `plans`); not of a catalog table."""
+        rows = self.expected_rows
+        return rows is not None and rows <= FEW_ROWS and self._window_bytes() <= FEW_BYTES
+
+    def _window_bytes(self) -> float:
+        """Return the bytes of the rows before compression, as long as they are in their files' largest row groups."""
+        return sum(footer.window_rows * sum(footer.bytes_per_row.values()) for footer in self.footers)
 
     @cached_property
     def groups(self) -> list[ReadGroup]:

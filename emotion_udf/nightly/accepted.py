@@ -7,7 +7,7 @@ from datetime import date
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
-from emotion_udf.ingest.attempts import write_window
+from emotion_udf.ingest.attempts import find_input, write_window
 from emotion_udf.ingest.surroundings import check_surroundings
 from emotion_udf.schemas import checked_schema
 from emotion_udf.settings.nightly import InputSettings, NightSettings
@@ -52,9 +52,8 @@ def stage_accepted(
         StorageError: The storage does not answer.
     """
     check_surroundings(spark, settings, window)
-    _, count = write_window(
-        spark, settings.input, window, lambda rows: write_rows(accepted(rows, settings), folder), folder.remove
-    )
+    inventory = find_input(spark, settings.input, window)
+    _, count = write_window(spark, inventory, lambda rows: write_rows(accepted(rows, settings), folder), folder.remove)
     return read_rows(spark, folder, checked_schema(settings.dimensions)), count
 
 
@@ -86,5 +85,5 @@ def find_texts(
         found.extend(wanted.select("event_date", "feedback_id", "text_key", start).collect())
         return len(found)
 
-    write_window(spark, settings.input, window, collect, found.clear)
+    write_window(spark, find_input(spark, settings.input, window), collect, found.clear)
     return {(row.event_date, row.feedback_id): Text(row.text, row.text_key) for row in found}

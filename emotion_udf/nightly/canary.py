@@ -1,7 +1,16 @@
-"""The canary: recorded sentences go through the very UDF of the night, before its messages do."""
+"""The canary: recorded sentences go through the very UDF of the night, before its messages do.
+
+They also are what the Python workers are started for: while the input is read, these import torch and load the model.
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from typing import TypeVar
 
 import numpy as np
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 from pyspark.sql.udf import UserDefinedFunction
 
 from emotion_udf.classifier.artifact import Artifact
@@ -10,19 +19,54 @@ from emotion_udf.emotions import EMOTIONS
 from emotion_udf.gates import Canary
 from emotion_udf.probes import canary_sentences
 
+Result = TypeVar("Result")
 
-def score_canary(spark: SparkSession, artifact: Artifact, emotion: UserDefinedFunction) -> Canary:
+
+@contextmanager
+def beside(spark: SparkSession, work: Callable[[], Result]) -> Iterator[Future[Result]]:
+    """Do some work of Spark's in a thread, beside what the caller does meanwhile; if that fails, the work is cancelled.
+
+    Yields:
+        What will hold the work's result, or its error.
+    """
+    with ThreadPoolExecutor(1, "canary") as pool:
+        coming = pool.submit(work)
+        try:
+            yield coming
+        except BaseException:
+            with suppress(Exception):  # Spark itself may be gone
+                spark.interruptAll()
+            raise
+
+
+def score_canary(
+    spark: SparkSession, artifact: Artifact, emotion: UserDefinedFunction, tasks: int | None
+) -> tuple[Canary, int]:
     """Score the canary sentences, and compare them with their emotions and with what the artifact recorded.
+
+    Args:
+        spark: The session.
+        artifact: The model.
+        emotion: Its UDF.
+        tasks: Score in no more tasks; None for one a core.
+
+    Returns:
+        The comparison, and how many tasks the cluster runs at once.
 
     Raises:
         ModelError: The artifact's record is damaged, or belongs to other weights.
     """
     sentences = canary_sentences()
     recorded = read_recorded(artifact.folder, artifact.weights_sha256)
-    numbered = spark.createDataFrame(list(enumerate(text for text, _ in sentences)), "number int, text string")
-    scored = numbered.coalesce(1).select("number", emotion("text").alias("score")).select("number", "score.*")
-    rows = sorted(scored.collect(), key=lambda row: row.number)
+    texts = F.split(F.lit("\n".join(text for text, _ in sentences)), "\n")
+    # A range has a partition for each core, and its last row lies in the last one, however many there are.
+    numbered = spark.range(len(sentences)).select(
+        F.col("id").alias("number"), F.spark_partition_id().alias("core"), F.get(texts, F.col("id")).alias("text")
+    )
+    gathered = numbered.coalesce(tasks) if tasks else numbered
+    scored = gathered.select("number", "core", emotion("text").alias("score"))
+    rows = sorted(scored.select("number", "core", "score.*").collect(), key=lambda row: row.number)
     probabilities = np.array([[row[name] for name in EMOTIONS] for row in rows], np.float32)
     wrong = sum(row.emotion != expected for row, (_, expected) in zip(rows, sentences, strict=True))
     change = None if recorded is None else float(np.abs(probabilities - recorded).max())
-    return Canary(wrong / len(sentences), change)
+    return Canary(wrong / len(sentences), change), rows[-1].core + 1

@@ -1,4 +1,4 @@
-"""The night, step by step: read, quarantine, canary, score, label, aggregate, gate, publish.
+"""The night, step by step: inventory, read, quarantine, canary, score, label, aggregate, terms, gate, publish.
 
 Each step's result is written before the next step reads it: Spark may evaluate a plan again, and rows that were
 written once cannot change. Nothing is visible in a table before `publish`.
@@ -6,6 +6,7 @@ written once cannot change. Nothing is visible in a table before `publish`.
 
 import logging
 from collections.abc import Collection
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -15,18 +16,19 @@ from pyspark.sql.udf import UserDefinedFunction
 
 from emotion_udf.classifier.artifact import Artifact, open_artifact
 from emotion_udf.errors import EmotionUdfError, from_worker
-from emotion_udf.gates import Evidence, check_forced, check_gates, check_model, check_pseudonyms, require
-from emotion_udf.ingest.attempts import write_window
+from emotion_udf.gates import Canary, Evidence, check_forced, check_gates, check_model, check_pseudonyms, require
+from emotion_udf.ingest.attempts import find_input, write_window
 from emotion_udf.ingest.inventory import Inventory
 from emotion_udf.ingest.surroundings import check_surroundings
 from emotion_udf.nightly.accepted import checked
-from emotion_udf.nightly.canary import score_canary
+from emotion_udf.nightly.canary import beside, score_canary
 from emotion_udf.nightly.careful import with_care
 from emotion_udf.nightly.context import RunContext
 from emotion_udf.nightly.evidence import history_days, profiles_of_night, profiles_of_release
 from emotion_udf.nightly.record import PSEUDONYMS, RunRecord, RunRecorder, pseudonyms_entry
-from emotion_udf.nightly.scoring import NightScores, score_night
+from emotion_udf.nightly.scoring import NightScores, score_night, worthwhile_tasks
 from emotion_udf.nightly.unrecorded import KILLED, clear_dead_runs, keep_row
+from emotion_udf.plans import FOR_FEW, with_settings
 from emotion_udf.refusals import refusal_of
 from emotion_udf.schemas import (
     DAILY,
@@ -164,15 +166,26 @@ def _prepare(night: _Night) -> None:
     night.recorder.note(artifact=artifact)
     emotion = udf_of(artifact, night.context.settings.classifier)
     _check_pseudonyms(night)
-    staged = _stage(night)
-    _check_model(night, artifact, emotion)
-    scores = _score(night, artifact, emotion, staged)
-    if scores.unscorable:
-        staged = _set_aside(night, scores, staged)
-    labelled = _label(night, artifact, scores)
-    bad = _aggregate(night, labelled)
-    _count_terms(night, staged)
-    _check_night(night, staged, labelled, bad)
+    inventory = _find_input(night)
+    rows = inventory.expected_rows
+    tasks = None if rows is None else worthwhile_tasks(rows, night.context.settings.classifier.rows_per_task)
+
+    def canary() -> tuple[Canary, int]:
+        return with_care(night.context, artifact, emotion, lambda udf: score_canary(night.spark, artifact, udf, tasks))
+
+    with (
+        with_settings(night.spark, FOR_FEW if inventory.is_small else {}),
+        beside(night.spark, canary) as scored_canary,
+    ):
+        staged = _stage(night, inventory)
+        cores = _check_model(night, scored_canary)
+        scores = _score(night, artifact, emotion, staged, cores)
+        if scores.unscorable:
+            staged = _set_aside(night, scores, staged)
+        labelled = _label(night, artifact, staged, scores)
+        bad = _aggregate(night, labelled)
+        _count_terms(night, staged)
+        _check_night(night, staged, labelled, bad)
 
 
 def _check_pseudonyms(night: _Night) -> None:
@@ -197,33 +210,51 @@ def _days_of_other_pseudonyms(night: _Night) -> int | None:
     return sum(bool(run["versions"].get(PSEUDONYMS) != own) for run in others)
 
 
-def _stage(night: _Night) -> _Staged:
+def _find_input(night: _Night) -> Inventory:
+    """Look at the input's files, before Spark opens any."""
+    settings = night.context.settings
+    with night.recorder.step("inventory") as counts:
+        check_surroundings(night.spark, settings, night.context.window)
+        inventory = find_input(night.spark, settings.input, night.context.window)
+        require_hidden(inventory, night.context.pseudonyms)
+        counts |= {"files": len(inventory.files), "refused_files": len(inventory.refused)}
+    return inventory
+
+
+def _stage(night: _Night, inventory: Inventory) -> _Staged:
     """Read and validate the window, and put what is refused into quarantine."""
     context = night.context
     with night.recorder.step("read") as counts:
-        inventory, read = _stage_checked(night.spark, context, night.staging / "checked")
+        inventory, read, refused_rows = _stage_checked(night.spark, context, inventory, night.staging / "checked")
         refused_files = len(inventory.refused)
         night.recorder.note(input_files=inventory.files, input_bytes=inventory.size)
         night.recorder.note(rows_read=read, refused_files=refused_files)
         counts |= {"rows": read, "files": len(inventory.files), "refused_files": refused_files}
     checked = read_rows(night.spark, night.staging / "checked", checked_schema(context.settings.dimensions))
-    with night.recorder.step("quarantine") as counts:
-        refused = quarantine(checked.where(F.size("reasons") > 0), inventory.refused, context.window, context.run_id)
-        counts["rows"] = quarantined = write_rows(refused, night.data(QUARANTINE), by_date=True) - refused_files
-        night.recorder.note(rows_quarantined=quarantined)
+    quarantined = 0
+    if refused_rows or refused_files:
+        with night.recorder.step("quarantine") as counts:
+            rows = quarantine(checked.where(F.size("reasons") > 0), inventory.refused, context.window, context.run_id)
+            counts["rows"] = quarantined = write_rows(rows, night.data(QUARANTINE), by_date=True) - refused_files
+            night.recorder.note(rows_quarantined=quarantined)
     return _Staged(checked.where(F.size("reasons") == 0), inventory, read, quarantined)
 
 
-def _check_model(night: _Night, artifact: Artifact, emotion: UserDefinedFunction) -> None:
-    """See that the model says of the canary what it always did, before it says anything of the messages."""
+def _check_model(night: _Night, scored: Future[tuple[Canary, int]]) -> int:
+    """See that the model says of the canary what it always did, before it says anything of the messages.
+
+    Returns:
+        How many tasks the cluster runs at once.
+    """
     with night.recorder.step("canary"):
-        canary = with_care(night.context, artifact, emotion, lambda udf: score_canary(night.spark, artifact, udf))
+        canary, cores = scored.result()
         gates = check_model(canary, night.context.settings.gate, night.forced)
         night.recorder.note(gates=[*night.recorder.record.gates, *gates])
         require(gates)
+    return cores
 
 
-def _score(night: _Night, artifact: Artifact, emotion: UserDefinedFunction, staged: _Staged) -> NightScores:
+def _score(night: _Night, artifact: Artifact, emotion: UserDefinedFunction, staged: _Staged, cores: int) -> NightScores:
     """Find or make the scores of the night's texts."""
     with night.recorder.step("score") as counts:
         accepted_rows = staged.read - staged.quarantined
@@ -235,6 +266,7 @@ def _score(night: _Night, artifact: Artifact, emotion: UserDefinedFunction, stag
             emotion,
             staged.accepted,
             accepted_rows,
+            cores,
             night.staging,
         )
         night.recorder.note(engines=scores.engines, reused_texts=scores.reused)
@@ -256,11 +288,12 @@ def _set_aside(night: _Night, scores: NightScores, staged: _Staged) -> _Staged:
     return replace(staged, quarantined=quarantined)
 
 
-def _label(night: _Night, artifact: Artifact, scores: NightScores) -> int:
+def _label(night: _Night, artifact: Artifact, staged: _Staged, scores: NightScores) -> int:
     """Write `emotion_labels`, and return its rows."""
     with night.recorder.step("label") as counts:
         labels = label(scores.messages, scores.rows, night.context.settings, artifact, night.context.run_id)
-        counts["rows"] = rows = write_rows(labels.hint("rebalance", PARTITION), night.data(LABELS), by_date=True)
+        spread = labels if staged.inventory.is_small else labels.hint("rebalance", PARTITION)
+        counts["rows"] = rows = write_rows(spread, night.data(LABELS), by_date=True)
         night.recorder.note(rows_labelled=rows)
     return rows
 
@@ -317,17 +350,20 @@ def _check_night(night: _Night, staged: _Staged, labelled: int, bad: int) -> Non
         require(gates)
 
 
-def _stage_checked(spark: SparkSession, context: RunContext, folder: Folder) -> tuple[Inventory, int]:
-    """Read and validate the window into `folder`."""
-    settings = context.settings.input
-    check_surroundings(spark, context.settings, context.window)
+def _stage_checked(
+    spark: SparkSession, context: RunContext, inventory: Inventory, folder: Folder
+) -> tuple[Inventory, int, int]:
+    """Read and validate the window into `folder`; return what was read, how many rows, and how many are refused."""
+    seen = Observation()
 
     def write(rows: DataFrame) -> int:
-        return write_rows(checked(rows, settings, context.pseudonyms), folder)
+        nonlocal seen
+        seen = Observation()
+        validated = checked(rows, context.settings.input, context.pseudonyms)
+        return write_rows(validated.observe(seen, F.count_if(F.size("reasons") > 0).alias("refused")), folder)
 
-    inventory, read = write_window(spark, settings, context.window, write, folder.remove)
-    require_hidden(inventory, context.pseudonyms)
-    return inventory, read
+    inventory, read = write_window(spark, inventory, write, folder.remove)
+    return inventory, read, int(seen.get["refused"]) if read else 0  # of an empty plan Spark observes nothing
 
 
 def _by_date(rows: DataFrame, key: list[str]) -> DataFrame:

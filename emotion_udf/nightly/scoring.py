@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from functools import reduce
 
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 from pyspark.sql.udf import UserDefinedFunction
 
 from emotion_udf.classifier.artifact import Artifact
 from emotion_udf.nightly.careful import with_care
 from emotion_udf.nightly.context import RunContext
+from emotion_udf.plans import FEW_ROWS
 from emotion_udf.schemas import TEXT_SCORES, scores_schema
-from emotion_udf.session import parallelism
 from emotion_udf.steps.score import distinct_texts, known_scores, new_texts, score, with_origin, with_text_key
 from emotion_udf.storage import Folder
 from emotion_udf.tables.parquet import read_rows, take_out_nulls, values_of, write_rows
@@ -53,6 +54,7 @@ def score_night(
     emotion: UserDefinedFunction,
     accepted: DataFrame,
     accepted_rows: int,
+    cores: int,
     staging: Folder,
 ) -> NightScores:
     """Score the distinct texts of the accepted messages that no earlier run has scored, and remember them.
@@ -67,6 +69,7 @@ def score_night(
         emotion: Its UDF.
         accepted: Rows of `checked_schema()` without reasons.
         accepted_rows: How many there are.
+        cores: Tasks that the cluster runs at once.
         staging: Takes what is written on the way.
     """
     reuse = context.settings.scores.reuse
@@ -77,11 +80,15 @@ def score_night(
     known = staging / "known"
     new = warehouse.data_folder(TEXT_SCORES, context.run_id) if reuse == "history" else staging / "new"
 
-    reused = find_known(spark, context, warehouse, artifact, messages, known) if reuse == "history" else 0
+    keys = messages.select("text_key")
+    if accepted_rows <= FEW_ROWS:
+        keys = F.broadcast(keys)  # the history may be long
+    reused = find_known(spark, context, warehouse, artifact, keys, known) if reuse == "history" else 0
     texts = distinct_texts(messages)
     if reused:
         texts = new_texts(texts, read_rows(spark, known, scores_schema()))
-    scored = score_new(spark, context, artifact, emotion, texts, accepted_rows - reused, new)
+    tasks = scoring_tasks(accepted_rows - reused, cores, context.settings.classifier.rows_per_task)
+    scored = score_new(context, artifact, emotion, texts, tasks, new)
     engines = values_of(new, "engine")
     unscorable = take_out_nulls(new, "engine", "text_key") if None in engines else []
     scored -= len(unscorable)
@@ -108,7 +115,7 @@ def find_known(
     context: RunContext,
     warehouse: Warehouse,
     artifact: Artifact,
-    messages: DataFrame,
+    keys: DataFrame,
     folder: Folder,
 ) -> int:
     """Write the scores that earlier runs have of the night's texts to `folder`, and return of how many texts.
@@ -119,7 +126,7 @@ def find_known(
         history = warehouse.known_scores(spark, artifact.fingerprint)
         if history is None:
             return 0
-        return write_rows(known_scores(history, messages, context.settings.classifier.precision), folder)
+        return write_rows(known_scores(history, keys, context.settings.classifier.precision), folder)
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # a panic of delta-rs is no Exception
@@ -130,23 +137,15 @@ def find_known(
 
 
 def score_new(
-    spark: SparkSession,
-    context: RunContext,
-    artifact: Artifact,
-    emotion: UserDefinedFunction,
-    texts: DataFrame,
-    most: int,
-    folder: Folder,
+    context: RunContext, artifact: Artifact, emotion: UserDefinedFunction, texts: DataFrame, tasks: int, folder: Folder
 ) -> int:
-    """Score texts by the pandas UDF into `folder`, and return how many there were; `most` is an upper bound.
+    """Score texts by the pandas UDF, in `tasks` tasks, into `folder`, and return how many there were.
 
     A text that cannot be scored has a row without scores.
     """
-    settings = context.settings.classifier
-    tasks = scoring_tasks(most, parallelism(spark), settings.rows_per_task)
 
     def write(udf: UserDefinedFunction) -> int:
-        scored = score(texts, udf, settings.precision, tasks)
+        scored = score(texts, udf, context.settings.classifier.precision, tasks)
         return write_rows(with_origin(scored, context.window.last, context.run_id), folder)
 
     return with_care(context, artifact, emotion, write, folder.remove)
@@ -177,5 +176,9 @@ def scoring_tasks(rows: int, cores: int, rows_per_task: int) -> int:
         rows_per_task: The most rows that one task should hold.
     """
     rounds = max(1, math.ceil(rows / (cores * rows_per_task)))
-    worthwhile = math.ceil(rows / min(rows_per_task, _LEAST_ROWS_PER_TASK))
-    return max(1, min(rounds * cores, worthwhile))
+    return min(rounds * cores, worthwhile_tasks(rows, rows_per_task))
+
+
+def worthwhile_tasks(rows: int, rows_per_task: int) -> int:
+    """Return how many tasks so few rows are worth, on however many cores: each task starts a worker."""
+    return max(1, math.ceil(rows / min(rows_per_task, _LEAST_ROWS_PER_TASK)))

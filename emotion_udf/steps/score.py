@@ -35,7 +35,7 @@ def distinct_texts(messages: DataFrame) -> DataFrame:
     return messages.select("text_key", "text").dropDuplicates(["text_key"])
 
 
-def known_scores(history: DataFrame, messages: DataFrame, precision: Precision) -> DataFrame:
+def known_scores(history: DataFrame, keys: DataFrame, precision: Precision) -> DataFrame:
     """Return the scores of the night's texts that are in the history, one row a text.
 
     Two runs that overlap may both have scored a text. Any of their scores would do; always the same one is taken, so
@@ -43,7 +43,7 @@ def known_scores(history: DataFrame, messages: DataFrame, precision: Precision) 
 
     Args:
         history: Rows of `text_scores` of this very model.
-        messages: The night's messages, with their keys.
+        keys: The `text_key` of the night's messages.
         precision: What the settings ask for. `auto` takes any scores, another precision those of nights that asked
             for it too, also where a worker fell back to fp32.
     """
@@ -51,7 +51,7 @@ def known_scores(history: DataFrame, messages: DataFrame, precision: Precision) 
     taken = F.lit(True) if precision == "auto" else F.col("precision") == precision
     return (
         history.where(taken)
-        .join(messages.select("text_key"), on="text_key", how="left_semi")
+        .join(keys, on="text_key", how="left_semi")
         .groupBy("text_key")
         .agg(F.min(F.struct(*others)).alias("score"))
         .select("text_key", "score.*")

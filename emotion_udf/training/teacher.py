@@ -71,7 +71,7 @@ class Teacher(nn.Module):
         """
         lengths = torch.tensor([run.length for run in runs for _ in range(run.rows)])
         is_token = (torch.arange(int(lengths.max())) < lengths[:, None]).to(token_ids.device, non_blocking=True)
-        padded = torch.full(is_token.shape, self.pad_id, device=token_ids.device).masked_scatter_(is_token, token_ids)
+        padded = token_ids.new_full(is_token.shape, self.pad_id).masked_scatter_(is_token, token_ids)
         first = self.encoder(input_ids=padded, attention_mask=is_token.long()).last_hidden_state[:, 0]  # (B, width)
         logits: Tensor = self.classifier(self.dropout(F.relu(self.pre_classifier(first))))
         return logits

@@ -1,6 +1,9 @@
 """What a worker is told: which classifier to load, and how."""
 
+import gc
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -47,7 +50,12 @@ class WorkerSpec:
         Raises:
             ModelError: This machine's folder holds another model than the driver's.
         """
+        with _no_collections():
+            return self._load(gpus)
+
+    def _load(self, gpus: tuple[str, ...]) -> "Classifier":
         from emotion_udf.classifier.classifier import load_classifier  # torch is loaded in workers only
+        from emotion_udf.classifier.verdicts import Verdicts
 
         artifact = open_artifact(self.source)
         if artifact.fingerprint != self.fingerprint:
@@ -57,4 +65,16 @@ class WorkerSpec:
             )
         # Spark tells a worker how many threads its task has; the tokenizer would take one for every core.
         os.environ.setdefault("RAYON_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", ""))
-        return load_classifier(artifact, self.device, self.token_budget, gpus, self.precision)
+        return load_classifier(artifact, self.device, self.token_budget, gpus, self.precision, Verdicts.of_user())
+
+
+@contextmanager
+def _no_collections() -> Iterator[None]:
+    """Look for no garbage meanwhile: what torch makes while it is imported stays, and each look at it costs time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

@@ -1,7 +1,7 @@
 """The three phases together, with the bundled classifier."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from transformers import pipeline
 from emotion_udf.classifier.artifact import BUNDLED_FOLDER, ArtifactSource, open_artifact
 from emotion_udf.classifier.classifier import Classifier, load_classifier
 from emotion_udf.classifier.engine import Engine
+from emotion_udf.classifier.packing import TokenRows
 from emotion_udf.classifier.scores import Scores
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.errors import DeviceError
@@ -163,8 +164,8 @@ class TightEngine:
         self.engine, self.room, self.error = engine, room, error
         self.tried: list[int] = []
 
-    def probabilities(self, rows: Sequence[Sequence[int]]) -> Tensor:
-        tokens = sum(map(len, rows))
+    def probabilities(self, rows: TokenRows) -> Tensor:
+        tokens = len(rows.ids)
         self.tried.append(tokens)
         if tokens > self.room:
             raise self.error

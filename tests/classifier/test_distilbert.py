@@ -14,7 +14,7 @@ from transformers import DistilBertForSequenceClassification
 from emotion_udf.classifier.artifact import ArtifactSource, open_artifact
 from emotion_udf.classifier.distilbert import DistilBert
 from emotion_udf.classifier.engine import TorchEngine
-from emotion_udf.classifier.packing import pack
+from emotion_udf.classifier.packing import TokenRows, pack
 from emotion_udf.classifier.weights import load_distilbert
 from emotion_udf.errors import ModelError
 from tests.helpers.models import tiny_distilbert
@@ -70,7 +70,7 @@ def test_probabilities_are_the_softmax_of_the_logits(tiny_folder: Path) -> None:
     rows = random_rows(LENGTHS)
     stock = DistilBertForSequenceClassification.from_pretrained(tiny_folder)
     expected = torch.from_numpy(stock_logits(stock, rows)).softmax(dim=1).numpy()
-    probabilities = engine.probabilities(rows).numpy()
+    probabilities = engine.probabilities(TokenRows.of(rows)).numpy()
     assert probabilities.shape == (len(rows), 6)
     assert probabilities.dtype.name == "float32"
     np.testing.assert_allclose(probabilities, expected, atol=1e-5, rtol=0)

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emotion_udf.classifier.packing import find_groups, pack, row_starts
+from emotion_udf.classifier.packing import TokenRows, find_groups, pack, row_starts
 
 
 @given(st.lists(st.integers(1, 5), max_size=40))
@@ -28,3 +28,20 @@ def test_rows_lie_end_to_end(rows: list[list[int]]) -> None:
     assert token_ids.tolist() == [token for row in rows for token in row]
     assert position_ids.tolist() == [place for row in rows for place in range(len(row))]
     assert groups == find_groups([len(row) for row in rows])
+
+
+ROWS = st.lists(st.lists(st.integers(0, 30_521), min_size=1, max_size=9), max_size=20)
+
+
+@given(ROWS, st.data())
+def test_rows_are_taken_in_the_order_that_is_asked_for(rows: list[list[int]], data: st.DataObject) -> None:
+    chosen = data.draw(st.lists(st.sampled_from(range(len(rows))), max_size=30) if rows else st.just([]))
+    taken = TokenRows.of(rows).take(np.array(chosen, dtype=np.intp))
+    assert taken.to_lists() == [rows[row] for row in chosen]
+    assert len(taken) == len(chosen)
+    assert [taken.ids.dtype.name, taken.lengths.dtype.name] == ["int32", "int64"]
+
+
+@given(ROWS, st.integers(0, 25), st.integers(0, 25))
+def test_neighbouring_rows_are_a_slice(rows: list[list[int]], first: int, end: int) -> None:
+    assert TokenRows.of(rows)[first : max(first, end)].to_lists() == rows[first : max(first, end)]

@@ -1,7 +1,6 @@
 """When a fast engine may take the place of the reference."""
 
 import logging
-from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ from torch import Tensor
 from emotion_udf.classifier.artifact import ArtifactSource, open_artifact
 from emotion_udf.classifier.classifier import load_classifier
 from emotion_udf.classifier.engine import TorchEngine
+from emotion_udf.classifier.packing import TokenRows
 from emotion_udf.classifier.parity import Parity, compare
 from emotion_udf.probes import probe_texts
 
@@ -85,7 +85,7 @@ def test_a_fast_engine_that_changes_labels_is_not_used(
 ) -> None:
     honest = TorchEngine.probabilities
 
-    def broken_in_bf16(self: TorchEngine, rows: Sequence[Sequence[int]]) -> Tensor:
+    def broken_in_bf16(self: TorchEngine, rows: TokenRows) -> Tensor:
         found = honest(self, rows)
         return found.roll(1, dims=1) if "bf16" in self.name else found
 

@@ -52,8 +52,8 @@ def nights(tweets: Path, score_feedback: Submit, tmp_path_factory: pytest.TempPa
 
 
 @contextmanager
-def until_it_scores(arguments: list[str]) -> Iterator[tuple["subprocess.Popen[str]", list[str]]]:
-    """Start a job, in a process group of its own, and wait until it scores: texts are staged, quarantine is written."""
+def until(step: str, arguments: list[str]) -> Iterator[tuple["subprocess.Popen[str]", list[str]]]:
+    """Start a job, in a process group of its own, and wait until a step is done."""
     with subprocess.Popen(
         command(*arguments),
         cwd=ROOT,
@@ -67,22 +67,22 @@ def until_it_scores(arguments: list[str]) -> Iterator[tuple["subprocess.Popen[st
         lines: list[str] = []
         for line in job.stdout:
             lines.append(line)
-            if "step=quarantine done" in line:
+            if f"step={step} done" in line:
                 break
         else:
-            pytest.fail(f"expected a job that scores, found one that ended:\n{''.join(lines)}")
+            pytest.fail(f"expected a job that comes to {step}, found one that ended:\n{''.join(lines)}")
         yield job, lines
         lines += job.stdout
 
 
 def kill_the_night(arguments: list[str]) -> Ended:
-    with until_it_scores(arguments) as (job, lines):
+    with until("canary", arguments) as (job, lines):  # texts are staged, and it scores
         os.killpg(job.pid, signal.SIGKILL)
     return Ended(job.returncode, "".join(lines))
 
 
 def kill_a_worker(arguments: list[str]) -> Ended:
-    with until_it_scores(arguments) as (job, lines):
+    with until("inventory", arguments) as (job, lines):  # the canary is scored beside the read
         os.kill(worker_with_torch(job.pid), signal.SIGKILL)
     return Ended(job.returncode, "".join(lines))
 

@@ -26,7 +26,7 @@ def test_a_signal_ends_a_job_tidily_or_costs_a_retry(
     tweets: Path, tmp_path: Path, which: str, number: signal.Signals
 ) -> None:
     job = Job(tweets, tmp_path)
-    job.read_until("step=quarantine done")
+    job.read_until("step=inventory done")  # from here on the input is read and the canary scored, side by side
     victim = job.find("java" if which == "all" else which)
     if which == "all":
         os.killpg(victim, number)

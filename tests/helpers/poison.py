@@ -11,6 +11,7 @@ from torch import Tensor
 
 from emotion_udf.classifier.classifier import Classifier
 from emotion_udf.classifier.engine import Engine
+from emotion_udf.classifier.packing import TokenRows
 from emotion_udf.classifier.tokenizer import MessageTokenizer, Tokens
 from emotion_udf.workers.spec import WorkerSpec
 
@@ -79,7 +80,7 @@ class SlowEngine:
         self.engine = engine
         self.name = "slow"
 
-    def probabilities(self, rows: Sequence[Sequence[int]]) -> Tensor:
+    def probabilities(self, rows: TokenRows) -> Tensor:
         time.sleep(0.25)
         return self.engine.probabilities(rows)
 

@@ -15,7 +15,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from emotion_udf.errors import InputError, StorageError
 from emotion_udf.ingest import attempts
-from emotion_udf.ingest.attempts import write_window
+from emotion_udf.ingest.attempts import find_input, write_window
 from emotion_udf.ingest.inventory import Inventory
 from emotion_udf.window import Window
 from tests.helpers.messages import NOON, WriteMessages, input_settings, messages
@@ -38,7 +38,9 @@ class Writer:
 
 def stage(spark: SparkSession, root: Path, day: Window, **options: Any) -> tuple[Inventory, int, Writer]:
     writer = Writer()
-    inventory, rows = write_window(spark, input_settings(root, **options), day, writer.write, writer.undo)
+    inventory, rows = write_window(
+        spark, find_input(spark, input_settings(root, **options), day), writer.write, writer.undo
+    )
     return inventory, rows, writer
 
 
@@ -117,7 +119,9 @@ def test_a_file_that_goes_away_is_missing(
         gone.unlink(missing_ok=True)
         return writer.write(rows)
 
-    inventory, rows = write_window(spark, input_settings(tmp_path / "input"), day, write_rows, writer.undo)
+    inventory, rows = write_window(
+        spark, find_input(spark, input_settings(tmp_path / "input"), day), write_rows, writer.undo
+    )
     assert reasons(inventory) == {"b.parquet": "missing_file"}
     assert rows == 2
 
@@ -142,7 +146,9 @@ def test_rows_that_are_missing_for_another_reason_are_left_to_the_gate(
     spark: SparkSession, tmp_path: Path, day: Window, write: WriteMessages
 ) -> None:
     write("a.parquet")
-    inventory, rows = write_window(spark, input_settings(tmp_path / "input"), day, lambda _: 1, lambda: None)
+    inventory, rows = write_window(
+        spark, find_input(spark, input_settings(tmp_path / "input"), day), lambda _: 1, lambda: None
+    )
     assert (rows, inventory.expected_rows, inventory.refused) == (1, 2, [])
 
 
@@ -153,7 +159,7 @@ def test_another_error_is_handed_on(spark: SparkSession, tmp_path: Path, day: Wi
         raise ValueError("of somebody else")
 
     with pytest.raises(ValueError, match="of somebody else"):
-        write_window(spark, input_settings(tmp_path / "input"), day, fail, lambda: None)
+        write_window(spark, find_input(spark, input_settings(tmp_path / "input"), day), fail, lambda: None)
 
 
 @pytest.mark.parametrize("names_a_file", [True, False])
@@ -176,7 +182,7 @@ def test_a_storage_that_does_not_answer_is_asked_again_and_stops_the_night(
         raise PySparkException(f"{failed if names_a_file else 'o1.parquet'}\nCaused by: {cause}\n")
 
     with pytest.raises(StorageError):
-        write_window(spark, input_settings(tmp_path / "input"), day, time_out, lambda: None)
+        write_window(spark, find_input(spark, input_settings(tmp_path / "input"), day), time_out, lambda: None)
     assert len(asked) == 3
 
 
@@ -212,7 +218,9 @@ def test_small_files_are_packed_into_few_tasks(spark: SparkSession, tmp_path: Pa
         tasks.append(len(Counter(row[0] for row in rows.selectExpr("spark_partition_id()").collect())))
         return 300
 
-    inventory, _ = write_window(spark, input_settings(tmp_path / "input"), day, count_tasks, lambda: None)
+    inventory, _ = write_window(
+        spark, find_input(spark, input_settings(tmp_path / "input"), day), count_tasks, lambda: None
+    )
     assert inventory.expected_rows == 300
     assert tasks[0] <= 4
     assert tasks_so_far(spark) - before < 100, "files are listed many a task, and once"

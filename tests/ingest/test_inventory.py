@@ -600,3 +600,19 @@ def test_a_file_whose_texts_no_worker_could_hold_is_set_aside(root: Path, write:
     inventory = take(root)
     assert inventory.files == uris(good)
     assert inventory.refused == [RefusedFile(f"file://{bad}", Reason.VALUE_TOO_LONG)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "text", "is_small"), [(10_000, "short", True), (10_001, "short", False), (1_000, "long " * 20_000, False)]
+)
+def test_few_rows_of_few_bytes_are_small(root: Path, rows: int, text: str, is_small: bool) -> None:
+    table = messages(rows)
+    texts = pa.array([f"{number} {text}" for number in range(rows)])
+    pq.write_table(table.set_column(table.schema.get_field_index("text"), "text", texts), root / "1.parquet")
+    inventory = take(root)
+    assert inventory.expected_rows == rows
+    assert inventory.is_small == is_small
+
+
+def test_of_a_catalog_table_nobody_knows_whether_it_is_small() -> None:
+    assert not Inventory(None, InputSettings(table="feedback"), ONE_DAY).is_small

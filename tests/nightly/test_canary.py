@@ -1,20 +1,28 @@
 """A model that is not what it was is found before the night's messages are scored."""
 
 import shutil
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from deltalake import DeltaTable
+from pyspark import TaskContext
 from pyspark.sql import SparkSession
+from pyspark.sql.functions import udf
+from pyspark.sql.pandas.functions import pandas_udf
 from safetensors.numpy import load_file, save_file
 
-from emotion_udf.classifier.artifact import BUNDLED_FOLDER
+from emotion_udf.classifier.artifact import BUNDLED_FOLDER, open_artifact
 from emotion_udf.errors import EmotionUdfError, GateError
+from emotion_udf.nightly.canary import beside, score_canary
 from emotion_udf.nightly.pipeline import run_night
 from emotion_udf.schemas import LABELS, RUNS, TEXT_SCORES
 from emotion_udf.settings.classifier import ClassifierSettings
 from emotion_udf.settings.nightly import NightSettings, WarehouseSettings
+from emotion_udf.udf import SCORE_TYPE
 from emotion_udf.window import Window
 from tests.helpers.messages import input_settings, message, write_messages
 
@@ -40,6 +48,41 @@ def test_a_good_model_is_on_record(spark: SparkSession, tmp_path: Path, model: P
     gates = {gate.name: gate for gate in run.gates}
     assert gates["canary_error_share"].value == 0
     assert gates["canary_change"].value == pytest.approx(0, abs=1e-4)
+
+
+@pytest.mark.parametrize(("tasks", "workers"), [(None, 2), (7, 2), (1, 1)])
+def test_the_canary_starts_the_workers_and_counts_the_cores(
+    spark: SparkSession, tmp_path: Path, tasks: int | None, workers: int
+) -> None:
+    seen = str(tmp_path)
+
+    def joyful(texts: pd.Series) -> pd.DataFrame:
+        task = TaskContext.get()
+        Path(seen, str(task.partitionId() if task else None)).touch()
+        scores = {field.name: 0 for field in SCORE_TYPE} | {"emotion": "joy", "engine": "a stub"}
+        return pd.DataFrame([scores] * len(texts))
+
+    emotion = pandas_udf(joyful, SCORE_TYPE)  # type: ignore[call-overload]
+    canary, cores = score_canary(spark, open_artifact(ClassifierSettings().source), emotion, tasks)
+
+    assert canary.error_share == pytest.approx(5 / 6), "20 of 120 sentences are joy"
+    assert cores == 2
+    assert len(list(tmp_path.iterdir())) == workers
+
+
+def test_work_beside_is_cancelled_when_the_caller_fails(spark: SparkSession, tmp_path: Path) -> None:
+    started = tmp_path / "started"
+
+    def endless() -> int:
+        sleep = udf(lambda _: (started.touch(), time.sleep(60)), "int")  # type: ignore[func-returns-value]
+        return len(spark.range(1).select(sleep("id")).collect())
+
+    with suppress(ZeroDivisionError), beside(spark, endless) as work:
+        while not started.exists() and not work.done():
+            time.sleep(0.1)
+        raise ZeroDivisionError
+    assert "SPARK_JOB_CANCELLED" in str(work.exception())
+    assert not spark.sparkContext.statusTracker().getActiveJobsIds()
 
 
 def test_changed_weights_are_refused_before_anything_is_scored(

@@ -1,6 +1,7 @@
 import errno
 import json
 import os
+import shutil
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -42,6 +43,13 @@ def night(folder: Path, **gate: Any) -> NightSettings:
 
 def rows(folder: Path, table: str) -> list[dict[str, Any]]:
     return list(DeltaTable(folder / "out" / table).to_pyarrow_table().to_pylist())
+
+
+def contents(folder: Path) -> list[list[dict[str, Any]]]:
+    """Return the rows of all tables but for the run that wrote them; files by their names, for folders are copied."""
+    tables = [rows(folder, table) for table in (LABELS, DAILY, QUARANTINE, TERMS)]
+    plain = [[row | ({"file": Path(row["file"]).name} if "file" in row else {}) for row in table] for table in tables]
+    return [sorted(({k: v for k, v in row.items() if k != "run_id"} for row in table), key=str) for table in plain]
 
 
 def released(folder: Path, table: str) -> list[dict[str, Any]]:
@@ -104,11 +112,22 @@ def test_a_night_fills_all_tables(published: Published) -> None:
     assert gates["empty_dates"] == (True, 0.0, 0.0, False)
     assert gates["fewest_of_weekday"] == (True, None, 0.5, False), "a first night has no history"
     assert [name for name, _ in record["seconds"]] == [
-        "read", "quarantine", "canary", "score", "label", "aggregate", "terms", "gate", "publish",
+        "inventory", "read", "quarantine", "canary", "score", "label", "aggregate", "terms", "gate", "publish",
     ]  # fmt: skip
     assert "# emotion-minilm" in record["model_card"]
     assert len(record["weights_sha256"]) == 64
     assert not list((feed / "out/_staging").iterdir()), "texts do not stay behind"
+
+
+def test_many_rows_give_the_tables_that_few_give(
+    spark: SparkSession, published: Published, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("emotion_udf.ingest.inventory.FEW_ROWS", 0)
+    monkeypatch.setattr("emotion_udf.nightly.scoring.FEW_ROWS", 0)
+    shutil.copytree(published.folder / "in", tmp_path / "many/in")
+    run_night(spark, night(tmp_path / "many"), BOTH)
+    assert contents(tmp_path / "many") == contents(published.folder)
+    assert spark.conf.get("spark.sql.adaptive.enabled") == "true"
 
 
 def test_every_table_is_one_commit_a_night(spark: SparkSession, published: Published) -> None:
@@ -126,19 +145,11 @@ def test_every_table_is_one_commit_a_night(spark: SparkSession, published: Publi
 def test_three_runs_leave_what_one_run_leaves(spark: SparkSession, published: Published) -> None:
     feed, _ = published
 
-    def content() -> list[list[dict[str, Any]]]:
-        tables = [rows(feed, table) for table in (LABELS, DAILY, QUARANTINE, TERMS)]
-        # The first night is a copy of one that was run in another folder, so files are compared by their names.
-        plain = [
-            [row | ({"file": Path(row["file"]).name} if "file" in row else {}) for row in table] for table in tables
-        ]
-        return [sorted(({k: v for k, v in row.items() if k != "run_id"} for row in table), key=str) for table in plain]
-
-    once = content()
+    once = contents(feed)
     for _ in range(2):
         last = run_night(spark, night(feed), BOTH)
 
-    assert content() == once
+    assert contents(feed) == once
     assert {run for _, run in per_date(feed, LABELS).values()} == {last.run_id}
     assert len(rows(feed, RUNS)) == 3
 

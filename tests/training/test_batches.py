@@ -123,7 +123,7 @@ def test_rows_are_packed_end_to_end() -> None:
     assert token_ids.tolist() == [41, 21, 22, 31, 32, 11, 12, 13]
     assert position_ids.tolist() == [0, 0, 1, 0, 1, 0, 1, 2]
     assert runs == [LengthGroup(0, 1, 1), LengthGroup(1, 2, 2), LengthGroup(5, 1, 3)]
-    assert (token_ids.dtype, position_ids.dtype) == (torch.int64, torch.int64)
+    assert (token_ids.dtype, position_ids.dtype) == (torch.int32, torch.int32)
 
 
 @given(LENGTHS, SEED)

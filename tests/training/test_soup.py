@@ -11,7 +11,7 @@ import torch
 
 from emotion_udf.classifier.artifact import ArtifactSource, open_artifact
 from emotion_udf.classifier.classifier import load_classifier
-from emotion_udf.classifier.packing import pack
+from emotion_udf.classifier.packing import TokenRows, pack
 from emotion_udf.classifier.tokenizer import MessageTokenizer
 from emotion_udf.errors import ModelError, UsageError
 from emotion_udf.settings.training import OutputSettings, SoupSettings, TrainSettings
@@ -138,7 +138,7 @@ def test_the_job_writes_a_calibrated_mean_and_says_of_what(recipe: TrainSettings
     classifier = load_classifier(made)
     ids = classifier.tokenizer.encode(texts).token_ids
     torch.testing.assert_close(
-        classifier.engine.probabilities(ids),
+        classifier.engine.probabilities(TokenRows.of(ids)),
         mean_probabilities(mean, ids),
         atol=2e-3,  # the folder holds the mean in fp16
         rtol=0,

@@ -1,4 +1,4 @@
-"""Linear layers quantized to 16-bit integers, for CPUs with AVX2 and nothing newer: half the time of fp32.
+"""Linear layers quantized to 16-bit integers, for CPUs that have nothing narrower: half the time of fp32.
 
 Each row of inputs and each column of weights is divided by a scale of its own and rounded. The products of the
 integers and their sums are exact, so the only error is the rounding, some 2^-13 of a row's typical value: less than in
@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from importlib.util import find_spec
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,9 @@ from torch import Tensor, nn
 from emotion_udf.classifier.configuration import ModelConfig
 from emotion_udf.classifier.distilbert import Block, DistilBert, FeedForward
 from emotion_udf.errors import DeviceError
+
+if TYPE_CHECKING:
+    from emotion_udf.classifier.cpu.int16_kernels import Kernels, Tile
 
 EXTRA: Final = "int16"
 """The extra of this package that brings the compiler of the kernels."""
@@ -38,28 +41,31 @@ class Int16Linear(nn.Module):
 
     Args:
         linear: The layer to replace, with widths that are multiples of 16.
-        activation: `none` or `gelu`, computed on the product while it is in a register.
+        activation: `none` or `gelu`, computed on the product while it is in a cache.
+        tile: Of the kernels; by default the largest that the processor and the width allow.
     """
 
-    def __init__(self, linear: nn.Linear, activation: str = "none") -> None:
+    def __init__(self, linear: nn.Linear, activation: str = "none", tile: "Tile | None" = None) -> None:
         super().__init__()
-        from emotion_udf.classifier.cpu.int16_kernels import PANEL, kernels
+        from emotion_udf.classifier.cpu.int16_kernels import kernels
 
         self.outputs, self.inputs = linear.weight.shape
-        quantized, scales = _quantize(linear.weight.detach().contiguous())
-        # (panels, inputs / 2, 16, 2): in each panel of 16 outputs, the weights of two inputs lie side by side.
-        by_pairs = quantized[: self.outputs].view(self.outputs // PANEL, PANEL, self.inputs // 2, 2)
+        tile = tile or largest_tile(self.outputs)
+        self._kernels = kernels(tile)
+        quantized, scales = _quantize(linear.weight.detach().contiguous(), self._kernels)
+        # (panels, inputs / 2, columns, 2): in a panel of so many outputs, the weights of two inputs lie side by side.
+        by_pairs = quantized[: self.outputs].view(self.outputs // tile.columns, tile.columns, self.inputs // 2, 2)
         self._weights = by_pairs.transpose(1, 2).contiguous()
         self._scales = scales  # (outputs,)
         self._bias = linear.bias.detach().contiguous()
-        self._multiply = kernels().multiply_gelu if activation == "gelu" else kernels().multiply
+        self._multiply = self._kernels.multiply_gelu if activation == "gelu" else self._kernels.multiply
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (T, inputs) to (T, outputs)."""
         return self.part(x, 0, self.outputs)
 
     def part(self, x: Tensor, first: int, end: int) -> Tensor:
-        """Map (T, inputs) to the outputs from `first` to `end` alone, (T, end - first), both multiples of 16."""
+        """Map (T, inputs) to outputs `first` to `end`, (T, end - first); both are multiples of `tile.columns`."""
         x = x.contiguous()
         out = _empty_tiles(len(x), end - first)
         _for_each_block(len(x), lambda rows: self.write(x[rows], out[rows.start :], first, end))
@@ -67,7 +73,7 @@ class Int16Linear(nn.Module):
 
     def write(self, x: Tensor, out: Tensor, first: int, end: int) -> None:
         """Compute `part` for one block of rows, into the first tiles of `out`."""
-        quantized, row_scales = _quantize(x)
+        quantized, row_scales = _quantize(x, self._kernels)
         self._multiply(
             quantized.data_ptr(),
             self._weights[first // self._weights.shape[2] :].data_ptr(),
@@ -100,6 +106,13 @@ class Int16FeedForward(nn.Module):
         contract = partial(self.contract.write, first=0, end=self.contract.outputs)
         _for_each_block(len(x), lambda rows: contract(self.expand(x[rows]), out[rows.start :]))
         return out[: len(x)]
+
+
+def largest_tile(outputs: int) -> "Tile":
+    """Return the largest tile that the processor has registers for and whose columns divide a layer's outputs."""
+    from emotion_udf.classifier.cpu.int16_kernels import NARROW, WIDE
+
+    return WIDE if torch.cpu.get_capabilities().get("avx512_bw") and outputs % WIDE.columns == 0 else NARROW
 
 
 def max_l2_norm(width: int) -> float:
@@ -135,7 +148,7 @@ def _missing_requirement(device: str, config: ModelConfig) -> str:
     try:
         from emotion_udf.classifier.cpu.int16_kernels import kernels
 
-        kernels()
+        kernels(largest_tile(config.dim))
     except (ImportError, OSError, RuntimeError) as error:  # a hardened system forbids memory that is executable
         return f"kernels that LLVM can compile, found {type(error).__name__}: {error}"
     return ""
@@ -151,19 +164,17 @@ def use_int16(network: DistilBert) -> None:
 
 def _empty_tiles(rows: int, width: int, dtype: torch.dtype = torch.float32) -> Tensor:
     """Allocate `rows` rows, rounded up to whole tiles of the kernels."""
-    from emotion_udf.classifier.cpu.int16_kernels import TILE_ROWS
+    from emotion_udf.classifier.cpu.int16_kernels import ROW_MULTIPLE
 
-    return torch.empty(-(-rows // TILE_ROWS) * TILE_ROWS, width, dtype=dtype)
+    return torch.empty(-(-rows // ROW_MULTIPLE) * ROW_MULTIPLE, width, dtype=dtype)
 
 
-def _quantize(x: Tensor) -> tuple[Tensor, Tensor]:
+def _quantize(x: Tensor, kernels: "Kernels") -> tuple[Tensor, Tensor]:
     """Divide each row of x (R, K) by its scale and round it; return both (R', K) and (R',), R rounded up to tiles."""
-    from emotion_udf.classifier.cpu.int16_kernels import kernels
-
     rows, width = x.shape
     quantized = _empty_tiles(rows, width, torch.int16)
     scales = torch.empty(len(quantized))
-    kernels().quantize(x.data_ptr(), quantized.data_ptr(), scales.data_ptr(), rows, width, max_l2_norm(width))
+    kernels.quantize(x.data_ptr(), quantized.data_ptr(), scales.data_ptr(), rows, width, max_l2_norm(width))
     return quantized, scales
 
 

@@ -1,7 +1,8 @@
 """Products of 16-bit integers, compiled by LLVM for the processor at hand. Needs the extra `int16` (llvmlite).
 
-AVX2 multiplies twice as many 16-bit integers in a cycle as fp32 numbers, and adds them up in 32 bits without loss
-(`vpmaddwd`), but torch has no product of such matrices. Here are its two steps:
+A processor multiplies twice as many 16-bit integers in a cycle as fp32 numbers, and adds them up in 32 bits without
+loss (`vpmaddwd`, or with VNNI `vpdpwssd`, which adds in the same instruction), but torch has no product of such
+matrices. Here are its two steps:
 
     quantize    (R, K) fp32 -> (R, K) int16 and a scale for each row
     multiply    those, times packed weights (K, N) -> (R, N) fp32, with scales, bias and activation on the way out
@@ -18,16 +19,12 @@ from typing import Any, Final
 from llvmlite import binding as llvm
 from llvmlite import ir
 
-TILE_ROWS: Final = 6
-"""Rows of a tile, whose sums are kept in registers; `multiply` reads and writes whole tiles."""
-
-PANEL: Final = 16
-"""Columns of a tile, and of the weights that lie together: 6 x 16 sums take 12 of 16 registers."""
+ROW_MULTIPLE: Final = 12
+"""What the rows of every tile divide, so that rounded up to it they are whole tiles of any."""
 
 MAX_INT16: Final = 32_767
 """The largest int16; its negative is the least that is used."""
 
-_LANES = 8
 _UNROLLED = 2
 # |x| (1 - Φ(|x|)) from 0 to 4.5, as a polynomial in |x| - 2.25, highest power first: least squares at 4,001 Chebyshev
 # nodes, reweighted until the errors were even, and zero at 4.5.
@@ -43,12 +40,48 @@ _I32 = ir.IntType(32)
 _I64 = ir.IntType(64)
 _F32 = ir.FloatType()
 _POINTER = ir.PointerType()
-_INTS = ir.VectorType(_I32, _LANES)
-_FLOATS = ir.VectorType(_F32, _LANES)
-_WORDS = ir.VectorType(_I16, 2 * _LANES)
 
 Values = Sequence[Any]
 """Values of LLVM's intermediate code; llvmlite has no types for them."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A part of a product whose sums are kept in registers.
+
+    Attributes:
+        rows: Its rows; `multiply` reads and writes whole tiles.
+        columns: Its columns, and of the weights those that lie together.
+        lanes: Sums in a register.
+        products: LLVM's name for what multiplies pairs of 16-bit integers and adds each two products.
+    """
+
+    rows: int
+    columns: int
+    lanes: int
+    products: str
+
+    @property
+    def ints(self) -> Any:
+        """The type of a register of sums."""
+        return ir.VectorType(_I32, self.lanes)
+
+    @property
+    def floats(self) -> Any:
+        """The type of a register of fp32 numbers."""
+        return ir.VectorType(_F32, self.lanes)
+
+    @property
+    def words(self) -> Any:
+        """The type of a register of 16-bit integers."""
+        return ir.VectorType(_I16, 2 * self.lanes)
+
+
+NARROW: Final = Tile(6, 16, 8, "llvm.x86.avx2.pmadd.wd")
+"""For AVX2: 12 of 16 registers hold sums."""
+
+WIDE: Final = Tile(12, 32, 16, "llvm.x86.avx512.pmaddw.d.512")
+"""For AVX-512: 24 of 32 registers hold sums."""
 
 
 @dataclass(frozen=True)
@@ -71,15 +104,17 @@ class Kernels:
 
 
 @cache
-def kernels() -> Kernels:
+def kernels(tile: Tile) -> Kernels:
     """Compile the kernels for this processor, a tenth of a second, once in a process."""
     module = ir.Module("int16")
-    _quantize(module, "quantize")
-    _multiply(module, "multiply")
-    _multiply(module, "multiply_gelu", _gelu)
+    _quantize(module, "quantize", tile)
+    _multiply(module, "multiply", tile)
+    _multiply(module, "multiply_gelu", tile, _gelu)
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    features = llvm.get_host_cpu_features().flatten()
+    # With VNNI, `vpdpwssd` is to take the place of `vpmaddwd` and an addition. LLVM would rather have the two, for less
+    # latency; but here many sums are under way, and only the number of instructions counts.
+    features = f"{llvm.get_host_cpu_features().flatten()},+fast-dpwssd"
     machine = llvm.Target.from_default_triple().create_target_machine(llvm.get_host_cpu_name(), features, opt=3)
     parsed = llvm.parse_assembly(str(module))
     parsed.verify()
@@ -102,7 +137,7 @@ def kernels() -> Kernels:
 # ---- the kernels
 
 
-def _quantize(module: ir.Module, name: str) -> None:
+def _quantize(module: ir.Module, name: str, tile: Tile) -> None:
     b, (x, q, scales, rows, width, max_norm) = _function(module, name, [_POINTER] * 3 + [_I64] * 2 + [_F32])
 
     def row_by_row(row: Any, _: Values) -> Values:
@@ -111,74 +146,85 @@ def _quantize(module: ir.Module, name: str) -> None:
 
         def measure(column: Any, found: Values) -> Values:
             squares, largest = found
-            values = _load(b, row_x, column, _F32, _FLOATS)
+            values = _load(b, row_x, column, _F32, tile.floats)
             squares = _call(b, "llvm.fma", values, values, squares)
             return squares, _maximum(b, largest, _call(b, "llvm.fabs", values))
 
-        zeros = ir.Constant(_FLOATS, None)
-        squares, largest = _loop(b, width, _LANES, [zeros, zeros], measure)
+        zeros = ir.Constant(tile.floats, None)
+        squares, largest = _loop(b, width, tile.lanes, [zeros, zeros], measure)
         norm = _call(b, "llvm.sqrt", _reduce(b, "llvm.vector.reduce.fadd", ir.Constant(_F32, 0.0), squares))
         largest_one = _reduce(b, "llvm.vector.reduce.fmax", largest)
         scale = _maximum(b, b.fdiv(norm, max_norm), b.fdiv(largest_one, ir.Constant(_F32, float(MAX_INT16))))
         scale = _maximum(b, scale, ir.Constant(_F32, _MIN_SCALE))
         b.store(scale, _at(b, scales, row, _F32))
-        factor = _broadcast(b, b.fdiv(ir.Constant(_F32, 1.0), scale), _FLOATS)
+        factor = _broadcast(b, b.fdiv(ir.Constant(_F32, 1.0), scale), tile.floats)
 
         def write(column: Any, _: Values) -> Values:
-            scaled = b.fmul(_load(b, row_x, column, _F32, _FLOATS), factor)
-            nearest = _declared(b, "llvm.x86.avx.cvt.ps2dq.256", _INTS, [_FLOATS])
-            quantized = b.trunc(b.call(nearest, [scaled]), ir.VectorType(_I16, _LANES))
+            scaled = b.fmul(_load(b, row_x, column, _F32, tile.floats), factor)
+            nearest = _declared(b, f"llvm.lrint.v{tile.lanes}i32.v{tile.lanes}f32", tile.ints, [tile.floats])
+            quantized = b.trunc(b.call(nearest, [scaled]), ir.VectorType(_I16, tile.lanes))
             b.store(quantized, _at(b, row_q, column, _I16), align=2)
             return []
 
-        _loop(b, width, _LANES, [], write)
+        _loop(b, width, tile.lanes, [], write)
         return []
 
     _loop(b, rows, 1, [], row_by_row)
     b.ret_void()
 
 
-def _multiply(module: ir.Module, name: str, activation: Callable[[ir.IRBuilder, Any], Any] | None = None) -> None:
+def _multiply(
+    module: ir.Module, name: str, tile: Tile, activation: Callable[[ir.IRBuilder, Any], Any] | None = None
+) -> None:
     arguments = [_POINTER] * 6 + [_I64] * 3
     b, (q, weights, row_scales, scales, bias, out, rows, inputs, outputs) = _function(module, name, arguments)
-    products = _declared(b, "llvm.x86.avx2.pmadd.wd", _INTS, [_WORDS] * 2)
-    vectors = range(PANEL // _LANES)
+    products = _declared(b, tile.products, tile.ints, [tile.words] * 2)
+    vectors = range(tile.columns // tile.lanes)
+    held = b.alloca(tile.ints, tile.rows * len(vectors))
 
     def panel_by_panel(column: Any, _: Values) -> Values:
         panel = _at(b, weights, b.mul(column, inputs), _I16)
-        columns = [b.add(column, _i64(_LANES * vector)) for vector in vectors]
 
         def tile_by_tile(first: Any, _: Values) -> Values:
-            tile = [b.add(first, _i64(row)) for row in range(TILE_ROWS)]
-            row_q = [_at(b, q, b.mul(row, inputs), _I16) for row in tile]
+            row_q = [_at(b, q, b.mul(b.add(first, _i64(row)), inputs), _I16) for row in range(tile.rows)]
 
             def add_products(start: Any, sums: Values) -> Values:
                 for pair in range(_UNROLLED):
                     k = b.add(start, _i64(2 * pair))
-                    two_rows = _at(b, panel, b.mul(k, _i64(PANEL)), _I16)  # of the weights: 16 pairs (2k, 2k + 1)
-                    right = [_load(b, two_rows, _i64(2 * _LANES * vector), _I16, _WORDS) for vector in vectors]
-                    left = [b.bitcast(_broadcast(b, _load(b, row, k, _I16, _I32), _INTS), _WORDS) for row in row_q]
+                    pairs = _at(b, panel, b.mul(k, _i64(tile.columns)), _I16)  # (2k, 2k + 1) of each column's weights
+                    right = [_load(b, pairs, _i64(2 * tile.lanes * vector), _I16, tile.words) for vector in vectors]
+                    twos = [_broadcast(b, _load(b, row, k, _I16, _I32), tile.ints) for row in row_q]
+                    left = [b.bitcast(two, tile.words) for two in twos]
                     both = [b.call(products, [one, other]) for one in left for other in right]
                     sums = [b.add(total, product) for total, product in zip(sums, both, strict=True)]
                 return sums
 
-            zeros = [ir.Constant(_INTS, None)] * (TILE_ROWS * len(vectors))
+            zeros = [ir.Constant(tile.ints, None)] * (tile.rows * len(vectors))
             sums = _loop(b, inputs, 2 * _UNROLLED, zeros, add_products)
             for number, total in enumerate(sums):
-                row = tile[number // len(vectors)]
-                place = columns[number % len(vectors)]
-                of_row = _broadcast(b, _load(b, row_scales, row, _F32, _F32), _FLOATS)
-                of_column = _load(b, scales, place, _F32, _FLOATS)
-                added = _load(b, bias, place, _F32, _FLOATS)
-                value = _call(b, "llvm.fma", b.fmul(b.sitofp(total, _FLOATS), of_row), of_column, added)
-                value = activation(b, value) if activation else value
-                b.store(value, _at(b, out, b.add(b.mul(row, outputs), place), _F32), align=4)
+                b.store(total, _at(b, held, _i64(number), tile.ints))
+
+            def finish(row_of_tile: Any, _: Values) -> Values:  # a loop, since LLVM takes long over long code
+                row = b.add(first, row_of_tile)
+                of_row = _broadcast(b, _load(b, row_scales, row, _F32, _F32), tile.floats)
+                for vector in vectors:
+                    place = b.add(column, _i64(tile.lanes * vector))
+                    number = b.add(b.mul(row_of_tile, _i64(len(vectors))), _i64(vector))
+                    total = b.sitofp(b.load(_at(b, held, number, tile.ints), typ=tile.ints), tile.floats)
+                    of_column = _load(b, scales, place, _F32, tile.floats)
+                    added = _load(b, bias, place, _F32, tile.floats)
+                    value = _call(b, "llvm.fma", b.fmul(total, of_row), of_column, added)
+                    value = activation(b, value) if activation else value
+                    b.store(value, _at(b, out, b.add(b.mul(row, outputs), place), _F32), align=4)
+                return []
+
+            _loop(b, _i64(tile.rows), 1, [], finish)
             return []
 
-        _loop(b, rows, TILE_ROWS, [], tile_by_tile)
+        _loop(b, rows, tile.rows, [], tile_by_tile)
         return []
 
-    _loop(b, outputs, PANEL, [], panel_by_panel)
+    _loop(b, outputs, tile.columns, [], panel_by_panel)
     b.ret_void()
 
 
@@ -189,10 +235,10 @@ def _gelu(b: ir.IRBuilder, x: Any) -> Any:
     polynomial below it.
     """
     magnitude = _call(b, "llvm.fabs", x)
-    end = _floats(_HUMP_END)
+    end = _floats(x, _HUMP_END)
     inside = b.select(b.fcmp_ordered("<", magnitude, end), magnitude, end)
-    hump = _polynomial(b, b.fsub(inside, _floats(_HUMP_END / 2)), _HUMP)
-    return b.fsub(_maximum(b, x, _floats(0.0)), hump)
+    hump = _polynomial(b, b.fsub(inside, _floats(x, _HUMP_END / 2)), _HUMP)
+    return b.fsub(_maximum(b, x, _floats(x, 0.0)), hump)
 
 
 # ---- building blocks of LLVM's intermediate code
@@ -241,8 +287,8 @@ def _i64(value: int) -> Any:
     return ir.Constant(_I64, value)
 
 
-def _floats(value: float) -> Any:
-    return ir.Constant(_FLOATS, [value] * _LANES)
+def _floats(like: Any, value: float) -> Any:
+    return ir.Constant(like.type, [value] * like.type.count)
 
 
 def _at(b: ir.IRBuilder, start: Any, index: Any, element: Any) -> Any:
@@ -257,8 +303,9 @@ def _load(b: ir.IRBuilder, start: Any, index: Any, element: Any, as_type: Any) -
 
 def _broadcast(b: ir.IRBuilder, value: Any, vector: Any) -> Any:
     """Emit a vector of the type `vector` with `value` in each lane."""
-    alone = b.insert_element(ir.Constant(vector, ir.Undefined), value, ir.Constant(_I32, 0))
-    return b.shuffle_vector(alone, ir.Constant(vector, ir.Undefined), ir.Constant(_INTS, None))
+    nothing = ir.Constant(vector, ir.Undefined)
+    alone = b.insert_element(nothing, value, ir.Constant(_I32, 0))
+    return b.shuffle_vector(alone, nothing, ir.Constant(ir.VectorType(_I32, vector.count), None))
 
 
 def _maximum(b: ir.IRBuilder, one: Any, other: Any) -> Any:
@@ -267,21 +314,22 @@ def _maximum(b: ir.IRBuilder, one: Any, other: Any) -> Any:
 
 def _polynomial(b: ir.IRBuilder, x: Any, coefficients: Sequence[float]) -> Any:
     """Emit a polynomial by Horner's rule, the coefficient of the highest power first."""
-    value = _floats(coefficients[0])
+    value = _floats(x, coefficients[0])
     for coefficient in coefficients[1:]:
-        value = _call(b, "llvm.fma", value, x, _floats(coefficient))
+        value = _call(b, "llvm.fma", value, x, _floats(x, coefficient))
     return value
 
 
 def _call(b: ir.IRBuilder, name: str, *values: Any) -> Any:
     """Emit a call of an intrinsic whose arguments and result have one type."""
     value_type = values[0].type
-    suffix = "f32" if value_type is _F32 else f"v{_LANES}f32"
+    suffix = "f32" if value_type is _F32 else f"v{value_type.count}f32"
     return b.call(_declared(b, f"{name}.{suffix}", value_type, [value_type] * len(values)), values)
 
 
 def _reduce(b: ir.IRBuilder, name: str, *values: Any) -> Any:
-    return b.call(_declared(b, f"{name}.v{_LANES}f32", _F32, [value.type for value in values]), values)
+    suffix = f"v{values[-1].type.count}f32"
+    return b.call(_declared(b, f"{name}.{suffix}", _F32, [value.type for value in values]), values)
 
 
 def _declared(b: ir.IRBuilder, name: str, result: Any, arguments: list[Any]) -> Any:

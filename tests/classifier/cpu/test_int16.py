@@ -2,21 +2,35 @@
 
 import math
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from emotion_udf.classifier.artifact import ArtifactSource, open_artifact
 from emotion_udf.classifier.classifier import Classifier, load_classifier
 from emotion_udf.classifier.configuration import ModelConfig
 from emotion_udf.classifier.cpu import int16
-from emotion_udf.classifier.cpu.int16 import Int16FeedForward, Int16Linear, can_use_int16, max_l2_norm, require_int16
+from emotion_udf.classifier.cpu.int16 import (
+    Int16FeedForward,
+    Int16Linear,
+    can_use_int16,
+    largest_tile,
+    max_l2_norm,
+    require_int16,
+)
 from emotion_udf.classifier.distilbert import FeedForward
 from emotion_udf.errors import DeviceError
+
+if TYPE_CHECKING:
+    from emotion_udf.classifier.cpu.int16_kernels import Tile
+
+Whole = NDArray[np.int16]
 
 CONFIG = ModelConfig(
     dim=32, hidden_dim=64, n_heads=4, n_layers=1, vocab_size=30_522, max_position_embeddings=64
@@ -25,9 +39,37 @@ CONFIG = ModelConfig(
 needs_kernels = pytest.mark.skipif(not can_use_int16(CONFIG), reason="needs AVX2 and llvmlite")
 
 
+@pytest.fixture(params=["NARROW", "WIDE"])
+def tile(request: pytest.FixtureRequest) -> "Tile":
+    """The tiles of both kernels, AVX2's and AVX-512's, where the processor has registers for them."""
+    from emotion_udf.classifier.cpu import int16_kernels
+
+    found: Tile = getattr(int16_kernels, request.param)
+    if found.columns > largest_tile(found.columns).columns:
+        pytest.skip("needs AVX-512")
+    return found
+
+
 def linear(inputs: int, outputs: int, seed: int = 1) -> nn.Linear:
     torch.manual_seed(seed)
     return nn.Linear(inputs, outputs)
+
+
+def multiply(tile: "Tile", left: Whole, right: Whole, scale: float, gelu: bool = False) -> NDArray[np.float32]:
+    """Run a kernel on rows (R, K) and columns (N, K) of whole numbers; each row has the scale, each column one."""
+    from emotion_udf.classifier.cpu.int16_kernels import kernels
+
+    (rows, inputs), outputs = left.shape, len(right)
+    padded = np.pad(left, ((0, -rows % tile.rows), (0, 0)))
+    by_pairs = right.reshape(outputs // tile.columns, tile.columns, inputs // 2, 2)
+    packed = np.ascontiguousarray(by_pairs.transpose(0, 2, 1, 3))
+    ones, zeros = np.ones(outputs, dtype=np.float32), np.zeros(outputs, dtype=np.float32)
+    scales = np.full(len(padded), scale, dtype=np.float32)
+    out = np.empty((len(padded), outputs), dtype=np.float32)
+    addresses = [array.ctypes.data for array in (padded, packed, scales, ones, zeros, out)]
+    compiled = kernels(tile)
+    (compiled.multiply_gelu if gelu else compiled.multiply)(*addresses, rows, inputs, outputs)
+    return out[:rows]
 
 
 def rounding(x: Tensor, layer: nn.Linear) -> Tensor:
@@ -129,21 +171,47 @@ def test_the_feed_forward_part_says_what_the_plain_one_says(tokens: int) -> None
 
 
 @needs_kernels
-def test_the_gelu_is_right_to_2e_5() -> None:
-    """Weights of one each, so that a layer's output is its input's GELU, on a grid of all inputs."""
-    from emotion_udf.classifier.cpu.int16_kernels import kernels
+@pytest.mark.parametrize(("rows", "inputs", "outputs"), [(1, 16, 32), (12, 48, 96), (13, 384, 1152), (31, 3072, 768)])
+def test_sums_of_products_are_those_of_whole_numbers(tile: "Tile", rows: int, inputs: int, outputs: int) -> None:
+    """With scales of one and no bias a product is the very sum, here below 2^24, which fp32 holds exactly."""
+    numbers = np.random.default_rng(rows)
+    most = math.isqrt(2**24 // inputs)
+    left, right = (numbers.integers(-most, most + 1, (n, inputs)).astype(np.int16) for n in (rows, outputs))
+    found = multiply(tile, left, right, scale=1)
+    np.testing.assert_array_equal(found, left.astype(np.int64) @ right.astype(np.int64).T)
 
-    grid = torch.arange(-32_767, 32_767, 1, dtype=torch.int16)[: 65_532 // 96 * 96].view(-1, 16).contiguous()
+
+@needs_kernels
+def test_sums_may_have_31_bits(tile: "Tile") -> None:
+    """One product of the greatest numbers there are, and two of them with a sign that comes off in the end."""
+    left = np.full((5, 16), 32_767, dtype=np.int16)
+    right = np.zeros((32, 16), dtype=np.int16)
+    right[:, 0] = 32_767
+    right[1, 1] = right[2, 2] = right[3, 3] = 32_767
+    right[2, 4] = right[3, 4] = -32_767
+    right[3, 5] = -32_767
+    expected = (left.astype(np.int64) @ right.astype(np.int64).T).astype(np.float32)
+    np.testing.assert_array_equal(multiply(tile, left, right, scale=1), expected)
+
+
+@needs_kernels
+def test_the_gelu_is_right_to_2e_5(tile: "Tile") -> None:
+    """Weights of one each, so that a layer's output is its input's GELU, on a grid of all inputs."""
+    grid = np.arange(-32_767, 32_767, dtype=np.int16)[: 65_532 // 32 * 32].reshape(-1, 32)
     scale = 12 / 32_767
-    weights = torch.eye(16, dtype=torch.int16).view(16, 8, 2).transpose(0, 1).contiguous()  # (pairs, 16, 2)
-    scales, out = torch.full((len(grid),), scale), torch.empty(len(grid), 16)
-    ones, zeros = torch.ones(16), torch.zeros(16)
-    addresses = (tensor.data_ptr() for tensor in (grid, weights, scales, ones, zeros, out))
-    kernels().multiply_gelu(*addresses, len(grid), 16, 16)
-    expected = nn.functional.gelu(grid.double() * scale)
-    assert (out - expected).abs().max() < 2e-5
-    assert out.flatten()[0].abs() < 1e-6  # at -12
-    assert out.flatten()[-1] == pytest.approx(grid.flatten()[-1].item() * scale)
+    found = multiply(tile, grid, np.eye(32, dtype=np.int16), scale, gelu=True)
+    expected = nn.functional.gelu(torch.from_numpy(grid * scale)).numpy()
+    assert np.abs(found - expected).max() < 2e-5
+    assert abs(found[0, 0]) < 1e-6  # at -12
+    assert found[-1, -1] == pytest.approx(grid[-1, -1] * scale)
+
+
+@needs_kernels
+def test_a_layer_of_either_kernel_says_what_the_plain_one_says(tile: "Tile") -> None:
+    layer, x = linear(48, 96), torch.randn(100, 48)
+    with torch.inference_mode():
+        found, expected = Int16Linear(layer, tile=tile)(x), layer(x)
+    assert ((found - expected).abs() <= rounding(x, layer)).all()
 
 
 @needs_kernels
@@ -214,7 +282,7 @@ def test_what_is_missing_is_said(
 def test_kernels_that_do_not_compile_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     from emotion_udf.classifier.cpu import int16_kernels
 
-    def refuse() -> None:
+    def refuse(tile: "Tile") -> None:  # noqa: ARG001
         raise OSError("no memory may be executed")
 
     monkeypatch.setattr(int16_kernels, "kernels", refuse)

@@ -1,0 +1,1 @@
+"""What only GPUs have: kernels of our own, compiled in the worker."""

@@ -1,0 +1,31 @@
+"""Settings of the session for a while."""
+
+from contextlib import suppress
+
+from pyspark.sql import SparkSession
+
+from emotion_udf.plans import FOR_FEW, with_settings
+
+PARTITIONS = "spark.sql.shuffle.partitions"
+OF_NO_MEANING = "emotion.udf.test"
+
+
+def test_settings_are_set_back_also_after_an_error(spark: SparkSession) -> None:
+    before = spark.conf.get(PARTITIONS)
+    with suppress(ZeroDivisionError), with_settings(spark, FOR_FEW | {OF_NO_MEANING: "1"}):
+        assert (spark.conf.get(PARTITIONS), spark.conf.get(OF_NO_MEANING)) == ("1", "1")
+        raise ZeroDivisionError
+    assert (spark.conf.get(PARTITIONS), spark.conf.get(OF_NO_MEANING, None)) == (before, None)
+
+
+def test_a_plan_over_few_rows_is_one_job(spark: SparkSession) -> None:
+    def jobs(group: str) -> int:
+        spark.sparkContext.setJobGroup(group, "")
+        one, other = (spark.range(100).selectExpr("id % 7 AS key", "id") for _ in range(2))
+        assert one.groupBy("key").count().join(other, on="key").count() == 100
+        spark.sparkContext._jsc.clearJobGroup()
+        return len(spark.sparkContext.statusTracker().getJobIdsForGroup(group))
+
+    with with_settings(spark, FOR_FEW):
+        assert jobs("few") == 1
+    assert jobs("many") > 1
