@@ -105,9 +105,10 @@ $(TEACHERS): build/teachers/fold-%: | base
 evaluate: .venv/.ready ## measure the bundled classifier on all labelled sets that there are, into build/evaluation
 	@python jobs/evaluate_classifier.py --config conf/evaluate.toml --root $(EMOTION_UDF_DATA) --out build/evaluation
 
-bench: .venv/.ready .venv-benchmarks/.ready ## compare with the peers on a base-size model, and draw it
-	@python -m benchmarks.throughput --rows 1000 --model base --best --out build/benchmarks/throughput.json
-	@python -m benchmarks.pictures build/benchmarks/throughput.json
+bench: .venv/.ready .venv-benchmarks/.ready ## compare with the peers at both sizes (a quarter of an hour), and draw it
+	@python -m benchmarks.throughput --rows 1000 --model base --out build/benchmarks/throughput-base.json
+	@python -m benchmarks.throughput --rows 4000 --model bundled --out build/benchmarks/throughput-bundled.json
+	@python -m benchmarks.pictures build/benchmarks/throughput-base.json build/benchmarks/throughput-bundled.json
 
 .venv-benchmarks/.ready: benchmarks/requirements.txt constraints.txt tools/setup_benchmarks.sh
 	@tools/setup_benchmarks.sh

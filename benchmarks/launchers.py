@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -107,8 +106,3 @@ def submit(
         cache = root / "build" / "benchmarks" / "prepared"
         environment |= {"SPARK_HOME": pyspark.__path__[0], "EMOTION_UDF_CACHE": str(cache)}
     return run_logged([str(program), *arguments], environment, log, timeout_s, root)
-
-
-def prepare(log: Path, timeout_s: float, root: Path = ROOT) -> None:
-    """Prepare tools/submit.sh of a version for this Java and this project's Spark; raises what `submit` raises."""
-    submit(["--prepare"], Path(sys.executable), True, log, timeout_s, root)

@@ -1,4 +1,4 @@
-"""Draw records of `benchmarks.throughput`, each as a PNG file beside it.
+"""Draw records of `benchmarks.throughput`, each as a PNG file beside it. Labels that differ from fp32's are told.
 
 python -m benchmarks.pictures benchmarks/results/throughput-base.json
 """
@@ -13,12 +13,15 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from benchmarks.throughput import OURS
+from benchmarks.throughput import OURS, agrees
 
 
 def draw_throughput(record: dict[str, Any], picture: Path) -> None:
     """Draw rows a second by contender, the fastest first, this project's bar in color."""
-    bars = pd.DataFrame([row for row in record["rows"] if "failed" not in row])
+    rows = [row for row in record["rows"] if "failed" not in row]
+    doubts = ["" if agrees(row) else f" ({row['equal_labels']:.1%} of labels)" for row in rows]
+    told = [f"{row['rows_per_s']:,.0f}{doubt}" for row, doubt in zip(rows, doubts, strict=True)]
+    bars = pd.DataFrame(rows).assign(told=told)
     machine = record["machine"]
     title = alt.TitleParams(
         f"Labelling rate, {record['options']['model']} model, Parquet to Parquet, warm workers",
@@ -29,7 +32,7 @@ def draw_throughput(record: dict[str, Any], picture: Path) -> None:
         x=alt.X("rows_per_s:Q", title="rows a second"), y=alt.Y("contender:N", sort="-x", title=None)
     )
     color = alt.condition(alt.datum.contender == OURS, alt.value("#2b6cb0"), alt.value("#b8c0cc"))
-    text = base.mark_text(align="left", dx=5).encode(text=alt.Text("rows_per_s:Q", format=",.0f"))
+    text = base.mark_text(align="left", dx=5).encode(text="told:N")
     (base.mark_bar().encode(color=color) + text).save(picture, scale_factor=2)
 
 

@@ -18,12 +18,11 @@ from typing import Final
 
 from benchmarks.harness import BUILD, DATA, BenchmarkError, Goal, Options, Parser, Row, add_common, positive, run
 from benchmarks.inputs import read_texts
-from benchmarks.launchers import prepare
+from benchmarks.launchers import submit
 from benchmarks.machine import ROOT
 from benchmarks.nights import DAY, Night, distinct_texts, run_night, to_row, write_messages
 
 MOST_OF_A_DAY: Final = {"wall_s": 20.0, "cpu_s": 30.0, "jobs": 10.0}  # by spark-submit
-STARTED_BY: Final = ("spark-submit", "submit.sh")
 
 _FOLDER = BUILD / "small_night"
 _JOB_START = '"Event":"SparkListenerJobStart"'
@@ -33,7 +32,8 @@ def add_options(parser: Parser) -> None:
     """Add the options."""
     add_common(parser, rows=1_333, data=DATA / "tweets.parquet", model="bundled", cores=2, repeats=5, timeout=1_200)
     parser.add_argument("--before", help="a revision of git to compare with; by default with none")
-    parser.add_argument("--started-by", nargs="+", choices=STARTED_BY, default=list(STARTED_BY))
+    ways = ["spark-submit", "submit.sh"]
+    parser.add_argument("--started-by", nargs="+", choices=ways, default=ways)
     parser.add_argument("--days", type=positive, default=1, help="of the night, and of the earlier one")
 
 
@@ -57,7 +57,7 @@ def measure(options: Options) -> Iterator[Row]:
         run_night(Night("earlier", root=root), earlier, released, earlier_day, options, options.days)
     for night in nights:
         if night.prepared:
-            prepare(_FOLDER / "prepare.log", options.timeout, night.root)
+            submit(["--prepare"], Path(sys.executable), True, _FOLDER / "log", options.timeout, night.root)
 
     def run_one(night: Night, *spark: str) -> Row:
         warehouse = _FOLDER / "warehouse"
@@ -65,12 +65,12 @@ def measure(options: Options) -> Iterator[Row]:
         shutil.copytree(_FOLDER / f"released-{night.name.partition(',')[0]}", warehouse)
         return run_night(night, feedback, warehouse, DAY, options, options.days, spark)
 
-    jobs = {}
+    jobs: dict[str, int] = {}
     for night in nights:
         events = _FOLDER / "events" / night.name.replace(", ", "-")
         events.mkdir(parents=True)
         run_one(night, *log_events(events))
-        jobs[night.name] = count_jobs(events)
+        jobs[night.name] = sum(file.read_text(encoding="utf-8").count(_JOB_START) for file in events.iterdir())
     runs: dict[str, list[Row]] = {night.name: [] for night in nights}
     for number in range(options.repeats):
         for night in nights if number % 2 == 0 else reversed(nights):  # who goes first changes
@@ -101,11 +101,6 @@ def log_events(folder: Path) -> list[str]:
     """Return the options of spark-submit by which Spark writes one plain file of its events into `folder`."""
     settings = {"enabled": "true", "dir": folder.as_uri(), "rolling.enabled": "false", "compress": "false"}
     return [part for name, value in settings.items() for part in ("--conf", f"spark.eventLog.{name}={value}")]
-
-
-def count_jobs(folder: Path) -> int:
-    """Return the number of Spark jobs that the event logs in a folder tell of."""
-    return sum(file.read_text(encoding="utf-8").count(_JOB_START) for file in folder.iterdir())
 
 
 def goals(rows: Sequence[Row]) -> list[Goal]:

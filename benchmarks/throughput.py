@@ -1,11 +1,10 @@
 """This project's UDF against its peers: the same rows, model and cores, Parquet to Parquet, in one run.
 
-    python -m benchmarks.throughput --rows 1000 --model base
     python -m benchmarks.throughput --rows 200 --model tiny --peers hf-pipeline openvino-best
 
 All read the same files, one a core, on one thread a core, with workers that have their model loaded. Peers are usual
-recipes, as documented, and what was found to be best: the same ones well set (`-best`), and other runtimes. Beside each
-rate stands how its labels and probabilities compare with those of fp32.
+recipes, and the best that was found: the same ones well set, and other runtimes. Beside each rate stands how its labels
+and probabilities compare with those of fp32.
 """
 
 import json
@@ -66,7 +65,7 @@ def measure(options: Options) -> Iterator[Row]:
         name = title.removesuffix("-best")
         request = Request(name, *files, options.cores, options.repeats, best=title != name)
         row = attempt({"contender": title}, partial(run_contender, request, reference, options.timeout))
-        ours = ours or row.get("rows_per_s", 0.0)
+        ours = row.get("rows_per_s", 0.0) if title == OURS else ours
         if "failed" not in row and ours:
             row["times_slower"] = ours / row["rows_per_s"]
         yield row
@@ -94,9 +93,6 @@ def compare(reference: NDArray[np.float32], output: str) -> Row:
 
     Returns:
         `equal_labels`, a share, and `p99` of the change of a probability where the contender tells probabilities.
-
-    Raises:
-        BenchmarkError: There are more or fewer rows.
     """
     found = pq.read_table(output).to_pandas().astype({"id": int}).sort_values("id")
     if found["id"].tolist() != list(range(len(reference))):
@@ -116,12 +112,13 @@ def agrees(row: Row) -> bool:
 def goals(rows: Sequence[Row]) -> list[Goal]:
     """Compare this project's rate with those of the fastest usual recipe and the fastest peer whose labels agree."""
     rates = {row["contender"]: row["rows_per_s"] for row in rows if agrees(row)}
-    ours = rates.get(OURS, float("nan"))
     found = []
     for name, peers in {"usual recipe": set(USUAL), "of the best": set(BEST)}.items():
         if among := peers & set(rates):
             fastest = max(among, key=rates.__getitem__)
-            found.append(Goal(f"times as fast as the fastest {name}, {fastest}", ours / rates[fastest], 1.0))
+            found.append(
+                Goal(f"times as fast as the fastest {name}, {fastest}", rates.get(OURS, 0.0) / rates[fastest], 1.0)
+            )
     return found
 
 

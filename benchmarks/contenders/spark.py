@@ -135,8 +135,7 @@ def spark_infer_ai(model: str, best: bool) -> tuple[Labelling, Settings]:
 def runtime(model: str, best: bool, name: str) -> tuple[Labelling, Settings]:  # noqa: ARG001 - none is documented
     """Label with a pandas UDF around one of `RUNTIMES`."""
     classify_udf = make_udf(partial(load_scorer, name, model, convert(name, model)), labels_of(model))
-    settings = {"precision": RUNTIMES[name].precision, "tokens_per_batch": RUNTIMES[name].tokens}
-    return label_by(classify_udf), settings
+    return label_by(classify_udf), {"precision": RUNTIMES[name].precision, "tokens_per_batch": RUNTIMES[name].tokens}
 
 
 def make_udf(load: Callable[[], Callable[[list[str]], Any]], labels: Sequence[str]) -> Any:

@@ -15,7 +15,7 @@ from emotion_udf.probes import canary_sentences
 def test_all_give_the_labels_of_plain_sentences(spark: SparkSession, tmp_path: Path) -> None:
     sentences = canary_sentences()[::6]
     rows = write_parts(to_messages([text for text, _ in sentences]), 2, tmp_path / "rows")
-    for name in ("emotion-udf", "hf-pipeline", "predict-batch-udf"):
+    for name in ("emotion-udf", "hf-pipeline", "predict-batch-udf", "transformers"):
         labelling, _ = CONTENDERS[name](str(BUNDLED), False)
         label(spark, labelling, str(rows), str(tmp_path / name))
         written = pq.read_table(tmp_path / name, columns=["id", "label"]).to_pylist()

@@ -51,6 +51,19 @@ def test_rows_come_longest_first_in_batches_of_so_many_tokens(add: Callable[[Run
     assert found.sum(axis=1) == pytest.approx(1)
 
 
+def test_a_batch_may_have_to_be_of_one_length(add: Callable[[Runtime], str], tmp_path: Path) -> None:
+    seen: list[list[int]] = []
+
+    def forward(rows: Ids) -> NDArray[np.float32]:
+        seen.append([len(row) for row in rows])
+        return np.zeros((len(rows), 6), np.float32)
+
+    name = add(Runtime(lambda *_: forward, "fp32", tokens=1_000, pads=False))
+    load_scorer(name, str(BUNDLED), tmp_path)(["so happy", "so sad", "x"])
+    assert [len(set(lengths)) for lengths in seen] == [1, 1]
+    assert [len(lengths) for lengths in seen] == [2, 1]
+
+
 def test_rows_are_padded_to_the_longest() -> None:
     padded = pad([[5, 6, 7], [8]], np.int32)
     assert padded["input_ids"].tolist() == [[5, 6, 7], [8, 0, 0]]
@@ -72,7 +85,7 @@ def test_the_network_of_transformers_gives_the_probabilities_of_fp32(add: Callab
     def load(model: str, folder: Path) -> Forward:
         return runtimes.load_transformers(model, folder, "float32")
 
-    name = add(Runtime(load, "fp32", tokens=64))
+    name = add(Runtime(load, "fp32", tokens=64, pads=False))
     found = load_scorer(name, str(BUNDLED), convert(name, str(BUNDLED)))(TEXTS)
     expected = load_classifier(open_artifact(ArtifactSource(str(BUNDLED))), "cpu").score(TEXTS).probabilities
     assert np.abs(found - expected).max() < 1e-5
