@@ -69,7 +69,7 @@ def rewrite(tables: DeltaTables, holding: Holding, run_id: str) -> Holding:
     """
     folder = tables.folder(holding.table)
     for _ in range(_ATTEMPTS):
-        target = DeltaTable(tables.address(holding.table))
+        target = tables.at(holding.table)
         listed = files_by_path(target)
         _require_readable(holding, listed)
         stale = {path: listed[path] for path in holding.rows if path in listed}
@@ -94,7 +94,7 @@ def rewrite(tables: DeltaTables, holding: Holding, run_id: str) -> Holding:
 def _delete(tables: DeltaTables, holding: Holding) -> int:
     """Delete the files with rows to erase, none of which the newest version lists any more; return how many."""
     folder = tables.folder(holding.table)
-    listed = files_by_path(DeltaTable(tables.address(holding.table)))
+    listed = files_by_path(tables.at(holding.table))
     gone = [path for path in holding.paths if path not in listed]
     for path in gone:
         delete_file(folder, path)
