@@ -4,8 +4,9 @@ Python, pyarrow, delta-rs and Java each have errors of their own for it, and Spa
 carry the words of the operating system or those of an object store, and most of them the path.
 """
 
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from emotion_udf.errors import StorageError
@@ -62,6 +63,7 @@ _REFUSALS: Final = (
 )
 _PATH: Final = re.compile(r"(?<![\w/])(?:[a-z0-9]+:)?/{1,3}[^\s'\"()\[\],;:]+")
 _OBJECT: Final = re.compile(r"(?:key '(?P<key>[^']*)' in )?bucket '(?P<bucket>[^']+)'")
+_SOURCE: Final = re.compile(r"source '(?P<bucket>[^/']+)/(?P<key>[^']+)': AWS Error")
 _URL: Final = re.compile(r"(?<=Error performing )[A-Z]+ (https?://[^\s?]+)")
 _WRITTEN: Final = re.compile(r"(?<=Task failed while writing rows to )\S+")
 _FRAME: Final = re.compile(r"\s*(at |File \"|\.\.\. \d)")
@@ -76,7 +78,7 @@ def refusal_of(error: BaseException) -> StorageError | None:
     for pattern, found, remedy in _REFUSALS:
         for line in lines:
             if re.search(pattern, line):
-                place = place_in_store("\n".join(lines)) or _path(line, error)
+                place = place_in_store("\n".join(lines)) or _path(line, error) or _store(lines)
                 at = f" at {place}" if place else ""
                 return StorageError(f"expected a storage that takes and gives files, found {found}{at}; {remedy}")
     return None
@@ -84,9 +86,14 @@ def refusal_of(error: BaseException) -> StorageError | None:
 
 def place_in_store(said: str) -> str | None:
     """Return the address of the object that an error of pyarrow or delta-rs is about, None where it names none."""
-    if found := _OBJECT.search(said):
+    if found := _OBJECT.search(said) or _SOURCE.search(said):
         return f"s3://{found['bucket']}/{found['key'] or ''}".rstrip("/")
     return url[1] if (url := _URL.search(said)) else None
+
+
+def _store(lines: Sequence[str]) -> str | None:
+    """Return the store that the environment names, for an error in the middle of a body, which says no more of it."""
+    return os.environ.get("AWS_ENDPOINT_URL") if "Generic S3 error" in lines else None
 
 
 def _path(line: str, error: BaseException) -> str | None:

@@ -68,6 +68,11 @@ class Folder:
         found: list[pafs.FileInfo] = self.system.get_file_info(pafs.FileSelector(self.path, allow_not_found=True))
         return sorted(found, key=lambda info: info.path)
 
+    def make(self) -> None:
+        """Make the folder on a disk; an object store needs none, and some keep an empty one for ever."""
+        if not isinstance(self.system, pafs.S3FileSystem):
+            self.system.create_dir(self.path, recursive=True)
+
     def remove(self) -> None:
         """Delete the folder with all in it; no matter if there is none, or if another deletes it too.
 

@@ -28,7 +28,7 @@ KILLED: Final = "killed"
 
 def keep_row(folder: Folder, row: Mapping[str, Any]) -> None:
     """Write a row of `runs` into a run's staging folder."""
-    folder.system.create_dir(folder.path, recursive=True)
+    folder.make()
     with folder.system.open_output_stream((folder / _ROW).path) as stream:
         stream.write(json.dumps(row, default=_as_iso).encode())
     sync_file(folder / _ROW)

@@ -111,7 +111,7 @@ def _write_without(folder: Folder, holding: Holding, run_id: str, found: tuple[s
     if not kept:
         return None
     schema = footer.schema.to_arrow_schema()
-    folder.system.create_dir((folder / place).path, recursive=True)
+    (folder / place).make()
     with pq.ParquetWriter(f"{folder.path}/{fresh}", schema, filesystem=folder.system) as writer:
         for batch, mask in matches(folder, path, schema.names, holding.column, holding.values):
             writer.write_batch(batch.filter(pc.invert(mask)))

@@ -52,7 +52,7 @@ def stage_rows(warehouse: DeltaWarehouse, table: str, run_id: str, rows: Mapping
 
 def write_file(folder: Folder, rows: pa.Table, name: str = "part.parquet") -> None:
     """Write a Parquet file into a folder of any kind of storage."""
-    folder.system.create_dir(folder.path, recursive=True)
+    folder.make()
     pq.write_table(rows, (folder / name).path, filesystem=folder.system)
 
 

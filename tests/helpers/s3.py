@@ -82,7 +82,8 @@ class S3Server:
             name, secret = KEYS.values()
             system = pafs.S3FileSystem(
                 access_key=name, secret_key=secret, endpoint_override=self.url, region="us-east-1",
-                allow_bucket_creation=True, connect_timeout=2, request_timeout=5,
+                allow_bucket_creation=True, request_timeout=1,
+                retry_strategy=pafs.AwsStandardS3RetryStrategy(max_attempts=1),
             )  # fmt: skip
             system.create_dir(BUCKET)
             with system.open_output_stream(f"{BUCKET}/ready") as stream:
