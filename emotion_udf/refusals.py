@@ -30,6 +30,11 @@ _REFUSALS: Final = (
         _KEYS,
     ),
     (r"//169\.254\.1", "no keys for the store", _KEYS),  # the last resort: the machine's role, where it has one
+    (
+        r"No FileSystem for scheme|ClassNotFoundException: Class org\.apache\.hadoop\.fs\.\S+FileSystem not found",
+        "a Spark without this storage's jars",
+        "give it those of its own Hadoop version (docs/object_stores.md)",
+    ),
     (r"NoSuchBucket|AWS Error NO_SUCH_BUCKET", "no such bucket", "make it, or name another one in the settings"),
     (
         r"501 Not Implemented",

@@ -103,7 +103,7 @@ def score_night(
 def _takes_files(folder: Folder) -> bool:
     """Tell whether a folder can be made."""
     try:
-        folder.make()
+        folder.system.create_dir(folder.path, recursive=True)
         folder.remove()
     except Exception:  # whatever it is, the night does without
         return False
