@@ -3,10 +3,10 @@
 import json
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import urlparse
@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from emotion_udf.errors import UsageError
 from emotion_udf.masking import holds_secret
+from emotion_udf.object_store import TIMEOUT_S, client_options, open_s3
 
 _THREADS: Final = 16
 
@@ -34,11 +35,13 @@ class Folder:
         uri: The name for Spark, always with a scheme.
         system: The pyarrow file system that holds it.
         path: Its path in that file system.
+        delta_options: What delta-rs has to know of an object store; nothing of a disk.
     """
 
     uri: str
     system: pafs.FileSystem
     path: str
+    delta_options: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def delta_uri(self) -> str:
@@ -50,7 +53,7 @@ class Folder:
             raise UsageError(
                 f"expected the name of something below {self.uri}, found {name!r}; nothing is done with it"
             )
-        return Folder(f"{self.uri}/{name}", self.system, f"{self.path}/{name}")
+        return replace(self, uri=f"{self.uri}/{name}", path=f"{self.path}/{name}")
 
     def exists(self) -> bool:
         """Tell whether there is a file or a folder."""
@@ -64,6 +67,11 @@ class Folder:
         """List what lies directly inside; nothing when there is no such folder."""
         found: list[pafs.FileInfo] = self.system.get_file_info(pafs.FileSelector(self.path, allow_not_found=True))
         return sorted(found, key=lambda info: info.path)
+
+    def make(self) -> None:
+        """Make the folder on a disk; an object store needs none, and some keep an empty one for ever."""
+        if not isinstance(self.system, pafs.S3FileSystem):
+            self.system.create_dir(self.path, recursive=True)
 
     def remove(self) -> None:
         """Delete the folder with all in it; no matter if there is none, or if another deletes it too.
@@ -104,25 +112,34 @@ def leads_elsewhere(link: str) -> UsageError:
     )
 
 
-def open_folder(location: str) -> Folder:
+def open_folder(location: str, timeout_s: int = TIMEOUT_S) -> Folder:
     """Open a local path or a URI such as `s3a://bucket/folder`; nothing has to be there yet.
 
-    What follows a `?` in a URI, such as `?region=eu-central-1`, is for pyarrow alone: Spark would take it for a name.
+    What follows a `?` in a URI, such as `?region=eu-central-1`, is for the driver's clients alone: Spark would take it
+    for a name.
+
+    Args:
+        location: The path or URI.
+        timeout_s: Seconds of silence after which a request to an object store is given up; it is made three times.
 
     Raises:
         UsageError: It is a URI of a file system that is not known here, or one that Spark and pyarrow would read
             differently.
+        StorageError: The region of a bucket is given nowhere, and AWS does not tell it.
     """
     place = canonical(location)
     if place.startswith("/"):
         return Folder(f"file://{place}", pafs.LocalFileSystem(), place)
+    uri = _without_hadoop_scheme(location.rstrip("/"))
+    if uri.startswith("s3://"):
+        return Folder(place, *open_s3(uri, timeout_s))
     try:
-        system, path = pafs.FileSystem.from_uri(_without_hadoop_scheme(location.rstrip("/")))
+        system, path = pafs.FileSystem.from_uri(uri)
     except (pa.ArrowException, ValueError, OSError) as error:
         raise UsageError(
             f"expected a local path or a URI such as s3a://bucket/folder, found {location!r}, which pyarrow cannot open"
         ) from error
-    return Folder(place, system, path)
+    return Folder(place, system, path, client_options(timeout_s))
 
 
 def canonical(location: str) -> str:

@@ -41,6 +41,30 @@ def system_error(number: int, path: str | None = None) -> OSError:
             OSError("[Errno 13] Failed to open local file '/w/part 1.parquet'. Detail: [errno 13] Permission denied"),
             "no permission at /w/part; let",
         ),
+        (
+            OSError("When getting information for key 'a/b' in bucket 'lake': AWS Error NETWORK_CONNECTION during …"),
+            "no answer at s3://lake/a/b; see that the store is up",
+        ),
+        (
+            OSError("Generic S3 error\n  Error performing PUT http://h:1/lake/a?x=1 in 2s\n  operation timed out"),
+            "no answer at http://h:1/lake/a; see that the store is up",
+        ),
+        (
+            OSError("When listing objects in bucket 'lake': AWS Error SIGNATURE_DOES_NOT_MATCH during ListObjectsV2"),
+            "keys that the store does not take at s3://lake; see that AWS_ACCESS_KEY_ID",
+        ),
+        (
+            OSError("Error performing PUT http://h:1/lake/a in 1ms - Server returned\n 501 Not Implemented"),
+            "a store without conditional put at http://h:1/lake/a; use one",
+        ),
+        (
+            OSError("Error performing GET http://h:1/lake/a in 1ms, after 2 retries\n 503 Service Unavailable"),
+            "a store that is overloaded or broken at http://h:1/lake/a; run it again",
+        ),
+        (
+            RuntimeError(SPARK.format('UnsupportedFileSystemException: No FileSystem for scheme "s3"')),
+            "a Spark without this storage's jars; give it",
+        ),
         (RuntimeError(SPARK.format("IOException: No space left on device")), "no space left; make room"),
         (
             RuntimeError(SPARK.format("FileNotFoundException: /w/emotion_labels/part-0.parquet (Permission denied)")),

@@ -63,7 +63,7 @@ def find_input(spark: SparkSession, settings: InputSettings, window: Window) -> 
     """
     if settings.path is None:
         return Inventory(None, settings, window)
-    return take_inventory(open_folder(settings.path), settings, window, read_limits(spark))
+    return take_inventory(open_folder(settings.path, settings.timeout_s), settings, window, read_limits(spark))
 
 
 def write_window(
@@ -163,7 +163,7 @@ def _with_reasons(inventory: Inventory, examine: Callable[[Footer], Reason | Non
 def _wait(pauses: Iterator[float], error: Exception) -> None:
     pause = next(pauses, None)
     if pause is None:
-        raise no_answer() from error
+        raise no_answer(error) from error
     log.warning("the input's storage did not answer; it is asked again in %.0f s", pause)
     time.sleep(pause)
 

@@ -9,6 +9,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from emotion_udf.errors import InputError
+from emotion_udf.ingest.failures import retried
 from emotion_udf.storage import Folder
 
 # What a table may use and still be the rows of its files: no deletion vectors, no column mapping.
@@ -38,9 +39,10 @@ def live_paths(root: Folder) -> LiveFiles:
 
     Raises:
         InputError: The table cannot be opened, or its rows are not simply those of its files.
+        StorageError: The storage does not answer.
     """
     try:
-        table = DeltaTable(root.delta_uri)
+        table = retried(lambda: DeltaTable(root.delta_uri, storage_options=dict(root.delta_options)))
         protocol = table.protocol()
         metadata = table.metadata()
         actions = pa.table(table.get_add_actions(flatten=True))

@@ -15,6 +15,7 @@ from urllib.parse import unquote
 import pyarrow as pa
 
 from emotion_udf.errors import StorageError
+from emotion_udf.refusals import place_in_store
 from emotion_udf.schemas import Reason
 
 Result = TypeVar("Result")
@@ -46,7 +47,7 @@ _CAUSES: Final = (
     (
         Reason.PERMISSION_DENIED,
         r"[Pp]ermission denied|AccessControlException|AccessDenied|ACCESS_DENIED|Forbidden|Unauthorized|ExpiredToken|"
-        r"InvalidAccessKeyId|SignatureDoesNotMatch|NoAuthWith|(?i:status|code)\W{1,4}(?i:code\W{1,4})?40[13]\b",
+        r"InvalidAccessKeyId|SignatureDoesNotMatch|NoAuthWith|INVALID_ACCESS_KEY_ID|SIGNATURE_DOES_NOT_MATCH|EXPIRED_TOKEN|(?i:status|code)\W{1,4}(?i:code\W{1,4})?40[13]\b",
     ),
     (Reason.UNSUPPORTED_CODEC, r"ClassNotFoundException: \S*Codec|Codec was not found|CodecConfigurationException"),
     (Reason.UNREADABLE_NAME, r"URISyntaxException"),
@@ -132,14 +133,16 @@ def retried(call: Callable[[], Result]) -> Result:
             if cause_of(error) is not None:
                 raise
             if pause is None:
-                raise no_answer() from error
+                raise no_answer(error) from error
             time.sleep(pause)
     raise AssertionError("the last round returns or raises")
 
 
-def no_answer() -> StorageError:
-    """Return the error of a storage that was asked several times."""
+def no_answer(error: Exception) -> StorageError:
+    """Return the error of a storage that was asked several times, the last time with this error."""
+    place = place_in_store(str(error))
+    at = f" at {place}" if place else ""
     return StorageError(
-        f"expected the input's storage to answer, found no answer or a refusal to work {len(PAUSES) + 1} times; start "
-        "the job again when the storage is well, the input itself may be good"
+        f"expected the input's storage to answer, found no answer or a refusal to work {len(PAUSES) + 1} times{at}; "
+        "start the job again when the storage is well, the input itself may be good"
     )

@@ -72,7 +72,7 @@ def read_window(spark: SparkSession, settings: InputSettings, window: Window) ->
     if settings.table is not None:
         return RawRows(_read_table(spark, settings, settings.table, window), Inventory(None, settings, window))
     assert settings.path is not None, "settings hold a path or a table"
-    inventory = take_inventory(open_folder(settings.path), settings, window, read_limits(spark))
+    inventory = take_inventory(open_folder(settings.path, settings.timeout_s), settings, window, read_limits(spark))
     return RawRows(read_files(spark, inventory), inventory)
 
 

@@ -46,7 +46,7 @@ class Auditing:
     def __init__(self, settings: NightSettings, console: Console | None = None) -> None:
         self.settings = settings
         self.console = console or Console()
-        self.warehouse = DeltaWarehouse(open_folder(settings.warehouse.root))
+        self.warehouse = DeltaWarehouse(open_folder(settings.warehouse.root, settings.warehouse.timeout_s))
 
     def draw(self, window: Window | None, size: int, seed: int, out: Path, debug: bool = False) -> None:
         """Draw a sample and write its sheet.
@@ -61,7 +61,7 @@ class Auditing:
         check_place(out)
         release = self._release()
         with self._without_forgetting():
-            labels = DeltaTable(self.warehouse.address(LABELS), version=release.versions[LABELS])
+            labels = self.warehouse.at(LABELS, release.versions[LABELS])
             window = window or self._newest_days(labels, release)
             drawn = draw(_batches(labels, window.dates), size, seed)
             if not drawn:
@@ -110,7 +110,7 @@ class Auditing:
         Raises:
             WindowHeldError: One is at work.
         """
-        root = open_folder(self.settings.staging_root)
+        root = open_folder(self.settings.staging_root, self.settings.warehouse.timeout_s)
         with staging_folder(root, new_run_id(datetime.now(UTC))):
             others = [run_id for run_id in running_runs(root) if run_id.endswith("-forget")]
             if others:

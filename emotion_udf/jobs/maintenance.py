@@ -47,8 +47,8 @@ class Maintenance:
         self.settings = settings
         self.dry_run = dry_run
         self.console = console or Console()
-        self.warehouse = DeltaWarehouse(open_folder(settings.warehouse.root))
-        self.staging = open_folder(settings.staging_root)
+        self.warehouse = DeltaWarehouse(open_folder(settings.warehouse.root, settings.warehouse.timeout_s))
+        self.staging = open_folder(settings.staging_root, settings.warehouse.timeout_s)
 
     def require_tables(self) -> None:
         """Check that there is a warehouse.

@@ -90,7 +90,7 @@ def compare_models(
 def _run(settings: NightSettings, window: Window, warehouse: Warehouse) -> Iterator[tuple[RunContext, Folder]]:
     """Yield the context and the staging folder of a run that publishes nothing; leave only scores of it."""
     context = RunContext(settings, window, run_id=new_run_id(datetime.now(UTC)))
-    with staging_folder(open_folder(settings.staging_root), context.run_id) as staging:
+    with staging_folder(open_folder(settings.staging_root, settings.warehouse.timeout_s), context.run_id) as staging:
         try:
             yield context, staging
         except BaseException as error:

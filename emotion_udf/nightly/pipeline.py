@@ -93,7 +93,7 @@ def run_night(
     recorder = RunRecorder(context)
     if warehouse is None:
         warehouse = open_warehouse(settings.warehouse)
-    staging_root = open_folder(settings.staging_root)
+    staging_root = open_folder(settings.staging_root, settings.warehouse.timeout_s)
     is_recorded = False
     try:
         _clean_up(warehouse, staging_root)

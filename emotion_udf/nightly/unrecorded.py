@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any, Final
 
+from emotion_udf.ingest.failures import cause_of
 from emotion_udf.nightly.record import Outcome
 from emotion_udf.storage import Folder
 from emotion_udf.tables.durability import sync_file
@@ -27,7 +28,7 @@ KILLED: Final = "killed"
 
 def keep_row(folder: Folder, row: Mapping[str, Any]) -> None:
     """Write a row of `runs` into a run's staging folder."""
-    folder.system.create_dir(folder.path, recursive=True)
+    folder.make()
     with folder.system.open_output_stream((folder / _ROW).path) as stream:
         stream.write(json.dumps(row, default=_as_iso).encode())
     sync_file(folder / _ROW)
@@ -39,7 +40,9 @@ def read_row(folder: Folder) -> dict[str, Any] | None:
         with folder.system.open_input_stream((folder / _ROW).path) as stream:
             row: dict[str, Any] = json.loads(stream.read())
         return row | {name: date.fromisoformat(row[name]) for name in _DATES} | _times(row)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        if cause_of(error) is None:  # a storage that does not answer says nothing of what it has
+            raise
         return None
 
 

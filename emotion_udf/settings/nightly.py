@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.errors import UsageError
+from emotion_udf.object_store import TIMEOUT_S
 from emotion_udf.schemas import RESERVED_COLUMNS
 from emotion_udf.settings.classifier import ClassifierSettings
 from emotion_udf.settings.postgres import PostgresSettings
@@ -56,6 +57,16 @@ def _column_names(dimensions: dict[str, str]) -> dict[str, str]:
     return dimensions
 
 
+Timeout = Annotated[
+    int,
+    Field(
+        ge=1,
+        description="seconds of silence after which a request of the driver to an object store is given up; each is "
+        "made three times",
+    ),
+]
+
+
 class ColumnSettings(Section):
     """The names that the input gives to what the job needs."""
 
@@ -94,6 +105,7 @@ class InputSettings(Section):
     pseudonym_key_file: str | None = Field(
         default=None, min_length=1, description="a file that holds this key, in the variable's place"
     )
+    timeout_s: Timeout = TIMEOUT_S
 
     @model_validator(mode="after")
     def _pseudonyms_of_names(self) -> "InputSettings":
@@ -162,6 +174,7 @@ class DeltaSettings(Section):
     format: Literal["delta"] = Field(default="delta", description="the table format")
     root: Annotated[str, AfterValidator(_plain_place)] = Field(min_length=1, description="the folder of the tables")
     keep_text: bool = Field(default=False, description="copy the message's text to emotion_labels")
+    timeout_s: Timeout = TIMEOUT_S
 
     @property
     def default_staging(self) -> str:

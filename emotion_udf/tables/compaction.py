@@ -57,7 +57,7 @@ def compact(tables: DeltaTables, table: str) -> tuple[int, int]:
     Raises:
         CommitFailedError: Another writer changed the same partitions meanwhile.
     """
-    target = DeltaTable(tables.address(table))
+    target = tables.at(table)
     set_properties(target)  # first, or the log would take statistics of ids and texts
     before = {entry.file.path for entry in list_files(target)}
     metrics = target.optimize.compact(post_commithook_properties=COMMIT_ONLY)

@@ -51,10 +51,18 @@ class DeltaTables:
         """Return the table's path, or its URI on an object store."""
         return self.folder(table).delta_uri
 
+    def at(self, table: str, version: int | None = None) -> DeltaTable:
+        """Return a table that is there, as it is now or as it was at a version.
+
+        Raises:
+            DeltaError: There is no such table, or its log does not reach back to the version.
+        """
+        return DeltaTable(self.address(table), version=version, storage_options=dict(self.root.delta_options))
+
     def open(self, table: str) -> DeltaTable | None:
         """Return the table as it is now, None when there is no such table yet."""
         try:
-            return DeltaTable(self.address(table))
+            return self.at(table)
         except TableNotFoundError:
             return None
 
@@ -74,9 +82,10 @@ class DeltaTables:
                 name=table,
                 partition_by=partitions,
                 configuration=PROPERTIES,
+                storage_options=dict(self.root.delta_options),
             )
         except CommitFailedError:  # another run has made it in the same moment
-            return DeltaTable(self.address(table))
+            return self.at(table)
 
     def run_files(self, table: str, run_id: str) -> list[ParquetFile]:
         """List what a run has written for a table, by paths relative to the table."""

@@ -7,7 +7,6 @@ from datetime import date
 from typing import Any
 
 import pyarrow as pa
-from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
@@ -125,7 +124,7 @@ class DeltaWarehouse(DeltaTables):
         release = self.release()
         if release is None or table not in release.versions:
             return None
-        source = DeltaTable(self.address(table), version=release.versions[table])
+        source = self.at(table, release.versions[table])
         present = {field.name for field in source.schema().fields}
         found = [name for name in columns if name in present]
         rows = source.to_pyarrow_table(columns=[PARTITION, *found], filters=[(PARTITION, "in", list(dates))])

@@ -60,7 +60,7 @@ def open_version(tables: DeltaTables, table: str, version: int | None) -> DeltaT
     if version is None:
         return None
     try:
-        return DeltaTable(tables.address(table), version=version)
+        return tables.at(table, version)
     except DeltaError:
         return None
 
@@ -110,14 +110,15 @@ def _is_of_log(path: str) -> bool:
 
 
 def delete_file(folder: Folder, path: str) -> None:
-    """Delete a file below a folder, and Hadoop's checksum beside it; no matter if it is gone already.
+    """Delete a file below a folder, and Hadoop's checksum beside it on a disk; no matter if it is gone already.
 
     Raises:
         UsageError: A link leads elsewhere.
     """
     (folder / path).require_own()
     parent, _, name = path.rpartition("/")
-    for victim in (path, f"{parent}/.{name}.crc"):
+    checksum = [f"{parent}/.{name}.crc".lstrip("/")] if is_local(folder) else []
+    for victim in (path, *checksum):
         with suppress(FileNotFoundError):
             folder.system.delete_file(f"{folder.path}/{victim}")
 

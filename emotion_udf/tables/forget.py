@@ -69,7 +69,7 @@ def rewrite(tables: DeltaTables, holding: Holding, run_id: str) -> Holding:
     """
     folder = tables.folder(holding.table)
     for _ in range(_ATTEMPTS):
-        target = DeltaTable(tables.address(holding.table))
+        target = tables.at(holding.table)
         listed = files_by_path(target)
         _require_readable(holding, listed)
         stale = {path: listed[path] for path in holding.rows if path in listed}
@@ -94,7 +94,7 @@ def rewrite(tables: DeltaTables, holding: Holding, run_id: str) -> Holding:
 def _delete(tables: DeltaTables, holding: Holding) -> int:
     """Delete the files with rows to erase, none of which the newest version lists any more; return how many."""
     folder = tables.folder(holding.table)
-    listed = files_by_path(DeltaTable(tables.address(holding.table)))
+    listed = files_by_path(tables.at(holding.table))
     gone = [path for path in holding.paths if path not in listed]
     for path in gone:
         delete_file(folder, path)
@@ -111,7 +111,7 @@ def _write_without(folder: Folder, holding: Holding, run_id: str, found: tuple[s
     if not kept:
         return None
     schema = footer.schema.to_arrow_schema()
-    folder.system.create_dir((folder / place).path, recursive=True)
+    (folder / place).make()
     with pq.ParquetWriter(f"{folder.path}/{fresh}", schema, filesystem=folder.system) as writer:
         for batch, mask in matches(folder, path, schema.names, holding.column, holding.values):
             writer.write_batch(batch.filter(pc.invert(mask)))

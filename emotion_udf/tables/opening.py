@@ -12,4 +12,4 @@ def open_warehouse(settings: WarehouseSettings) -> Warehouse:
     Raises:
         UsageError: The root is a URI of a file system that is not known here.
     """
-    return DeltaWarehouse(open_folder(settings.root))
+    return DeltaWarehouse(open_folder(settings.root, settings.timeout_s))

@@ -38,7 +38,7 @@ def staging_folder(root: Folder, run_id: str) -> Iterator[Folder]:
 
 def mark_folder(folder: Folder) -> None:
     """Make a run's folder, marked as this process's; on a local disk only its user and group may look into it."""
-    folder.system.create_dir(folder.path, recursive=True)
+    folder.make()
     if is_local(folder):
         place = Path(folder.path)
         with suppress(OSError):  # a mount of another kind of storage may know no rights

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Final
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, Schema
+from deltalake import CommitProperties, Schema
 from deltalake.exceptions import CommitFailedError
 
 from emotion_udf.errors import UsageError
@@ -55,7 +55,7 @@ def drop_scores(tables: DeltaTables, fingerprint: str) -> None:
     if fingerprint not in models:
         known = ", ".join(sorted(models)) or "none"
         raise UsageError(f"expected the fingerprint of a model that {TEXT_SCORES} has ({known}), found {fingerprint!r}")
-    table = DeltaTable(tables.address(TEXT_SCORES))
+    table = tables.at(TEXT_SCORES)
     table.create_write_transaction(
         [],
         mode="overwrite",

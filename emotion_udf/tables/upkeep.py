@@ -58,7 +58,7 @@ def commits_since_checkpoint(folder: Folder, table: DeltaTable) -> int:
 def checkpoint(tables: DeltaTables, table: str) -> None:
     """Sum up a table's log in one file, and end what is older than the log is kept for."""
     (tables.folder(table) / "_delta_log").require_own()
-    target = DeltaTable(tables.address(table))
+    target = tables.at(table)
     target.create_checkpoint()
     sync_checkpoint(tables.folder(table))
     target.cleanup_metadata()

@@ -89,8 +89,8 @@ class Feedback:
         return self.run_ids[(day - self.dates[0]).days * 2 >= self.days or self.days < 4]
 
 
-def write_release(root: Path, feedback: Feedback) -> None:
-    """Write all tables and the release."""
+def write_release(root: Path | str, feedback: Feedback) -> None:
+    """Write all tables and the release below a folder or a URI."""
     tables = DeltaTables(open_folder(str(root)))
     rng = np.random.default_rng(feedback.seed)
     daily = _daily(feedback, rng)
@@ -120,6 +120,7 @@ def _append(tables: DeltaTables, name: str, rows: pa.Table, claim: Claim | None)
         mode="append",
         partition_by=["event_date"],
         name=name,
+        storage_options=dict(tables.root.delta_options),
         commit_properties=CommitProperties(custom_metadata=claim.metadata) if claim else None,
     )
 

@@ -2,12 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from deltalake import DeltaTable
 from pyspark.sql.pandas.types import to_arrow_schema
 
 from emotion_udf.schemas import (
@@ -20,6 +18,7 @@ from emotion_udf.schemas import (
     quarantine_schema,
     terms_schema,
 )
+from emotion_udf.storage import Folder
 from emotion_udf.tables.delta_warehouse import DeltaWarehouse
 from emotion_udf.tables.warehouse import Commit, Release
 
@@ -47,9 +46,14 @@ def stage_rows(warehouse: DeltaWarehouse, table: str, run_id: str, rows: Mapping
     arrow = to_arrow_schema(NIGHT[table], timezone="UTC")
     arrow = pa.schema([field.with_nullable(True) for field in arrow if field.name != "event_date"])
     for day, of_day in rows.items():
-        folder = Path(warehouse.data_folder(table, run_id).path) / f"event_date={day}"
-        folder.mkdir(parents=True, exist_ok=True)
-        pq.write_table(pa.Table.from_pylist(list(of_day), schema=arrow), folder / "part.parquet")
+        folder = warehouse.data_folder(table, run_id) / f"event_date={day}"
+        write_file(folder, pa.Table.from_pylist(list(of_day), schema=arrow))
+
+
+def write_file(folder: Folder, rows: pa.Table, name: str = "part.parquet") -> None:
+    """Write a Parquet file into a folder of any kind of storage."""
+    folder.make()
+    pq.write_table(rows, (folder / name).path, filesystem=folder.system)
 
 
 def stage_night(warehouse: DeltaWarehouse, run_id: str, days: Sequence[date]) -> None:
@@ -84,7 +88,7 @@ def shown_rows(warehouse: DeltaWarehouse, release: Release | None = None) -> Sho
     assert release is not None
     shown: Shown = {}
     for table, version in release.versions.items():
-        rows = DeltaTable(warehouse.address(table), version=version).to_pyarrow_table(columns=["event_date", "run_id"])
+        rows = warehouse.at(table, version).to_pyarrow_table(columns=["event_date", "run_id"])
         shown[table] = sorted((row["event_date"], row["run_id"]) for row in rows.to_pylist())
     return shown
 
