@@ -6,17 +6,21 @@ import re
 import signal
 import sys
 import threading
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from py4j.protocol import Py4JNetworkError
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.utils import is_remote
 
-from emotion_udf.errors import EmotionUdfError
+from emotion_udf.errors import EmotionUdfError, UsageError
 
 log = logging.getLogger(__name__)
 
-_ENDED: Final = re.compile(r"SparkContext (was|has been) (shut ?down|stopped)|on a stopped SparkContext")
+_ENDED: Final = re.compile(
+    r"SparkContext (was|has been) (shut ?down|stopped)|on a stopped SparkContext|StatusCode\.UNAVAILABLE"
+)
 
 REQUIRED: Final = {
     # Days are cut in the settings' zone from instants in UTC; the machine's own zone must not matter.
@@ -45,9 +49,26 @@ REQUIRED: Final = {
 _HADOOP_UMASK: Final = 0o022
 
 
+_UMASK: Final = "spark.hadoop.fs.permissions.umask-mode"
+
+_FIXED_AT_START: Final = {
+    "spark.speculation": ("false", "the same texts may be scored twice at once, which costs time and changes nothing"),
+    "spark.io.encryption.enabled": ("false", "shuffles leave texts on the disks of executors as plain text"),
+    _UMASK: (f"{_HADOOP_UMASK:03o}", "files have the rights that Spark's own process gives them"),
+}
+"""What Spark takes up when it starts only: its defaults, and what follows where it is not as the job sets it."""
+
+_STARTED_OTHERWISE: Final = (
+    "expected %s = %s, found %s in a Spark that was started before the job: %s; set it where Spark is started"
+)
+
 _IDLE_TIMEOUT: Final = "spark.sql.execution.pyspark.udf.idleTimeoutSeconds"
 _KILL_WHEN_IDLE: Final = "spark.sql.execution.pyspark.udf.killOnIdleTimeout"
 _IDLE_SECONDS: Final = 600
+
+_SERVER_ANSWERS_S: Final = 20
+
+_MANY: Final = 100_000  # more rows than a cluster has cores
 
 
 def start_session(app_name: str, debug: bool = False) -> SparkSession:
@@ -56,9 +77,15 @@ def start_session(app_name: str, debug: bool = False) -> SparkSession:
     Where nothing says when a silent worker hangs, it is ended after ten minutes: one that works hands its scores on
     after each `classifier.WINDOW_TOKENS`, for which the slowest models and cores take a minute or two.
 
+    Where SPARK_REMOTE names a Spark Connect server, or a session is there already, what Spark takes up when it starts
+    cannot be set any more: a warning names what follows.
+
     Args:
         app_name: What Spark's pages call the run.
         debug: Show where in a Python worker an error arose, not just what it says.
+
+    Raises:
+        UsageError: No Connect server answers.
     """
     settings = REQUIRED | {
         "spark.ui.showConsoleProgress": str(_is_on_terminal()).lower(),
@@ -66,20 +93,62 @@ def start_session(app_name: str, debug: bool = False) -> SparkSession:
     }
     umask = _umask()
     if umask & ~_HADOOP_UMASK:
-        settings["spark.hadoop.fs.permissions.umask-mode"] = f"{umask:03o}"
+        settings[_UMASK] = f"{umask:03o}"
     if not _is_submitted():  # Spark's own default is whichever python3 comes first on the PATH
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName(app_name)
-    for key, value in settings.items():
-        builder = builder.config(key, value)
-    session = builder.getOrCreate()
-    if session.conf.get(_IDLE_TIMEOUT) == "0":  # Spark's own default waits for ever
+    if os.environ.get("SPARK_REMOTE", "").startswith("sc:"):
+        _require_server(os.environ["SPARK_REMOTE"])
+    if _is_remote() or SparkSession.getActiveSession() is not None:
+        session = builder.getOrCreate()
+        _set_while_it_runs(session, settings)
+    else:
+        for key, value in settings.items():
+            builder = builder.config(key, value)
+        session = builder.getOrCreate()
+    if session.conf.get(_IDLE_TIMEOUT, "0") == "0":  # Spark's own default waits for ever
         session.conf.set(_IDLE_TIMEOUT, str(_IDLE_SECONDS))
         session.conf.set(_KILL_WHEN_IDLE, "true")
     if threading.current_thread() is threading.main_thread():
         # pyspark's own asks Java to cancel all jobs, in the middle of another call to it.
         signal.signal(signal.SIGINT, signal.default_int_handler)
     return session
+
+
+def _require_server(remote: str) -> None:
+    """See that a Connect server answers: pyspark would go on asking for ten minutes.
+
+    Raises:
+        UsageError: None does, or what speaks to it is not installed.
+    """
+    try:
+        import grpc
+        from pyspark.sql.connect.client import DefaultChannelBuilder
+    except ImportError as error:
+        raise UsageError(
+            "expected what Spark Connect needs, as SPARK_REMOTE names a server, found no such packages; install "
+            "emotion-udf[connect]"
+        ) from error
+    builder = DefaultChannelBuilder(remote)
+    with builder.toChannel() as channel:
+        try:
+            grpc.channel_ready_future(channel).result(_SERVER_ANSWERS_S)
+        except grpc.FutureTimeoutError as error:
+            raise UsageError(
+                f"expected a Spark Connect server at sc://{builder.endpoint}, found none that answers in "
+                f"{_SERVER_ANSWERS_S} s; start it, or correct SPARK_REMOTE"
+            ) from error
+
+
+def _set_while_it_runs(session: SparkSession, settings: Mapping[str, str]) -> None:
+    """Set what can be set in a session that others started, such as a Connect server's, and tell of what cannot."""
+    for key, value in settings.items():
+        if session.conf.isModifiable(key):
+            session.conf.set(key, value)
+        elif key in _FIXED_AT_START:
+            default, follows = _FIXED_AT_START[key]
+            if (found := session.conf.get(key, default)) != value:
+                log.warning(_STARTED_OTHERWISE, key, value, found, follows)
 
 
 def stop_session(spark: SparkSession) -> None:
@@ -114,6 +183,11 @@ def _is_submitted() -> bool:
     return "PYSPARK_GATEWAY_PORT" in os.environ
 
 
+def _is_remote() -> bool:
+    """Tell whether Spark is a Connect server; pyspark itself knows it once there is a session."""
+    return "SPARK_REMOTE" in os.environ or is_remote()
+
+
 def _is_on_terminal() -> bool:
     """Tell whether somebody watches: spark-submit gives its Python a pipe, so its own standard error counts."""
     if not _is_submitted():
@@ -125,5 +199,23 @@ def _is_on_terminal() -> bool:
 
 
 def parallelism(spark: SparkSession) -> int:
-    """Return how many tasks the cluster runs at once: as many as `range` makes, which works over Connect too."""
-    return spark.range(100_000).select(F.spark_partition_id().alias("task")).distinct().count()
+    """Return how many tasks the cluster runs at once: as many as `range` makes, which works over Connect too.
+
+    Where executors come and go by what there is to do, it is what the most of them would run, if the settings say so.
+    """
+    tasks = spark.range(_MANY).select(F.spark_partition_id().alias("task"))
+    ((last,),) = tasks.agg(F.max("task")).collect()
+    return max(int(last) + 1, dynamic_tasks(spark.conf.get))
+
+
+def dynamic_tasks(setting: Callable[[str, str], str | None]) -> int:
+    """Return how many tasks the most executors of dynamic allocation run at once; 0 where nothing says it.
+
+    Args:
+        setting: Returns a setting of Spark, or what it is given where there is none.
+    """
+    if setting("spark.dynamicAllocation.enabled", "false") != "true":
+        return 0
+    most = int(setting("spark.dynamicAllocation.maxExecutors", "0") or 0)
+    cores, of_task = (int(setting(key, "1") or 1) for key in ("spark.executor.cores", "spark.task.cpus"))
+    return most * max(1, cores // of_task)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import io
+import logging
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
     from emotion_udf.classifier.classifier import Classifier
     from emotion_udf.settings.classifier import ClassifierSettings
+
+log = logging.getLogger(__name__)
 
 SCORE_TYPE = StructType(
     [
@@ -87,6 +90,7 @@ def udf_of(artifact: Artifact, settings: ClassifierSettings, carefully: bool = F
         token_budget=settings.token_budget,
         chunk_rows=settings.chunk_rows,
         carefully=carefully,
+        tells=log.isEnabledFor(logging.INFO),
     )
 
     def emotion(batches: Iterator[pd.Series]) -> Iterator[pd.DataFrame]:

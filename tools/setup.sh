@@ -52,6 +52,6 @@ echo "setup: making .venv (a few minutes the first time)"
 [ -x .venv/bin/python ] || python3 -m venv .venv
 # In the environment, not on the command line: so it also holds for what pip installs to build a package.
 export PIP_CONSTRAINT=$PWD/constraints.txt
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --use-pep517 --editable '.[int16,train,dashboard,postgres,dev]'
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --use-pep517 --editable '.[int16,train,dashboard,postgres,connect,dev]'
 touch .venv/.ready
 echo "setup: done"

@@ -39,9 +39,7 @@ def beside(spark: SparkSession, work: Callable[[], Result]) -> Iterator[Future[R
             raise
 
 
-def score_canary(
-    spark: SparkSession, artifact: Artifact, emotion: UserDefinedFunction, tasks: int | None
-) -> tuple[Canary, int]:
+def score_canary(spark: SparkSession, artifact: Artifact, emotion: UserDefinedFunction, tasks: int | None) -> Canary:
     """Score the canary sentences, and compare them with their emotions and with what the artifact recorded.
 
     Args:
@@ -50,23 +48,18 @@ def score_canary(
         emotion: Its UDF.
         tasks: Score in no more tasks; None for one a core.
 
-    Returns:
-        The comparison, and how many tasks the cluster runs at once.
-
     Raises:
         ModelError: The artifact's record is damaged, or belongs to other weights.
     """
     sentences = canary_sentences()
     recorded = read_recorded(artifact.folder, artifact.weights_sha256)
     texts = F.split(F.lit("\n".join(text for text, _ in sentences)), "\n")
-    # A range has a partition for each core, and its last row lies in the last one, however many there are.
-    numbered = spark.range(len(sentences)).select(
-        F.col("id").alias("number"), F.spark_partition_id().alias("core"), F.get(texts, F.col("id")).alias("text")
-    )
+    # A range has a partition for each core.
+    numbered = spark.range(len(sentences)).select(F.col("id").alias("number"), F.get(texts, F.col("id")).alias("text"))
     gathered = numbered.coalesce(tasks) if tasks else numbered
-    scored = gathered.select("number", "core", emotion("text").alias("score"))
-    rows = sorted(scored.select("number", "core", "score.*").collect(), key=lambda row: row.number)
+    scored = gathered.select("number", emotion("text").alias("score"))
+    rows = sorted(scored.select("number", "score.*").collect(), key=lambda row: row.number)
     probabilities = np.array([[row[name] for name in EMOTIONS] for row in rows], np.float32)
     wrong = sum(row.emotion != expected for row, (_, expected) in zip(rows, sentences, strict=True))
     change = None if recorded is None else float(np.abs(probabilities - recorded).max())
-    return Canary(wrong / len(sentences), change), rows[-1].core + 1
+    return Canary(wrong / len(sentences), change)

@@ -14,7 +14,6 @@ from emotion_udf.errors import EmotionUdfError, UsageError, from_worker
 from emotion_udf.nightly.accepted import stage_accepted
 from emotion_udf.nightly.context import RunContext, new_run_id
 from emotion_udf.nightly.scoring import score_night
-from emotion_udf.session import parallelism
 from emotion_udf.settings.classifier import ClassifierSettings
 from emotion_udf.settings.nightly import NightSettings
 from emotion_udf.steps.label import label
@@ -112,7 +111,7 @@ def _labels(
 ) -> tuple[DataFrame, int]:
     """Return the labels that a model gives, of `labels_schema()`, and how many texts it had to score."""
     emotion = udf_of(artifact, context.settings.classifier)
-    scores = score_night(spark, context, warehouse, artifact, emotion, messages, count, parallelism(spark), staging)
+    scores = score_night(spark, context, warehouse, artifact, emotion, messages, count, staging)
     return label(scores.messages, scores.rows, context.settings, artifact, context.run_id), scores.scored
 
 

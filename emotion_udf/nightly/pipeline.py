@@ -170,7 +170,7 @@ def _prepare(night: _Night) -> None:
     rows = inventory.expected_rows
     tasks = None if rows is None else worthwhile_tasks(rows, night.context.settings.classifier.rows_per_task)
 
-    def canary() -> tuple[Canary, int]:
+    def canary() -> Canary:
         return with_care(night.context, artifact, emotion, lambda udf: score_canary(night.spark, artifact, udf, tasks))
 
     with (
@@ -178,8 +178,8 @@ def _prepare(night: _Night) -> None:
         beside(night.spark, canary) as scored_canary,
     ):
         staged = _stage(night, inventory)
-        cores = _check_model(night, scored_canary)
-        scores = _score(night, artifact, emotion, staged, cores)
+        _check_model(night, scored_canary)
+        scores = _score(night, artifact, emotion, staged)
         if scores.unscorable:
             staged = _set_aside(night, scores, staged)
         labelled = _label(night, artifact, staged, scores)
@@ -240,21 +240,15 @@ def _stage(night: _Night, inventory: Inventory) -> _Staged:
     return _Staged(checked.where(F.size("reasons") == 0), inventory, read, quarantined)
 
 
-def _check_model(night: _Night, scored: Future[tuple[Canary, int]]) -> int:
-    """See that the model says of the canary what it always did, before it says anything of the messages.
-
-    Returns:
-        How many tasks the cluster runs at once.
-    """
+def _check_model(night: _Night, scored: Future[Canary]) -> None:
+    """See that the model says of the canary what it always did, before it says anything of the messages."""
     with night.recorder.step("canary"):
-        canary, cores = scored.result()
-        gates = check_model(canary, night.context.settings.gate, night.forced)
+        gates = check_model(scored.result(), night.context.settings.gate, night.forced)
         night.recorder.note(gates=[*night.recorder.record.gates, *gates])
         require(gates)
-    return cores
 
 
-def _score(night: _Night, artifact: Artifact, emotion: UserDefinedFunction, staged: _Staged, cores: int) -> NightScores:
+def _score(night: _Night, artifact: Artifact, emotion: UserDefinedFunction, staged: _Staged) -> NightScores:
     """Find or make the scores of the night's texts."""
     with night.recorder.step("score") as counts:
         accepted_rows = staged.read - staged.quarantined
@@ -266,7 +260,6 @@ def _score(night: _Night, artifact: Artifact, emotion: UserDefinedFunction, stag
             emotion,
             staged.accepted,
             accepted_rows,
-            cores,
             night.staging,
         )
         night.recorder.note(engines=scores.engines, reused_texts=scores.reused)

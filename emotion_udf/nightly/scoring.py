@@ -14,6 +14,7 @@ from emotion_udf.nightly.careful import with_care
 from emotion_udf.nightly.context import RunContext
 from emotion_udf.plans import FEW_ROWS
 from emotion_udf.schemas import TEXT_SCORES, scores_schema
+from emotion_udf.session import parallelism
 from emotion_udf.steps.score import distinct_texts, known_scores, new_texts, score, with_origin, with_text_key
 from emotion_udf.storage import Folder
 from emotion_udf.tables.parquet import read_rows, take_out_nulls, values_of, write_rows
@@ -54,7 +55,6 @@ def score_night(
     emotion: UserDefinedFunction,
     accepted: DataFrame,
     accepted_rows: int,
-    cores: int,
     staging: Folder,
 ) -> NightScores:
     """Score the distinct texts of the accepted messages that no earlier run has scored, and remember them.
@@ -69,7 +69,6 @@ def score_night(
         emotion: Its UDF.
         accepted: Rows of `checked_schema()` without reasons.
         accepted_rows: How many there are.
-        cores: Tasks that the cluster runs at once.
         staging: Takes what is written on the way.
     """
     reuse = context.settings.scores.reuse
@@ -87,7 +86,11 @@ def score_night(
     texts = distinct_texts(messages)
     if reused:
         texts = new_texts(texts, read_rows(spark, known, scores_schema()))
-    tasks = scoring_tasks(accepted_rows - reused, cores, context.settings.classifier.rows_per_task)
+    rows_per_task = context.settings.classifier.rows_per_task
+    left = accepted_rows - reused
+    # Counted now, not at the start: executors of a cluster come one by one. One task needs no count.
+    cores = parallelism(spark) if worthwhile_tasks(left, rows_per_task) > 1 else 1
+    tasks = scoring_tasks(left, cores, rows_per_task)
     scored = score_new(context, artifact, emotion, texts, tasks, new)
     engines = values_of(new, "engine")
     unscorable = take_out_nulls(new, "engine", "text_key") if None in engines else []

@@ -14,6 +14,7 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
 from pyspark.sql.types import StringType
+from pyspark.sql.udf import UserDefinedFunction
 
 SUPPORTED: Final = "en"
 
@@ -30,8 +31,9 @@ _MISTAKEN: Final = frozenset({"sco", "la", "ia", "ie", "eo", "vo", "tlh", "un"})
 
 def with_language(text: Column) -> Column:
     """Return the ISO 639 code of each text's language, null where it cannot be told or pycld2 is not installed."""
-    found: Column = _languages(text)
-    return found
+    # Made here: which kind of UDF it is depends on the session, which a Connect server may hold.
+    languages: UserDefinedFunction = pandas_udf(_languages, StringType())  # type: ignore[call-overload]
+    return languages(text)
 
 
 def is_supported(language: Column) -> Column:
@@ -73,7 +75,6 @@ def can_detect() -> bool:
     return find_spec("pycld2") is not None
 
 
-@pandas_udf(StringType())  # type: ignore[call-overload,untyped-decorator]
 def _languages(texts: pd.Series) -> pd.Series:
     if not can_detect():
         return pd.Series([None] * len(texts), dtype=object)

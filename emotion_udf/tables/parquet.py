@@ -13,7 +13,7 @@ from emotion_udf.storage import Folder, list_parquet
 
 def write_rows(frame: DataFrame, folder: Folder, by_date: bool = False, add: bool = False) -> int:
     """Write Parquet files and return the rows that the folder's footers count, with `add` also those of before."""
-    mode = "append" if add else "errorifexists"
+    mode = "append" if add else "error"
     writer = frame.write.mode(mode).option("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false")
     (writer.partitionBy(PARTITION) if by_date else writer).parquet(folder.uri)
     return sum(file.rows for file in list_parquet(folder))

@@ -36,9 +36,9 @@ Submit = Callable[..., Ended]
 """Runs the nightly job with the arguments given."""
 
 
-def command(*arguments: str, master: str = MASTER) -> list[str]:
-    """The command line of a night."""
-    return ["spark-submit", *options(master), "jobs/score_feedback.py", *arguments]
+def command(*arguments: str, master: str = MASTER, spark: Sequence[str] = ()) -> list[str]:
+    """The command line of a night; `spark` are more options of spark-submit."""
+    return ["spark-submit", *options(master), *spark, "jobs/score_feedback.py", *arguments]
 
 
 def environment() -> dict[str, str]:
@@ -48,9 +48,9 @@ def environment() -> dict[str, str]:
     return inherited | {"PATH": path, "PYSPARK_PYTHON": sys.executable, "SPARK_CONF_DIR": str(ROOT / "conf")}
 
 
-def submit(*arguments: str, master: str = MASTER) -> Ended:
+def submit(*arguments: str, master: str = MASTER, spark: Sequence[str] = ()) -> Ended:
     """Run the nightly job by spark-submit from the project's root."""
-    started = command(*arguments, master=master)
+    started = command(*arguments, master=master, spark=spark)
     ended = subprocess.run(started, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=600)
     return Ended(ended.returncode, ended.stdout, ended.stderr)
 

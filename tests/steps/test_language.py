@@ -88,4 +88,4 @@ def test_without_a_detector_every_text_passes_for_english(monkeypatch: pytest.Mo
     import pandas as pd
 
     monkeypatch.setattr(language, "can_detect", lambda: False)
-    assert list(language._languages.func(pd.Series([FOREIGN["de"], None]))) == [None, None]
+    assert list(language._languages(pd.Series([FOREIGN["de"], None]))) == [None, None]

@@ -25,3 +25,16 @@ def test_another_model_than_the_drivers_is_refused() -> None:
     with pytest.raises(ModelError, match="give every node the same model folder"):
         replace(SPEC, fingerprint="0" * 32).load(())
     assert gc.isenabled()
+
+
+def test_a_node_without_the_drivers_folder_is_told_what_to_do(tmp_path: Path) -> None:
+    absent = replace(SPEC, source=ArtifactSource(str(tmp_path / "absent")))
+    with pytest.raises(ModelError, match=r"found on the worker's node .* put it there under the same path"):
+        absent.load(())
+
+
+@pytest.mark.parametrize("tells", [True, False])
+def test_a_worker_tells_of_its_classifier_where_it_is_asked_to(tells: bool, capfd: pytest.CaptureFixture[str]) -> None:
+    replace(SPEC, tells=tells).load(("4",))
+    said = capfd.readouterr().err
+    assert ("assigned_gpus=4" in said and SPEC.fingerprint in said) == tells

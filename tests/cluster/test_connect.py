@@ -1,0 +1,74 @@
+"""Nights over Spark Connect: the job has no Java, and its Spark is a server that others have started."""
+
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.cluster.conftest import Place
+from tests.helpers.connect import run_remotely, running_connect
+from tests.helpers.jobs import query, submit
+from tests.helpers.published import tables_of
+from tests.helpers.tweets import DAYS, own_tweets, tweets_settings
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.spark,
+    pytest.mark.skipif(importlib.util.find_spec("grpc") is None, reason="needs the extra connect"),
+]
+
+DAY = f"--date={DAYS[0]}"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    conf = {"spark.io.encryption.enabled": "true"}
+    with running_connect(tmp_path_factory.mktemp("server"), conf) as server:
+        yield server
+
+
+def test_a_whole_night_has_the_tables_of_local_mode(server: str, place: Place, tmp_path: Path) -> None:
+    local = submit(*tweets_settings(place.tweets, tmp_path / "local"), DAY)
+    remote = run_remotely(server, *tweets_settings(place.tweets, tmp_path / "remote"), DAY)
+
+    assert local.code == 0, local.output
+    assert remote.code == 0, remote.output
+    tables_of(tmp_path / "remote").check_same(tables_of(tmp_path / "local"))
+    assert "WARN" not in remote.output
+    again = run_remotely(server, *tweets_settings(place.tweets, tmp_path / "remote"), DAY)
+    assert again.code == 0, again.output
+    assert query(tmp_path / "remote", "SELECT sum(reused_texts) FROM runs") == [(91,)]
+    tables_of(tmp_path / "remote").check_same(tables_of(tmp_path / "local"))
+
+
+def test_what_the_server_was_started_without_is_told(place: Place, tmp_path: Path) -> None:
+    """And what ends workers and files is told as in any other session."""
+    damaged = tmp_path / "input" / "damaged.parquet"
+    damaged.parent.mkdir()
+    pq.write_table(own_tweets(), damaged.with_name("good.parquet"))
+    pq.write_table(own_tweets(), damaged, compression="none", use_dictionary=False)
+    content = bytearray(damaged.read_bytes())
+    content[4:200] = bytes(196)  # the footer is good
+    damaged.write_bytes(content)
+    (tmp_path / "server").mkdir()
+    with running_connect(tmp_path / "server", {}) as server:
+        settings = tweets_settings(damaged.parent, tmp_path / "out")
+        night = run_remotely(server, *settings, DAY, "--set=gate.max_refused_file_share=0.9")
+        on_gpu = run_remotely(
+            server, *tweets_settings(place.tweets, tmp_path / "gpu"), DAY, "--set=classifier.device=cuda"
+        )
+
+    assert night.code == 0, night.output
+    assert "expected spark.io.encryption.enabled = true, found false" in night.output
+    assert query(tmp_path / "out", "SELECT rows_labelled, refused_files FROM runs") == [(92, 1)]
+    assert on_gpu.code == 2, on_gpu.output
+    assert "error: classifier.device = 'cuda' expects a GPU in every Python worker, found none" in on_gpu.output
+
+
+def test_a_server_that_is_not_there_is_one_message(place: Place, tmp_path: Path) -> None:
+    ended = run_remotely("sc://127.0.0.1:9", *tweets_settings(place.tweets, tmp_path), DAY)
+
+    assert ended.code == 2, ended.output
+    assert "error: expected a Spark Connect server at sc://127.0.0.1:9, found none that answers" in ended.output

@@ -1,0 +1,143 @@
+"""Nights on a standalone cluster, in one session of a driver, but for those that need settings of their own."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.conftest import Place
+from tests.helpers.cluster import Cluster, kill, wait_for
+from tests.helpers.driver import Driver, running_driver
+from tests.helpers.jobs import submit
+from tests.helpers.published import Tables, tables_of
+from tests.helpers.spark import JAVA
+from tests.helpers.tweets import DAYS, tweets_settings
+
+pytestmark = [pytest.mark.slow, pytest.mark.spark]
+
+DAY = f"--date={DAYS[0]}"
+EXECUTORS = {"spark.executor.memory": "1g", "spark.executor.extraJavaOptions": JAVA}
+COPIES = {
+    "spark.speculation": "true",
+    "spark.speculation.interval": "50ms",
+    "spark.speculation.minTaskRuntime": "50ms",
+    "spark.speculation.multiplier": "1.01",
+    "spark.speculation.quantile": "0.25",
+}
+"""Spark starts a second copy of nearly every task that is not the first to end."""
+
+LOADED = re.compile(r"INFO emotion_udf\.workers\.spec pid=(\d+) model=\w+ engine=")
+
+
+@pytest.fixture(scope="module")
+def driver(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
+    with running_driver(cluster.url, tmp_path_factory.mktemp("local"), EXECUTORS | COPIES) as driver:
+        yield driver
+
+
+@pytest.fixture(scope="module")
+def expected(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Tables:
+    """What a night in local mode publishes."""
+    folder = tmp_path_factory.mktemp("local")
+    assert submit(*tweets_settings(place.many, folder), DAY).code == 0
+    return tables_of(folder)
+
+
+def files_of_scores(warehouse: Path) -> int:
+    """Return how many tasks have scored: each writes a file."""
+    return len(list(warehouse.glob("text_scores/data/*/*.parquet")))
+
+
+def test_a_submitted_night_has_the_tables_of_local_mode(
+    cluster: Cluster, place: Place, tmp_path: Path, expected: Tables
+) -> None:
+    """With executors that come when there is work and go when there is none."""
+    settings = EXECUTORS | {
+        "spark.dynamicAllocation.enabled": "true",
+        "spark.dynamicAllocation.shuffleTracking.enabled": "true",
+        "spark.dynamicAllocation.initialExecutors": "0",
+        "spark.dynamicAllocation.maxExecutors": "2",
+        "spark.dynamicAllocation.executorIdleTimeout": "5s",
+        "spark.executor.cores": "2",
+    }
+    conf = [f"--conf={key}={value}" for key, value in settings.items()]
+    ended = submit(*tweets_settings(place.many, tmp_path), DAY, master=cluster.url, spark=conf)
+
+    assert ended.code == 0, ended.output
+    tables_of(tmp_path).check_same(expected)
+    assert files_of_scores(tmp_path) == 4, "two executors of two cores"
+
+
+def test_each_python_worker_loads_the_model_once(
+    driver: Driver, cluster: Cluster, place: Place, tmp_path: Path, expected: Tables
+) -> None:
+    before = set(cluster.printed())
+    ended = driver.run(*tweets_settings(place.many, tmp_path), DAY)
+
+    assert ended.code == 0, ended.output
+    tables_of(tmp_path).check_same(expected)
+    assert files_of_scores(tmp_path) == 4, "two executors of two cores"
+    printed = {name: text for name, text in cluster.printed().items() if name not in before}
+    loaded = [pid for text in printed.values() for pid in LOADED.findall(text)]
+    assert len(loaded) >= 4, "two executors of two cores"
+    assert len(set(loaded)) == len(loaded)
+
+
+def test_with_copies_of_tasks_nothing_is_published_twice(
+    driver: Driver, cluster: Cluster, place: Place, tmp_path: Path, expected: Tables
+) -> None:
+    """A Spark that others have started may make them, and the job says so."""
+    before = set(cluster.copies())
+    ended = driver.run(*tweets_settings(place.many, tmp_path), DAY, "--debug")
+
+    assert ended.code == 0, ended.output
+    assert "expected spark.speculation = false, found true" in ended.output
+    assert "expected spark.io.encryption.enabled = true, found false" in ended.output
+    tables_of(tmp_path).check_same(expected)
+    assert cluster.copies() - before
+
+
+def test_a_killed_python_worker_costs_a_try_of_its_task(
+    driver: Driver, cluster: Cluster, place: Place, tmp_path: Path, expected: Tables
+) -> None:
+    driver.start(*tweets_settings(place.many, tmp_path), DAY)
+    driver.read_until("step=canary done")
+    kill(wait_for(cluster.busy_workers, driver.process)[0])
+    ended = driver.end()
+
+    assert ended.code == 0, ended.output
+    assert "Python worker exited unexpectedly" in ended.output
+    tables_of(tmp_path).check_same(expected)
+
+
+def test_a_lost_executor_costs_tries_of_its_tasks(
+    driver: Driver, cluster: Cluster, place: Place, tmp_path: Path, expected: Tables
+) -> None:
+    driver.start(*tweets_settings(place.many, tmp_path), DAY)
+    driver.read_until("step=canary done")
+    kill(wait_for(cluster.executors, driver.process)[0])
+    ended = driver.end()
+
+    assert ended.code == 0, ended.output
+    assert "Lost executor" in ended.output
+    tables_of(tmp_path).check_same(expected)
+
+
+def test_a_node_without_the_model_is_named(driver: Driver, place: Place, tmp_path: Path) -> None:
+    ended = driver.run(*tweets_settings(place.tweets, tmp_path), DAY, f"--set=classifier.model={place.absent}")
+
+    assert ended.code == 2, ended.output
+    assert "error: expected on every node the model" in ended.output
+    assert f"expected a model folder at {place.absent}, found none" in ended.output
+    assert "put it there under the same path" in ended.output
+    assert not (tmp_path / "emotion_labels" / "_delta_log").exists()
+
+
+def test_a_node_with_another_model_is_named(driver: Driver, place: Place, tmp_path: Path) -> None:
+    ended = driver.run(*tweets_settings(place.tweets, tmp_path), DAY, f"--set=classifier.model={place.other}")
+
+    assert ended.code == 2, ended.output
+    assert "error: expected the model" in ended.output
+    assert "give every node the same model folder" in ended.output
+    assert not (tmp_path / "emotion_labels" / "_delta_log").exists()

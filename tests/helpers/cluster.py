@@ -1,0 +1,217 @@
+"""A standalone Spark cluster of a test's own: a master and workers as processes, on 127.0.0.1 and ports that are free.
+
+Every node may be one of its own kind: a worker can be started with other variables, and in a mount namespace where a
+folder is empty or is another one, which is what tells one machine's disk from another's.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pyspark
+
+from emotion_udf.workers.watchdog import state_of
+from tests.helpers.jobs import environment
+from tests.helpers.paths import ROOT
+from tests.helpers.spark import JAVA
+
+HOST: Final = "127.0.0.1"
+DEPLOY: Final = "org.apache.spark.deploy"
+SPARK_CLASS: Final = Path(pyspark.__file__).parent / "bin" / "spark-class"
+
+LOGGING: Final = """
+rootLogger.level = info
+rootLogger.appenderRef.stderr.ref = stderr
+appender.stderr.type = Console
+appender.stderr.name = stderr
+appender.stderr.target = SYSTEM_ERR
+appender.stderr.layout.type = PatternLayout
+appender.stderr.layout.pattern = %d{HH:mm:ss.SSS} %p %c{1} %m%n
+"""
+_STARTED: Final = re.compile(r"Successfully started service 'sparkMaster' on port (\d+)")
+_AGAIN: Final = re.compile(r"Running (task \d+\.[1-9]\d* in stage \S+)")
+_REGISTERED: Final = "Successfully registered with master"
+_PATIENCE_S: Final = 120.0
+
+
+@dataclass(frozen=True)
+class Node:
+    """What tells a worker's machine from the driver's.
+
+    Attributes:
+        cores: Tasks that it runs at once.
+        hidden: Folders that are empty there.
+        exchanged: Folders that are others there, each with the folder that it shows.
+        options: Of `Worker`, such as the file of its resources.
+    """
+
+    cores: int = 2
+    hidden: Sequence[Path] = ()
+    exchanged: Mapping[Path, Path] | None = None
+    options: Sequence[str] = ()
+
+    def command(self, program: Sequence[str]) -> list[str]:
+        """Return the command that runs a program on such a machine."""
+        mounts = [f"mount -t tmpfs none {folder}" for folder in self.hidden]
+        mounts += [f"mount --bind {shown} {folder}" for folder, shown in (self.exchanged or {}).items()]
+        if not mounts:
+            return list(program)
+        return ["unshare", "--mount", "sh", "-ec", "\n".join([*mounts, 'exec "$@"']), "sh", *program]
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A cluster that runs.
+
+    Attributes:
+        url: Of its master.
+        folder: Of its processes' logs, and of what executors print: `work/APPLICATION/EXECUTOR/stderr`.
+        workers: The numbers of its workers' processes.
+    """
+
+    url: str
+    folder: Path
+    workers: Sequence[int]
+
+    def executors(self) -> list[int]:
+        """Return the processes of executors that run."""
+        return [pid for worker in self.workers for pid in children(worker, "CoarseGrainedExecutorBackend")]
+
+    def python_workers(self) -> list[int]:
+        """Return the Python workers that have imported torch."""
+        daemons = [pid for executor in self.executors() for pid in children(executor, "pyspark.daemon")]
+        workers = [pid for daemon in daemons for pid in children(daemon, "pyspark.daemon")]
+        return [pid for pid in workers if has_mapped(pid, "libtorch")]
+
+    def busy_workers(self) -> list[int]:
+        """Return those of them that compute: idle ones use no processor at all."""
+        before = {pid: worked(pid) for pid in self.python_workers()}
+        time.sleep(0.2)
+        return [pid for pid, ticks in before.items() if worked(pid) - ticks >= 3]
+
+    def printed(self) -> dict[str, str]:
+        """Return what each executor has printed on standard error, by its application and number."""
+        files = sorted(self.folder.glob("work/*/*/stderr"))
+        return {str(file.parent.relative_to(self.folder / "work")): file.read_text() for file in files}
+
+    def copies(self) -> set[tuple[str, str]]:
+        """Return the tasks that were begun again, each with its application and executor."""
+        return {(name, task) for name, text in self.printed().items() for task in _AGAIN.findall(text)}
+
+
+@contextmanager
+def running_cluster(folder: Path, nodes: Sequence[Node] = (Node(), Node())) -> Iterator[Cluster]:
+    """Start a master and workers, and end them and all that they have started.
+
+    Args:
+        folder: Takes logs and the folders of applications.
+        nodes: The machines.
+    """
+    conf = folder / "conf"
+    conf.mkdir(parents=True)
+    (conf / "log4j2.properties").write_text(LOGGING)
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def start(name: str, node: Node, *arguments: str) -> Path:
+        log = folder / f"{name}.log"
+        variables = {
+            "SPARK_CONF_DIR": str(conf),
+            "SPARK_LOCAL_IP": HOST,
+            "SPARK_DAEMON_MEMORY": "256m",
+            "SPARK_DAEMON_JAVA_OPTS": JAVA,
+            "SPARK_LOCAL_DIRS": str(folder / "local"),
+            "PYTHONPATH": str(ROOT),
+        }
+        command = node.command([str(SPARK_CLASS), *arguments])
+        known = environment() | variables
+        with log.open("wb") as out:
+            process = subprocess.Popen(
+                command, cwd=folder, env=known, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
+            )
+        processes.append(process)
+        return log
+
+    try:
+        master_log = start(
+            "master", Node(), f"{DEPLOY}.master.Master", "--host", HOST, "--port", "0", "--webui-port", "0"
+        )
+        url = f"spark://{HOST}:{_wait(lambda: _STARTED.search(master_log.read_text()), master_log)[1]}"
+        logs = [
+            start(
+                f"worker-{number}", node, f"{DEPLOY}.worker.Worker", "--host", HOST, "--port", "0", "--webui-port", "0",
+                "--cores", str(node.cores), "--memory", "2g", "--work-dir", str(folder / "work"), *node.options, url,
+            )
+            for number, node in enumerate(nodes)
+        ]  # fmt: skip
+        for log in logs:
+            _wait(lambda log=log: re.search(_REGISTERED, log.read_text()), log)  # type: ignore[misc]
+        yield Cluster(url, folder, [process.pid for process in processes[1:]])
+    finally:
+        for process in reversed(processes):  # workers first: each ends its executors
+            process.terminate()
+        for process in reversed(processes):
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _wait(look: Callable[[], re.Match[str] | None], log: Path) -> re.Match[str]:
+    """Wait until something stands in a log."""
+    until = time.monotonic() + _PATIENCE_S
+    while (found := look()) is None:
+        assert time.monotonic() < until, f"expected a cluster that starts, found:\n{log.read_text()}"
+        time.sleep(0.1)
+    return found
+
+
+def wait_for(look: Callable[[], list[int]], process: subprocess.Popen[str]) -> list[int]:
+    """Wait for processes of a job that runs."""
+    until = time.monotonic() + _PATIENCE_S
+    while not (found := look()):
+        assert process.poll() is None, "expected a job that runs, found one that has ended"
+        assert time.monotonic() < until, "expected processes of the job, found none"
+        time.sleep(0.02)
+    return found
+
+
+def children(parent: int, program: str) -> list[int]:
+    """Return the processes that a process has started and whose command line has a word."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            status = (place / "stat").read_text().rpartition(")")[2].split()
+            if int(status[1]) == parent and status[0] != "Z" and program in (place / "cmdline").read_text():
+                found.append(int(place.name))
+        except OSError:
+            continue  # it ended while we looked
+    return sorted(found)
+
+
+def worked(pid: int) -> int:
+    """Return the processor time that a process has used, in hundredths of a second; 0 if it has gone."""
+    try:
+        return state_of(pid)[1]
+    except OSError:
+        return 0
+
+
+def has_mapped(pid: int, library: str) -> bool:
+    """Tell whether a process has a library in its memory."""
+    try:
+        return library in Path(f"/proc/{pid}/maps").read_text()
+    except OSError:
+        return False
+
+
+def kill(pid: int) -> None:
+    """Take a process away at once, as a machine that fails does."""
+    os.kill(pid, signal.SIGKILL)
