@@ -82,6 +82,7 @@ def test_a_bucket_that_is_not_there_is_named(root: str) -> None:
     assert "found no such bucket at http://127.0.0.1:" in ended.err
 
 
+@pytest.mark.slow
 def test_the_page_the_prompt_and_maintenance_read_a_warehouse(
     root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
