@@ -24,8 +24,8 @@ class SessionClock:
         self._ticks: dict[tuple[str, str], int] = {}  # by id and moment of its start
         self._others: set[str] = set()  # ids of processes of other sessions
 
-    def sample(self) -> None:
-        """Look at the processes that run now."""
+    def sample(self) -> float:
+        """Look at the processes that run now, and return the CPU seconds of all that were seen so far."""
         ids = {name for name in os.listdir("/proc") if name.isdigit()}
         self._others &= ids
         for pid in ids - self._others:
@@ -38,7 +38,4 @@ class SessionClock:
                     self._ticks[pid, fields[19]] = int(fields[11]) + int(fields[12])
                 else:
                     self._others.add(pid)
-
-    def seconds(self) -> float:
-        """Return the CPU seconds seen so far."""
         return sum(self._ticks.values()) / _TICKS_A_SECOND

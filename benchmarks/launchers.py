@@ -48,10 +48,10 @@ def run_logged(
             command, cwd=root, env=environment, stdout=stream, stderr=stream, start_new_session=True
         )
         clock = SessionClock(process.pid)
-        started = time.perf_counter()
+        started, cpu_s = time.perf_counter(), 0.0
         try:
             while process.poll() is None and time.perf_counter() - started < timeout_s:
-                clock.sample()
+                cpu_s = clock.sample()
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(_SAMPLE_EVERY_S)
             wall_s = time.perf_counter() - started
@@ -65,7 +65,7 @@ def run_logged(
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LAST_LINES:]
         words = f"{Path(command[0]).name} {ended} ({log.name}); its last lines:"
         raise BenchmarkError("\n".join([words, *lines]))
-    return {"wall_s": wall_s, "cpu_s": clock.seconds()}
+    return {"wall_s": wall_s, "cpu_s": cpu_s}
 
 
 def job_environment(python: Path, root: Path = ROOT) -> dict[str, str]:

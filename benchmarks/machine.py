@@ -13,10 +13,8 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 CPU_FLAGS: Final = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "amx_int8", "amx_bf16")
 """Instruction sets that decide the speed of matrix products, in /proc/cpuinfo's names."""
 
-PACKAGES: Final = (
-    *("ctranslate2", "onnxruntime", "openvino", "pandas", "pyarrow", "pyspark"),
-    *("spark-infer-ai", "tokenizers", "torch", "transformers"),
-)
+_PEERS = "ctranslate2 onnxruntime openvino spark-infer-ai transformers"
+PACKAGES: Final = f"{_PEERS} pandas pyarrow pyspark tokenizers torch".split()
 
 
 def describe_machine(cpuinfo: Path = Path("/proc/cpuinfo")) -> dict[str, Any]:

@@ -41,7 +41,6 @@ COMMANDS: Final = {
 """What starts each contender; its request is appended."""
 
 WORK: Final = BUILD / "throughput"
-"""Where rows, labels, answers and logs of a run stay until the next one."""
 
 _WARM_UP_ROWS = 64
 
@@ -85,7 +84,9 @@ def run_contender(request: Request, reference: NDArray[np.float32], timeout_s: f
     command = [*COMMANDS[request.contender], request.to_json()]
     run_logged(command, job_environment(Path(command[0])), Path(f"{request.output}.log"), timeout_s)
     answer: Answer = json.loads(request.answer.read_text(encoding="utf-8"))
-    return {"rows_per_s": len(reference) / median(answer["seconds"])} | compare(reference, request.output) | answer
+    rates = {"rows_per_s": "seconds", "rows_per_cpu_s": "cpu_s"}
+    row = {name: len(reference) / max(1e-9, median(answer[spent])) for name, spent in rates.items()}
+    return row | compare(reference, request.output) | answer
 
 
 def compare(reference: NDArray[np.float32], output: str) -> Row:

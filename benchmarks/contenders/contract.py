@@ -1,6 +1,7 @@
 """What a contender is asked and what it answers, as JSON. Needs the standard library only."""
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -8,13 +9,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.cpu_time import SessionClock
 from benchmarks.machine import versions
 
 Settings = dict[str, Any]
 """How a contender is set beyond the request; goes to the record."""
 
 Answer = dict[str, Any]
-"""`seconds` of each timed job, `settings`, `versions`."""
+"""`seconds` and `cpu_s` of each timed job, `settings`, `versions`."""
 
 Job = Callable[[str, str], None]
 """Label the rows of the first folder into the second."""
@@ -64,12 +66,14 @@ def answer(run: Callable[[Request], Answer]) -> None:
 def time_jobs(request: Request, job: Job, settings: Settings) -> Answer:
     """Label the warm-up rows once, then all rows `repeats` times, each on the clock."""
     job(request.warm_up, request.output)
-    seconds = []
+    clock = SessionClock(os.getsid(0))  # a contender and its workers are a session
+    spent: dict[str, list[float]] = {"seconds": [], "cpu_s": []}
     for _ in range(request.repeats):
-        started = time.perf_counter()
+        before, started = clock.sample(), time.perf_counter()
         job(request.timed, request.output)
-        seconds.append(time.perf_counter() - started)
-    return {"seconds": seconds, "settings": settings, "versions": versions()}
+        spent["seconds"].append(time.perf_counter() - started)
+        spent["cpu_s"].append(clock.sample() - before)
+    return spent | {"settings": settings, "versions": versions()}
 
 
 def sizes_of(model: str) -> dict[str, Any]:

@@ -94,6 +94,8 @@ def test_rates_and_labels_are_compared(compared: Compare) -> None:
     assert len(peer["seconds"]) == 3
     assert min(peer["seconds"]) >= 0.02
     assert peer["rows_per_s"] == pytest.approx(10 / sorted(peer["seconds"])[1])
+    assert len(peer["cpu_s"]) == 3
+    assert peer["rows_per_cpu_s"] > 0
     assert peer["times_slower"] == rows[OURS]["rows_per_s"] / peer["rows_per_s"]
     assert (peer["equal_labels"], rows[OURS]["equal_labels"]) == (0.5, 1.0)
     assert [rows[name]["settings"] for name in (PEER, f"{PEER}-best")] == [{"best": False}, {"best": True}]
