@@ -79,8 +79,10 @@ def test_a_filter_on_the_label_evaluates_the_model_once(
 
 @pytest.fixture(scope="module")
 def expected(spark: SparkSession) -> dict[int, tuple[float, ...]]:
-    """The probabilities of `MANY` by the settings' defaults."""
-    return probabilities(numbered(spark, MANY).withColumn("score", make_emotion_udf()("text")))
+    """The probabilities of `MANY`, cut as the settings' defaults say; the promise is one of fp32."""
+    return probabilities(
+        numbered(spark, MANY).withColumn("score", make_emotion_udf(ClassifierSettings(precision="fp32"))("text"))
+    )
 
 
 @pytest.mark.parametrize(
@@ -99,7 +101,7 @@ def test_batches_chunks_and_partitions_move_no_probability(
     token_budget: int,
     partitions: int,
 ) -> None:
-    settings = ClassifierSettings(chunk_rows=chunk_rows, token_budget=token_budget)
+    settings = ClassifierSettings(chunk_rows=chunk_rows, token_budget=token_budget, precision="fp32")
     before = spark.conf.get("spark.sql.execution.arrow.maxRecordsPerBatch")
     assert before is not None
     spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", arrow_rows)

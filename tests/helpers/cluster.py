@@ -1,4 +1,6 @@
-"""A standalone Spark cluster of a test's own: a master and workers as processes, on 127.0.0.1 and ports that are free.
+"""A standalone Spark cluster of a test's own: a master and workers as processes, on ports that are free.
+
+Each has an address of its own on the loopback, 127.0.0.1 and on: Spark runs no second copy of a task on the same host.
 
 Every node may be one of its own kind: a worker can be started with other variables, and in a mount namespace where a
 folder is empty or is another one, which is what tells one machine's disk from another's.
@@ -22,7 +24,7 @@ from tests.helpers.jobs import environment
 from tests.helpers.paths import ROOT
 from tests.helpers.spark import JAVA
 
-HOST: Final = "127.0.0.1"
+MASTER_HOST: Final = "127.0.0.1"
 DEPLOY: Final = "org.apache.spark.deploy"
 SPARK_CLASS: Final = Path(pyspark.__file__).parent / "bin" / "spark-class"
 
@@ -36,6 +38,7 @@ appender.stderr.layout.type = PatternLayout
 appender.stderr.layout.pattern = %d{HH:mm:ss.SSS} %p %c{1} %m%n
 """
 _STARTED: Final = re.compile(r"Successfully started service 'sparkMaster' on port (\d+)")
+_LOADED: Final = re.compile(r"INFO emotion_udf\.workers\.spec pid=(\d+) model=\w+ engine=")
 _AGAIN: Final = re.compile(r"Running (task \d+\.[1-9]\d* in stage \S+)")
 _REGISTERED: Final = "Successfully registered with master"
 _PATIENCE_S: Final = 120.0
@@ -101,6 +104,10 @@ class Cluster:
         files = sorted(self.folder.glob("work/*/*/stderr"))
         return {str(file.parent.relative_to(self.folder / "work")): file.read_text() for file in files}
 
+    def loads(self) -> list[tuple[str, str]]:
+        """Return each load of a model as workers told of it: their executor, and their process."""
+        return [(name, pid) for name, text in self.printed().items() for pid in _LOADED.findall(text)]
+
     def copies(self) -> set[tuple[str, str]]:
         """Return the tasks that were begun again, each with its application and executor."""
         return {(name, task) for name, text in self.printed().items() for task in _AGAIN.findall(text)}
@@ -119,17 +126,17 @@ def running_cluster(folder: Path, nodes: Sequence[Node] = (Node(), Node())) -> I
     (conf / "log4j2.properties").write_text(LOGGING)
     processes: list[subprocess.Popen[bytes]] = []
 
-    def start(name: str, node: Node, *arguments: str) -> Path:
+    def start(name: str, node: Node, host: str, *arguments: str) -> Path:
         log = folder / f"{name}.log"
         variables = {
             "SPARK_CONF_DIR": str(conf),
-            "SPARK_LOCAL_IP": HOST,
+            "SPARK_LOCAL_IP": host,
             "SPARK_DAEMON_MEMORY": "256m",
             "SPARK_DAEMON_JAVA_OPTS": JAVA,
             "SPARK_LOCAL_DIRS": str(folder / "local"),
             "PYTHONPATH": str(ROOT),
         }
-        command = node.command([str(SPARK_CLASS), *arguments])
+        command = node.command([str(SPARK_CLASS), *arguments, *server(host)])
         known = environment() | variables
         with log.open("wb") as out:
             process = subprocess.Popen(
@@ -139,14 +146,12 @@ def running_cluster(folder: Path, nodes: Sequence[Node] = (Node(), Node())) -> I
         return log
 
     try:
-        master_log = start(
-            "master", Node(), f"{DEPLOY}.master.Master", "--host", HOST, "--port", "0", "--webui-port", "0"
-        )
-        url = f"spark://{HOST}:{_wait(lambda: _STARTED.search(master_log.read_text()), master_log)[1]}"
+        master_log = start("master", Node(), MASTER_HOST, f"{DEPLOY}.master.Master")
+        url = f"spark://{MASTER_HOST}:{_wait(lambda: _STARTED.search(master_log.read_text()), master_log)[1]}"
         logs = [
             start(
-                f"worker-{number}", node, f"{DEPLOY}.worker.Worker", "--host", HOST, "--port", "0", "--webui-port", "0",
-                "--cores", str(node.cores), "--memory", "2g", "--work-dir", str(folder / "work"), *node.options, url,
+                f"worker-{number}", node, f"127.0.0.{number + 1}", f"{DEPLOY}.worker.Worker", url,
+                "--cores", str(node.cores), "--memory", "2g", "--work-dir", str(folder / "work"), *node.options,
             )
             for number, node in enumerate(nodes)
         ]  # fmt: skip
@@ -162,6 +167,11 @@ def running_cluster(folder: Path, nodes: Sequence[Node] = (Node(), Node())) -> I
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def server(host: str) -> list[str]:
+    """Return the options of a process that listens on a host's free ports."""
+    return ["--host", host, "--port", "0", "--webui-port", "0"]
 
 
 def _wait(look: Callable[[], re.Match[str] | None], log: Path) -> re.Match[str]:

@@ -17,7 +17,7 @@ def find_gpus(folder: Path, nvidia_smi: str | None) -> "subprocess.CompletedProc
         program.write_text(f"#!/bin/sh\n{nvidia_smi}\n")
         program.chmod(0o755)
     path = f"{folder}{os.pathsep}/usr/bin{os.pathsep}/bin" if nvidia_smi is not None else str(folder)
-    command = ["/bin/bash", str(ROOT / "tools" / "find_gpus.sh")]
+    command: list[str | Path] = ["/bin/bash", ROOT / "tools" / "find_gpus.sh"]
     return subprocess.run(command, env={"PATH": path}, capture_output=True, text=True, check=False)
 
 

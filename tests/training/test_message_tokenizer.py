@@ -234,7 +234,7 @@ def test_only_emoji_of_the_list_have_tokens() -> None:
     ],
 )
 def test_of_joined_emoji_the_first_is_read(with_rules: MessageTokenizer, joined: str, first: str) -> None:
-    assert with_rules.encode([f"home {joined}home"]) == with_rules.encode([f"home {first}home"])
+    assert with_rules.encode([f"home {joined}home"]).token_ids == with_rules.encode([f"home {first}home"]).token_ids
 
 
 def test_a_sigh_is_no_surprise(read_alike: ReadAlike) -> None:
@@ -355,7 +355,7 @@ def test_a_tokenizer_with_rules_may_be_a_base_again(folder: Path, tmp_path: Path
     file.write_text(make_message_tokenizer(folder / "tokenizer.json", message_rules), encoding="utf-8")
     words = [" ".join([*EMOJI, *"".join(EMOJI.values())])]
     first, again = (MessageTokenizer(json_file, LONGEST) for json_file in (folder / "tokenizer.json", file))
-    assert again.encode(words) == first.encode(words)
+    assert again.encode(words).token_ids == first.encode(words).token_ids
 
 
 # What stays as it was
@@ -366,7 +366,7 @@ def test_training_sentences_are_read_as_before(
     base: MessageTokenizer, with_rules: MessageTokenizer, data: Path, part: str
 ) -> None:
     texts = read_text_file(data / "emotion" / f"{part}.txt").texts
-    assert with_rules.encode(texts) == base.encode(texts)
+    assert with_rules.encode(texts).token_ids == base.encode(texts).token_ids
 
 
 @pytest.fixture
