@@ -47,11 +47,14 @@ python3 -c 'import ensurepip, venv' 2>/dev/null || install "Python's venv module
 [ -z "${CI:-}" ] || command -v chromium >/dev/null || install "Chromium" chromium
 # The same for the tests that ask PostgreSQL.
 [ -z "${CI:-}" ] || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || install "PostgreSQL" postgresql
+# The same for the tests of the alerts.
+[ -z "${CI:-}" ] || command -v promtool >/dev/null || install "promtool" --no-install-recommends prometheus
 
 echo "setup: making .venv (a few minutes the first time)"
 [ -x .venv/bin/python ] || python3 -m venv .venv
 # In the environment, not on the command line: so it also holds for what pip installs to build a package.
 export PIP_CONSTRAINT=$PWD/constraints.txt
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --use-pep517 --editable '.[int16,train,dashboard,postgres,connect,dev]'
+extras=int16,train,dashboard,postgres,connect,monitoring,dev
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --use-pep517 --editable ".[$extras]"
 touch .venv/.ready
 echo "setup: done"

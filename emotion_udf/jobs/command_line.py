@@ -121,10 +121,15 @@ def exit_code_of(job: Callable[[], None], debug: bool) -> int:
     except BaseException as error:  # a panic of delta-rs is no Exception
         if debug:
             print(masked(traceback.format_exc()), file=sys.stderr)
-        known = error if isinstance(error, EmotionUdfError) else refusal_of(error)
+        known = known_error(error)
         print(printable(f"error: {known or _message(error)}"), file=sys.stderr)
         return known.exit_code if known else EmotionUdfError.exit_code
     return 0
+
+
+def known_error(error: BaseException) -> EmotionUdfError | None:
+    """Return an error in this project's words; None for one that it knows nothing of."""
+    return error if isinstance(error, EmotionUdfError) else refusal_of(error)
 
 
 def end_process(code: int) -> NoReturn:

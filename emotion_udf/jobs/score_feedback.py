@@ -11,6 +11,7 @@ from emotion_udf.dashboard.after_night import build_after_night
 from emotion_udf.errors import UsageError
 from emotion_udf.gates import check_forced
 from emotion_udf.jobs.command_line import SettingsParser, end_process, exit_code_of, parse
+from emotion_udf.jobs.watched_night import WatchedNight
 from emotion_udf.nightly.backfill import backfill, published_days
 from emotion_udf.nightly.pipeline import PublishedInterrupt, run_night
 from emotion_udf.nightly.record import RunRecord
@@ -50,9 +51,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="with --each-day: leave out the days that these settings and this model have published already",
     )
     options = parse(parser, arguments)
+    watched = WatchedNight(options.config, options.overrides)
 
+    @watched.job()
     def job() -> None:
         settings = load_settings(NightSettings, options.config, options.overrides)
+        watched.follow(settings)
         window = make_window(options.date, options.first, options.last, settings.window.timezone)
         if options.resume and not options.each_day:
             raise UsageError("expected --resume together with --each-day, found it alone")
@@ -62,7 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             warehouse = open_warehouse(settings.warehouse)
 
             def run(days: Window) -> None:
-                _report(run_night(spark, settings, days, warehouse, options.force), warehouse)
+                with watched.run(warehouse):
+                    _report(run_night(spark, settings, days, warehouse, options.force, watched.begun), warehouse)
 
             if options.each_day:
                 backfill(window, run, published_days(warehouse, settings) if options.resume else ())
@@ -78,7 +83,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if copied := copy_after_night(settings):
             print(copied)
 
-    return exit_code_of(job, options.debug)
+    code = exit_code_of(job, options.debug)
+    watched.close()
+    return code
 
 
 def _report(run: RunRecord, warehouse: Warehouse) -> None:

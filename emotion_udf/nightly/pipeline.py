@@ -5,7 +5,7 @@ written once cannot change. Nothing is visible in a table before `publish`.
 """
 
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -71,6 +71,7 @@ def run_night(
     window: Window,
     warehouse: Warehouse | None = None,
     forced: Collection[str] = (),
+    begun: Callable[[RunRecorder], None] = lambda _: None,
 ) -> RunRecord:
     """Label the messages of `window` and publish the tables.
 
@@ -80,6 +81,7 @@ def run_night(
         window: The days to label.
         warehouse: Where to publish; the one that the settings name by default.
         forced: Names of gates that may fail without stopping the night.
+        begun: Called when the run has its name, with what keeps its record from then on.
 
     Returns:
         The published run, as recorded in `runs`.
@@ -95,6 +97,7 @@ def run_night(
         warehouse = open_warehouse(settings.warehouse)
     staging_root = open_folder(settings.staging_root, settings.warehouse.timeout_s)
     is_recorded = False
+    begun(recorder)
     try:
         _clean_up(warehouse, staging_root)
         since = warehouse.version(LABELS)

@@ -46,6 +46,11 @@ _OUTCOMES: dict[type[EmotionUdfError], Outcome] = {
 }
 
 
+def outcome_of(error: BaseException) -> Outcome:
+    """Return how a run ends that an error ends."""
+    return next((outcome for kind, outcome in _OUTCOMES.items() if isinstance(error, kind)), Outcome.FAILED)
+
+
 @dataclass(frozen=True)
 class RunRecord:
     """A run as far as it has come.
@@ -188,8 +193,7 @@ class RunRecorder:
         """Close the record of a failed run, in this project's own words or by just the name of a foreign error."""
         self.note(outcome=Outcome.FAILED, error=type(error).__name__, finished_at=datetime.now(UTC))
         if isinstance(error, EmotionUdfError):
-            outcome = next((o for error_type, o in _OUTCOMES.items() if isinstance(error, error_type)), Outcome.FAILED)
-            self.note(outcome=outcome, exit_code=error.exit_code, error=str(error))
+            self.note(outcome=outcome_of(error), exit_code=error.exit_code, error=str(error))
         return self.record
 
 

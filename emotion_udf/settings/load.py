@@ -26,6 +26,23 @@ def load_settings(kind: type[SettingsT], file: Path, overrides: Iterable[str] = 
     Raises:
         UsageError: The file is missing or no TOML, a key is unknown, or a value is of a wrong type or range.
     """
+    tree = _read_tree(file, overrides)
+    try:
+        return kind.model_validate(tree)
+    except ValidationError as error:
+        problems = "\n".join(f"  {_explain(kind, problem)}" for problem in error.errors())
+        raise UsageError(f"{file} does not hold valid settings:\n{problems}") from error
+
+
+def salvage_section(kind: type[SettingsT], file: Path, name: str, overrides: Iterable[str] = ()) -> SettingsT | None:
+    """Read one section of a settings file whose others may be wrong; None where that is not possible."""
+    try:
+        return kind.model_validate(_read_tree(file, overrides).get(name, {}))
+    except (UsageError, ValidationError, OSError):
+        return None
+
+
+def _read_tree(file: Path, overrides: Iterable[str]) -> dict[str, Any]:
     if not file.is_file():
         raise UsageError(f"expected a settings file at {file}, found none; give its path with --config")
     try:
@@ -34,11 +51,7 @@ def load_settings(kind: type[SettingsT], file: Path, overrides: Iterable[str] = 
         raise UsageError(f"expected TOML in {file}, found something else: {error}") from error
     for override in overrides:
         _apply(tree, override)
-    try:
-        return kind.model_validate(tree)
-    except ValidationError as error:
-        problems = "\n".join(f"  {_explain(kind, problem)}" for problem in error.errors())
-        raise UsageError(f"{file} does not hold valid settings:\n{problems}") from error
+    return tree
 
 
 def _apply(tree: dict[str, Any], override: str) -> None:

@@ -13,9 +13,13 @@ from emotion_udf.errors import UsageError
 from emotion_udf.object_store import TIMEOUT_S
 from emotion_udf.schemas import RESERVED_COLUMNS
 from emotion_udf.settings.classifier import ClassifierSettings
+from emotion_udf.settings.monitoring import MonitoringSettings
 from emotion_udf.settings.postgres import PostgresSettings
 from emotion_udf.settings.section import Section
 from emotion_udf.storage import canonical, is_inside
+
+_AFTERWARDS = {"dashboard", "postgres", "monitoring"}
+"""The sections that change nothing of what a night publishes."""
 
 
 def _time_zone(name: str) -> str:
@@ -275,6 +279,7 @@ class NightSettings(Section):
     gate: GateSettings = GateSettings()
     dashboard: DashboardSettings = DashboardSettings()
     postgres: PostgresSettings | None = None
+    monitoring: MonitoringSettings = MonitoringSettings()
 
     @model_validator(mode="after")
     def _dimensions_are_new_columns(self) -> "NightSettings":
@@ -320,4 +325,4 @@ class NightSettings(Section):
 
     def digest(self) -> str:
         """Name these settings, but for what follows the release, by 16 hex digits of their SHA-256."""
-        return hashlib.sha256(self.model_dump_json(exclude={"dashboard", "postgres"}).encode()).hexdigest()[:16]
+        return hashlib.sha256(self.model_dump_json(exclude=_AFTERWARDS).encode()).hexdigest()[:16]

@@ -153,7 +153,7 @@ def test_a_server_that_freezes_is_left(
     run_night(warehouse, "r2", [D6])
     monkeypatch.setattr(session, "_GRACE_S", 0.5)
     with way_to(postgres.folder, moment=int(total * share), happen=Way.freeze) as way:
-        frozen = at(database, f"{database.connection} host={way.folder}", statement_timeout_s=1)
+        frozen = at(database, f"{database.connection} host={way.folder}", statement_timeout_s=3)
         with pytest.raises(StorageError, match=r"found the connection lost, or no answer for longer than"):
             copy_release(root, frozen)
     copy_release(root, database)

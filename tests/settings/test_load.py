@@ -8,7 +8,8 @@ from pydantic import BaseModel
 
 from emotion_udf.errors import UsageError
 from emotion_udf.settings.describe import describe_settings
-from emotion_udf.settings.load import load_settings
+from emotion_udf.settings.load import load_settings, salvage_section
+from emotion_udf.settings.monitoring import MonitoringSettings
 from emotion_udf.settings.nightly import NightSettings
 from emotion_udf.settings.training import ObjectiveSettings, OptimizerSettings, TrainSettings
 from tests.helpers.facts import unstated
@@ -182,6 +183,15 @@ def test_set_of_a_whole_section_is_refused(file: Path) -> None:
 def test_a_malformed_set_is_refused(file: Path, override: str) -> None:
     (problem,) = problems(file, override)
     assert unstated(["--set key.path=value", f"found {override!r}"], problem) == []
+
+
+def test_a_section_is_read_where_the_others_are_wrong(file: Path) -> None:
+    overrides = ["gate.min_messages=many", "monitoring.json_lines=-"]
+    assert salvage_section(MonitoringSettings, file, "monitoring", overrides) == MonitoringSettings(json_lines="-")
+    assert salvage_section(MonitoringSettings, file, "monitoring") == MonitoringSettings()
+    for wrong in ("monitoring.attempts=0", "monitoring=1", "nonsense"):
+        assert salvage_section(MonitoringSettings, file, "monitoring", [wrong]) is None
+    assert salvage_section(MonitoringSettings, file / "nowhere", "monitoring") is None
 
 
 def test_every_setting_is_listed_once_with_its_default() -> None:

@@ -12,6 +12,7 @@ from emotion_udf.schemas import RESERVED_COLUMNS
 from emotion_udf.settings.classifier import ClassifierSettings
 from emotion_udf.settings.labelled import DataSettings
 from emotion_udf.settings.load import load_settings
+from emotion_udf.settings.monitoring import MonitoringSettings
 from emotion_udf.settings.nightly import (
     GateSettings,
     InputSettings,
@@ -275,3 +276,23 @@ def test_a_schema_is_a_plain_word(name: str) -> None:
 def test_what_follows_the_release_changes_no_digest() -> None:
     plain = night()
     assert plain.model_copy(update={"postgres": PostgresSettings()}).digest() == plain.digest()
+
+
+@pytest.mark.parametrize(
+    ("url", "found"),
+    [
+        ("marquez:5000", "begins with http"),
+        ("ftp://marquez", "begins with http"),
+        ("http://me:hunter2@marquez", "without a password"),
+        ("http://marquez?api_key=hunter2", "without a password"),
+    ],
+)
+def test_a_server_of_lineage_has_an_address_without_secrets(url: str, found: str) -> None:
+    with pytest.raises(UsageError, match=found) as refused:
+        load_settings(NightSettings, ROOT / "conf/nightly.toml", [f"monitoring.openlineage_url={url}"])
+    assert "hunter" not in str(refused.value)
+
+
+def test_metrics_have_the_ending_that_their_collector_looks_for() -> None:
+    with pytest.raises(ValidationError):
+        MonitoringSettings(prometheus_file="/textfile/emotions.txt")
