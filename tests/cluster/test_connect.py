@@ -15,6 +15,7 @@ from tests.helpers.tweets import DAYS, own_tweets, tweets_settings
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.cluster,
     pytest.mark.spark,
     pytest.mark.skipif(importlib.util.find_spec("grpc") is None, reason="needs the extra connect"),
 ]

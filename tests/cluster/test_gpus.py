@@ -12,7 +12,7 @@ from tests.helpers.driver import running_driver
 from tests.helpers.spark import JAVA
 from tests.helpers.tweets import DAYS, tweets_settings
 
-pytestmark = [pytest.mark.slow, pytest.mark.spark]
+pytestmark = [pytest.mark.slow, pytest.mark.cluster, pytest.mark.spark]
 
 LOADED = re.compile(r"INFO emotion_udf\.workers\.spec pid=(\d+) .* assigned_gpus=(\S+)")
 SETTINGS = {"spark.executor.memory": "1g", "spark.executor.cores": "2", "spark.executor.extraJavaOptions": JAVA}

@@ -13,7 +13,7 @@ from tests.helpers.published import Tables, tables_of
 from tests.helpers.spark import JAVA
 from tests.helpers.tweets import DAYS, tweets_settings
 
-pytestmark = [pytest.mark.slow, pytest.mark.spark]
+pytestmark = [pytest.mark.slow, pytest.mark.cluster, pytest.mark.spark]
 
 DAY = f"--date={DAYS[0]}"
 EXECUTORS = {"spark.executor.memory": "1g", "spark.executor.extraJavaOptions": JAVA}
