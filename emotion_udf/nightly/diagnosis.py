@@ -19,6 +19,9 @@ _LEAST_SHARE: Final = 0.1
 _LATENCY_S: Final = 0.5
 """Seconds for the footer of a file; object stores answer in a tenth of that."""
 
+_BYTES_PER_S: Final = 20e6
+"""Of a file whose times the driver reads, because its footer does not tell which are of the window; it is faster."""
+
 _FOOTERS_AT_ONCE: Final = 16
 """As many as `storage.in_threads` reads."""
 
@@ -75,10 +78,10 @@ def where_time_went(row: Row) -> str:
 
 
 def find_odd(row: Row) -> list[Finding]:
-    """Return what was odd about a run; nothing of one that an earlier version has recorded."""
-    if row.get("hosts") is None:
+    """Return what was odd about a run. Where it has no `hosts`, as of earlier versions, workers are not looked at."""
+    hosts: Sequence[Row] = row.get("hosts") or []
+    if not hosts:
         return list(_slow_input(row))
-    hosts: Sequence[Row] = row["hosts"]
     return [
         *_slow_model(row, hosts),
         *_slow_start(row, hosts),
@@ -134,8 +137,8 @@ def _tried_again(hosts: Sequence[Row]) -> Iterator[Finding]:
     if found:
         yield Finding(
             Cause.TRIED_AGAIN,
-            f"{sum(found.values())} tasks were not scored at the first try ({_named(found)}): a worker or an executor "
-            "ended; look above for 'Lost task' and 'Lost executor', and at the memory that they have",
+            f"tasks that were not scored at the first try: {_named(found)}; a worker or an executor ended: look above "
+            "for 'Lost task' and 'Lost executor', and at the memory that they have",
         )
 
 
@@ -168,12 +171,14 @@ def _slow_task(row: Row, hosts: Sequence[Row]) -> Iterator[Finding]:
 
 
 def _slow_input(row: Row) -> Iterator[Finding]:
-    """The driver reads the end of each file before Spark reads any: that depends on nothing but the storage."""
+    """The driver reads the end of each file before Spark reads any, and the times of some."""
     inventory = row["seconds"].get("inventory", 0.0)
     read = row["seconds"].get("read", 0.0)
     files = len(row["input_files"]) + row["refused_files"]
-    of_file = inventory / -(-files // _FOOTERS_AT_ONCE) if files else 0.0
-    if of_file >= _LATENCY_S and _is_notable(inventory + read, row):
+    if not files:
+        return
+    of_file = inventory / -(-files // _FOOTERS_AT_ONCE)
+    if of_file >= _LATENCY_S + row["input_bytes"] / files / _BYTES_PER_S and _is_notable(inventory + read, row):
         yield Finding(
             Cause.SLOW_INPUT,
             f"looking at {files} input files took {inventory:.1f} s, {of_file:.1f} s each, and reading their "
@@ -191,7 +196,8 @@ def _total_s(row: Row) -> float:
 
 
 def _steps_s(row: Row) -> float:
-    return sum(row["seconds"].values())
+    steps: Mapping[str, float] = row["seconds"]
+    return sum(steps.values())
 
 
 def _named(counts: Mapping[str, int]) -> str:

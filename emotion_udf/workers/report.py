@@ -76,7 +76,7 @@ class TaskReport:
     def line(self, seconds: float) -> str:
         """Return the report, of a task that ends now and took so long."""
         self.seconds = seconds
-        self.ended_at = time.time()
+        self.ended_at = round(time.time(), 3)
         return json.dumps({name: round(v, 3) if isinstance(v, float) else v for name, v in asdict(self).items()})
 
 

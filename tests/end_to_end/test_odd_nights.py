@@ -50,13 +50,13 @@ class Odd:
 
     Attributes:
         settings: Of the job.
-        spark: Of Spark.
+        spark: Options of spark-submit.
         variables: Of the environment.
         during: What happens to the job while it runs.
     """
 
     settings: Sequence[str] = ()
-    spark: Mapping[str, str] = field(default_factory=dict)
+    spark: Sequence[str] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
     during: Callable[[Job], None] = lambda _: None
 
@@ -132,7 +132,7 @@ def test_an_input_in_a_slow_place(slow_open: Path, tmp_path: Path) -> None:
 
 
 def test_workers_that_do_not_stay(tmp_path: Path) -> None:
-    odd = Odd(["--set=classifier.rows_per_task=20"], {"spark.python.worker.reuse": "false"})
+    odd = Odd(["--set=classifier.rows_per_task=20"], ["--conf=spark.python.worker.reuse=false"])
     ended, row = run_odd(write_many(tmp_path / "in", 1), tmp_path, odd)
     assert set(named(ended.output, row)) == {Cause.WORKERS_START_AGAIN}
 

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -22,7 +22,7 @@ class Job:
         root: The folder of its warehouse `w`, and of Spark's local folders.
         day: The date.
         settings: More arguments of the job.
-        spark: Settings of Spark.
+        spark: More options of spark-submit.
         variables: Of its environment.
     """
 
@@ -32,13 +32,12 @@ class Job:
         root: Path,
         day: str = str(DAYS[0]),
         settings: Sequence[str] = (),
-        spark: Mapping[str, str] | None = None,
+        spark: Sequence[str] = (),
         **variables: str,
     ) -> None:
         self.local = root / "local"
         known = environment() | {"SPARK_LOCAL_DIRS": str(self.local)} | variables
-        conf = [f"--conf={key}={value}" for key, value in (spark or {}).items()]
-        line = command(*tweets_settings(tweets, root / "w"), f"--date={day}", *settings, master=MASTER, spark=conf)
+        line = command(*tweets_settings(tweets, root / "w"), f"--date={day}", *settings, master=MASTER, spark=spark)
         self.lines: list[str] = []
         self.started = time.monotonic()
         self.process = subprocess.Popen(

@@ -63,6 +63,7 @@ def words(row: Any) -> str:
         row(hosts=[HOST | {"workers": 5, "model_loads": 5, "model_load_seconds": 15.0}]),
         row(hosts=[HOST | {"slowest_task_seconds": 25.0}]),
         row({"inventory": 3.0, "read": 30.0}, input_files=["a.parquet"] * 3_000),
+        row({"inventory": 3.0, "read": 30.0}, input_files=["a.parquet"], input_bytes=500_000_000),
         row(hosts=[HOST | {"tasks": 1, "slowest_task_seconds": 160.0, "slowest_task_tokens": 1_600_000}]),
         row(hosts=[HOST | {"tasks": 0, "seconds": 0.0, "slowest_task_seconds": None, "slowest_task_tokens": None}]),
         row(input_files=[]),
@@ -70,7 +71,7 @@ def words(row: Any) -> str:
     ],
     ids=[
         "a night", "loads that take long", "one worker more in a long night", "a task twice as long", "many files",
-        "one task", "nothing to score", "no files", "of an earlier version",
+        "a large file", "one task", "nothing to score", "no files", "of an earlier version",
     ],
 )  # fmt: skip
 def test_nothing_is_odd_about_a_night_that_has_much_to_do(good: Any) -> None:
@@ -90,7 +91,8 @@ def test_a_worker_that_starts_slowly() -> None:
 
 
 def test_workers_that_start_for_each_task() -> None:
-    again = HOST | {"workers": 16, "model_loads": 16, "model_load_seconds": 48.0, "seconds": 40.0}
+    again = HOST | {"workers": 16, "model_loads": 16, "model_load_seconds": 48.0}
+    again |= {"seconds": 40.0, "slowest_task_seconds": 3.0}
     assert causes(row(hosts=[again])) == [Cause.WORKERS_START_AGAIN]
     assert "loaded the model 16 times, 12 more than there were at once, in 48.0 s" in words(row(hosts=[again]))
 
@@ -98,7 +100,7 @@ def test_workers_that_start_for_each_task() -> None:
 def test_a_worker_that_was_killed_is_not_one_that_starts_again() -> None:
     killed = HOST | {"workers": 5, "model_loads": 5, "model_load_seconds": 150.0, "tried_again": 1}
     assert causes(row(hosts=[killed])) == [Cause.TRIED_AGAIN]
-    assert "1 tasks were not scored at the first try (1 on a)" in words(row(hosts=[killed]))
+    assert "tasks that were not scored at the first try: 1 on a;" in words(row(hosts=[killed]))
 
 
 def test_a_precision_that_fell_back_on_one_machine() -> None:

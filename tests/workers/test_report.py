@@ -2,6 +2,7 @@
 
 import os
 import time
+from itertools import pairwise
 from multiprocessing import get_context
 from socket import gethostname
 
@@ -45,18 +46,14 @@ def test_a_worker_is_taken_for_its_first_task_when_it_is_made() -> None:
     assert first.worker == second.worker != os.getpid()
 
 
-@given(st.lists(st.lists(st.integers(), min_size=1), min_size=1), st.data())
-def test_the_last_rows_are_those_after_which_none_come(chunks: list[list[int]], data: st.DataObject) -> None:
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=6), st.sets(st.integers(1, 30)))
+def test_the_last_rows_are_those_after_which_none_come(chunks: list[int], cuts: set[int]) -> None:
     """They come out in other pieces than they went in."""
     count = RowCount()
-    waiting = [row for chunk in count.take(chunks) for row in chunk]
-    rows, last = len(waiting), []
-    while waiting:
-        size = data.draw(st.integers(0, len(waiting)))
-        last += [count.is_last(waiting[:size])] * size
-        waiting = waiting[size:]
-    assert last.index(True) < rows
-    assert last == sorted(last), "once only"
+    rows = sum(len(chunk) for chunk in count.take([range(size) for size in chunks]))
+    borders = [0, *sorted(cut for cut in cuts if cut < rows), rows]
+    last = [count.is_last(range(end - start)) for start, end in pairwise(borders)]
+    assert last == [False] * (len(last) - 1) + [True]
     assert not count.is_last([])
 
 
