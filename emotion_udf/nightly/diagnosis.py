@@ -70,7 +70,7 @@ def log_diagnosis(row: Row) -> None:
 
 
 def where_time_went(row: Row) -> str:
-    """Return the run's seconds by step, the longest first; the canary's are those that the read did not cover."""
+    """Return the run's seconds by step, the longest first."""
     total = _total_s(row)
     steps = sorted(row["seconds"].items(), key=lambda step: -step[1])
     told = [f"{name} {seconds:.1f}" for name, seconds in steps] + [f"between them {total - _steps_s(row):.1f}"]
@@ -178,7 +178,7 @@ def _slow_input(row: Row) -> Iterator[Finding]:
     if not files:
         return
     of_file = inventory / -(-files // _FOOTERS_AT_ONCE)
-    if of_file >= _LATENCY_S + row["input_bytes"] / files / _BYTES_PER_S and _is_notable(inventory + read, row):
+    if of_file >= _LATENCY_S + row["input_bytes"] / files / _BYTES_PER_S and _is_notable(inventory, row):
         yield Finding(
             Cause.SLOW_INPUT,
             f"looking at {files} input files took {inventory:.1f} s, {of_file:.1f} s each, and reading their "

@@ -124,11 +124,11 @@ def test_libraries_in_a_slow_place(slow_open: Path, tmp_path: Path) -> None:
 
 
 def test_an_input_in_a_slow_place(slow_open: Path, tmp_path: Path) -> None:
-    slow = slow_place(slow_open, "/in/", 400)
-    ended, row = run_odd(write_many(tmp_path / "in", 24), tmp_path, Odd(variables=slow))
+    slow = slow_place(slow_open, "/in/", 1_500)
+    ended, row = run_odd(write_many(tmp_path / "in", 20), tmp_path, Odd(variables=slow))
     said = named(ended.output, row)
     assert set(said) == {Cause.SLOW_INPUT}
-    assert "looking at 24 input files took" in said[Cause.SLOW_INPUT]
+    assert "looking at 20 input files took" in said[Cause.SLOW_INPUT]
 
 
 def test_workers_that_do_not_stay(tmp_path: Path) -> None:
