@@ -109,7 +109,7 @@ def test_a_night_like_any_other_has_nothing_odd(tmp_path: Path) -> None:
 
 def test_a_model_in_a_slow_place(slow_open: Path, tmp_path: Path) -> None:
     shutil.copytree(BUNDLED_FOLDER, tmp_path / "far-away")
-    slow = slow_place(slow_open, "far-away/", 2_000)
+    slow = slow_place(slow_open, "far-away/", 3_000)
     odd = Odd([f"--set=classifier.model={tmp_path / 'far-away'}"], variables=slow)
     ended, row = run_odd(write_many(tmp_path / "in", 1), tmp_path, odd)
     said = named(ended.output, row)
