@@ -178,7 +178,8 @@ def _slow_input(row: Row) -> Iterator[Finding]:
     if not files:
         return
     of_file = inventory / -(-files // _FOOTERS_AT_ONCE)
-    if of_file >= _LATENCY_S + row["input_bytes"] / files / _BYTES_PER_S and _is_notable(inventory, row):
+    is_slow = inventory >= _LEAST_S and of_file >= _LATENCY_S + row["input_bytes"] / files / _BYTES_PER_S
+    if is_slow and _is_notable(inventory + read, row):
         yield Finding(
             Cause.SLOW_INPUT,
             f"looking at {files} input files took {inventory:.1f} s, {of_file:.1f} s each, and reading their "
