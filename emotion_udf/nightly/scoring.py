@@ -3,6 +3,7 @@
 import logging
 import math
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import reduce
 
 from pyspark.sql import DataFrame, SparkSession
@@ -24,6 +25,10 @@ log = logging.getLogger(__name__)
 
 # A worker's start costs seconds, so a task is worth it from about so many rows on.
 _LEAST_ROWS_PER_TASK = 1_000
+
+# A task that is tried again then costs a hundredth of the step. And each task fetches a part of what each task of the
+# stage before has written: without a limit, ten times the texts would be a hundred times the parts.
+_MOST_ROUNDS = 100
 
 
 @dataclass(frozen=True)
@@ -129,7 +134,8 @@ def find_known(
         history = warehouse.known_scores(spark, artifact.fingerprint)
         if history is None:
             return 0
-        return write_rows(known_scores(history, keys, context.settings.classifier.precision), folder)
+        since = context.window.first - timedelta(days=context.settings.scores.history_days)
+        return write_rows(known_scores(history, keys, context.settings.classifier.precision, since), folder)
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # a panic of delta-rs is no Exception
@@ -149,7 +155,9 @@ def score_new(
 
     def write(udf: UserDefinedFunction) -> int:
         scored = score(texts, udf, context.settings.classifier.precision, tasks)
-        return write_rows(with_origin(scored, context.window.last, context.run_id), folder)
+        rows = with_origin(scored, context.window.last, context.run_id)
+        # A task's scores are a small file, and a large night has thousands of tasks.
+        return write_rows(rows.hint("rebalance") if tasks > 1 else rows, folder)
 
     return with_care(context, artifact, emotion, write, folder.remove)
 
@@ -176,9 +184,9 @@ def scoring_tasks(rows: int, cores: int, rows_per_task: int) -> int:
     Args:
         rows: Texts to score, at most.
         cores: Tasks that run at once.
-        rows_per_task: The most rows that one task should hold.
+        rows_per_task: The most rows that one task should hold, as long as no core has more than a hundred tasks.
     """
-    rounds = max(1, math.ceil(rows / (cores * rows_per_task)))
+    rounds = min(_MOST_ROUNDS, max(1, math.ceil(rows / (cores * rows_per_task))))
     return min(rounds * cores, worthwhile_tasks(rows, rows_per_task))
 
 
