@@ -18,14 +18,9 @@ BUNDLED: Final = ROOT / "emotion_udf" / "models" / "emotion-minilm"
 PROBES: Final = Path("probes")  # stands for the package's own sentences, on machines that have no messages
 CHUNK_ROWS: Final = 2_500  # texts that are tokenised at once; the default of `classifier.chunk_rows`
 
-
-RANDOM: Final[dict[str, dict[str, int]]] = {
-    "base": {},
-    "tiny": {"dim": 32, "hidden_dim": 64, "n_heads": 2, "n_layers": 1},
-}
-"""Models of random weights, which compute as long as trained ones, by what differs from distilbert-base-uncased.
-
-Of a night with `tiny` all is left that is around the classifier."""
+_TINY: Final = {"dim": 32, "hidden_dim": 64, "n_heads": 2, "n_layers": 1}  # leaves what is around a classifier
+RANDOM: Final[dict[str, dict[str, int]]] = {"base": {}, "tiny": _TINY}
+"""Models of random weights, which compute as long as trained ones, by what differs from distilbert-base-uncased."""
 
 
 def read_texts(data: Path, rows: int | None = None) -> list[str]:
