@@ -150,7 +150,9 @@ class DeltaWarehouse(DeltaTables):
     def _holds_dates(self, run_id: str) -> bool:
         """Tell whether the run has committed to the deciding table, and was not taken back."""
         labels = self.open(LABELS)
-        for recent in (_NEWEST, _RECENT) if labels else ():
+        if labels is None:
+            return False
+        for recent in (_NEWEST, _RECENT):
             runs = {claim.run_id for claim in claims_since(labels, labels.version() - recent)}
             if run_id in runs:  # and what took it back came later
                 return runs.isdisjoint(names_of_withdrawal(run_id))
