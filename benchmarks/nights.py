@@ -116,7 +116,7 @@ def run_night(
         "warehouse.root": warehouse,
         "classifier.model": "bundled" if str(options.model) == "bundled" else find_model(options.model),
         "scores.reuse": night.reuse,
-        "gate.max_canary_error_share": 1,  # random weights know nothing
+        "gate.max_canary_error_share": 1,  # tiny knows nothing
     }
     last = day + timedelta(days=days - 1)
     window = ["--date", str(day)] if days == 1 else ["--from", str(day), "--to", str(last)]

@@ -69,7 +69,7 @@ def run_days(feedback: Path, warehouse: Path, options: Options) -> SessionWatch:
         "input.dimensions.source": "source",
         "warehouse.root": warehouse,
         "classifier.model": find_model(options.model),
-        "gate.max_canary_error_share": 1,  # random weights know nothing
+        "gate.max_canary_error_share": 1,  # tiny knows nothing
         "gate.max_drift": 1,  # so few tweets a day differ by chance
     }
     command = [

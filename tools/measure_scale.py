@@ -72,7 +72,7 @@ def run_night(feedback: Path, warehouse: Path, options: Options) -> Row:
         "input.dimensions.product": "product",
         "warehouse.root": warehouse,
         "classifier.model": find_model(options.model),
-        "gate.max_canary_error_share": 1,  # random weights know nothing
+        "gate.max_canary_error_share": 1,  # tiny knows nothing
     }
     command = [
         *("--master", f"local-cluster[1,{options.cores},{options.executor_memory}]"),
