@@ -4,12 +4,10 @@ It holds hashes and probabilities, no texts. Its partitions are models: a night 
 of a model that is no longer used can be deleted in one go.
 """
 
-from contextlib import suppress
 from typing import Final
 
 import pyarrow as pa
 from deltalake import CommitProperties, Schema
-from deltalake.exceptions import CommitFailedError
 
 from emotion_udf.errors import UsageError
 from emotion_udf.schemas import TEXT_SCORES, text_scores_schema
@@ -20,8 +18,6 @@ from emotion_udf.tables.files import list_files
 MODEL: Final = "model_fingerprint"
 # An append conflicts with no other append, so each retry succeeds but for another commit in the same moment.
 _RETRIES: Final = 20
-# Each run adds some small files; so many are joined into larger ones.
-_MANY_FILES: Final = 200
 
 
 def list_scores(tables: DeltaTables, fingerprint: str) -> list[str]:
@@ -92,11 +88,3 @@ def append_scores(tables: DeltaTables, run_id: str, fingerprint: str) -> None:
     # A log with a hole, after a power cut, could not be read any more.
     sync_folder(tables.data_folder(TEXT_SCORES, run_id))
     sync_files(tables.folder(TEXT_SCORES), [])
-
-
-def compact_scores(tables: DeltaTables, fingerprint: str) -> None:
-    """Join the files of a model's scores once there are many."""
-    table = tables.open(TEXT_SCORES)
-    if table is not None and len(list_scores(tables, fingerprint)) > _MANY_FILES:
-        with suppress(CommitFailedError):  # another run joins them at this moment
-            table.optimize.compact([(MODEL, "=", fingerprint)])
