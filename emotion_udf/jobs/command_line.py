@@ -34,12 +34,13 @@ class JobParser(argparse.ArgumentParser):
     Args:
         description: What the job does.
         more_help: What the help says before the exit codes.
+        exit_codes: What they mean, where they are others than the nightly job's.
     """
 
-    def __init__(self, description: str, more_help: str = "") -> None:
+    def __init__(self, description: str, more_help: str = "", exit_codes: str = _EXIT_CODES) -> None:
         super().__init__(
             description=description,
-            epilog=more_help + _EXIT_CODES,
+            epilog=more_help + exit_codes,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         self.add_argument("--debug", action="store_true", help="show stack traces")
