@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import NoReturn
 
 from emotion_udf.errors import UsageError
-from emotion_udf.jobs.command_line import JobParser, end_process, exit_code_of, parse
+from emotion_udf.jobs.command_line import JobParser, add_days, days_of, end_process, exit_code_of, parse
 from emotion_udf.settings.load import load_settings
 from emotion_udf.settings.nightly import NightSettings
 from emotion_udf.storage import Folder, open_folder
 from emotion_udf.tables.published import find_published
-from emotion_udf.window import make_window
 
 _EXIT_CODES = """\
 exit codes:
@@ -28,8 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(_parser(), arguments)
 
     def job() -> None:
-        window = make_window(options.date, options.first, options.last, "UTC")  # days are days in any zone
-        release = find_published(_root(options), window.dates, options.since).require_all()
+        root, timezone = _place(options)
+        window = days_of(options, timezone)
+        release = find_published(root, window.dates, options.since).require_all()
         print(f"{window} is in release {release.number} of {release.released_at:%Y-%m-%d %H:%M:%S} UTC")
 
     return exit_code_of(job, options.debug)
@@ -48,9 +48,7 @@ def _parser() -> JobParser:
         dest="overrides",
         help="with --config: replace one setting",
     )
-    parser.add_argument("--date", metavar="D", help="the day, YYYY-MM-DD")
-    parser.add_argument("--from", metavar="D", dest="first", help="the first of several days, with --to")
-    parser.add_argument("--to", metavar="D", dest="last", help="the last of several days, with --from")
+    add_days(parser, "look for")
     parser.add_argument(
         "--since",
         type=_moment,
@@ -61,13 +59,14 @@ def _parser() -> JobParser:
     return parser
 
 
-def _root(options: argparse.Namespace) -> Folder:
+def _place(options: argparse.Namespace) -> tuple[Folder, str]:
+    """Return the warehouse's root, and the time zone whose days count."""
     if options.config is None:
-        if options.overrides:
-            raise UsageError("expected --set together with --config, found it without")
-        return open_folder(options.warehouse)
-    settings = load_settings(NightSettings, options.config, options.overrides).warehouse
-    return open_folder(settings.root, settings.timeout_s)
+        if options.overrides or options.last_days:
+            raise UsageError("expected --set and --last-days together with --config, found one of them without")
+        return open_folder(options.warehouse), "UTC"
+    settings = load_settings(NightSettings, options.config, options.overrides)
+    return open_folder(settings.warehouse.root, settings.warehouse.timeout_s), settings.window.timezone
 
 
 def _moment(text: str) -> datetime:

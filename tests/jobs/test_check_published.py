@@ -60,7 +60,10 @@ def test_a_day_can_be_asked_for_since_a_time(root: str, since: str, code: int) -
         (["--warehouse=/nowhere", "--date=2026-10-05"], "expected the tables of the nightly job below /nowhere"),
         (["--warehouse=/nowhere"], "expected --date D, or --from D with --to D"),
         (["--date=2026-10-05"], "one of the arguments --config --warehouse is required"),
-        (["--warehouse=/x", "--set=warehouse.root=/y", "--date=2026-10-05"], "expected --set together with --config"),
+        (
+            ["--warehouse=/x", "--set=warehouse.root=/y", "--date=2026-10-05"],
+            "expected --set and --last-days together with --config",
+        ),
     ],
 )
 def test_wrong_usage_ends_with_two(arguments: list[str], told: str) -> None:
