@@ -1,7 +1,8 @@
 import subprocess
 import sys
-from datetime import date
+from datetime import date, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -64,12 +65,21 @@ def test_a_day_can_be_asked_for_since_a_time(root: str, since: str, code: int) -
             ["--warehouse=/x", "--set=warehouse.root=/y", "--date=2026-10-05"],
             "expected --set and --last-days together with --config",
         ),
+        (["--warehouse=/x", "--last-days=1"], "expected --set and --last-days together with --config"),
     ],
 )
 def test_wrong_usage_ends_with_two(arguments: list[str], told: str) -> None:
     ended = check(*arguments)
     assert ended.code == 2
     assert told in ended.err
+
+
+def test_it_looks_for_the_last_days_of_the_settings_zone(root: str) -> None:
+    config = f"--config={ROOT / 'conf/nightly.toml'}"
+    ended = check(config, f"--set=warehouse.root={root}", "--set=window.timezone=Asia/Tokyo", "--last-days=2")
+    today = datetime.now(ZoneInfo("Asia/Tokyo")).date()
+    assert ended.code == 1
+    assert f"expected {today - timedelta(days=2)}, {today - timedelta(days=1)} in the newest release" in ended.err
 
 
 def test_it_starts_neither_spark_nor_java(root: str, tmp_path: Path) -> None:
