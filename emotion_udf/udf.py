@@ -23,6 +23,7 @@ from emotion_udf.classifier.artifact import Artifact, open_artifact
 from emotion_udf.classifier.scores import NO_SCORES, Scores
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.errors import EmotionUdfError
+from emotion_udf.workers.archives import as_unpacked
 from emotion_udf.workers.careful import PART_ROWS, Careful
 from emotion_udf.workers.process import ScoringProcess, unscorable
 from emotion_udf.workers.report import RowCount, TaskReport
@@ -77,7 +78,7 @@ def make_emotion_udf(settings: ClassifierSettings | None = None) -> UserDefinedF
     from emotion_udf.settings.classifier import ClassifierSettings
 
     settings = settings or ClassifierSettings()
-    return _udf(_spec(open_artifact(settings.source), settings), SCORE_TYPE)
+    return _udf(_spec(open_artifact(as_unpacked(settings.source)), settings), SCORE_TYPE)
 
 
 def udf_of(artifact: Artifact, settings: ClassifierSettings, carefully: bool = False) -> UserDefinedFunction:
@@ -132,6 +133,7 @@ def score_batches(batches: Iterator[pd.Series], spec: WorkerSpec) -> Iterator[pd
     first = next(chunked, None)
     if first is None:  # a task without rows loads no model
         return
+    spec = replace(spec, source=as_unpacked(spec.source))  # a process of its own, below, does not know Spark's folders
     is_again = spec.carefully or _is_tried_again()
     score = _score_carefully if is_again else _score
     report = TaskReport.begin(is_again)

@@ -61,6 +61,7 @@ from emotion_udf.tables.staging import mark_folder, staging_folder
 from emotion_udf.tables.warehouse import Commit, Release, Warehouse
 from emotion_udf.udf import udf_of
 from emotion_udf.window import Window
+from emotion_udf.workers.archives import as_unpacked
 from emotion_udf.workers.report import TaskReport
 
 log = logging.getLogger(__name__)
@@ -176,7 +177,7 @@ class _Staged:
 def _prepare(night: _Night) -> None:
     """Write the night's files, and check that they may be published."""
     with night.recorder.step("model"):
-        artifact = open_artifact(night.context.settings.classifier.source)
+        artifact = open_artifact(as_unpacked(night.context.settings.classifier.source))
         night.recorder.note(artifact=artifact)
     emotion = udf_of(artifact, night.context.settings.classifier)
     _check_pseudonyms(night)
