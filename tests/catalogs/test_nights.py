@@ -1,5 +1,8 @@
 """Real nights into real catalogs."""
 
+import os
+import signal
+import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -7,7 +10,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from tests.catalogs.conftest import Catalog, Session
+from emotion_udf.schemas import daily_schema
+from tests.catalogs.conftest import Catalog, Session, hive, iceberg
 from tests.helpers.jobs import query, submit
 from tests.helpers.tweets import DAYS, own_tweets, tweets_settings
 
@@ -161,6 +165,75 @@ def test_a_job_that_is_killed_between_two_tables_is_finished(catalog: Catalog, b
             assert [row for row in after[table] if row[0] == str(DAYS[0])] == before
         outcomes = session.ask(f"SELECT outcome FROM {catalog.namespace}.runs ORDER BY started_at")  # noqa: S608
         assert outcomes == [["published"], ["published"], ["published"]]
+
+
+@pytest.mark.parametrize("seconds", [0.5, 2.0])
+def test_a_machine_that_fails_while_it_publishes_costs_nothing(catalog: Catalog, bad: Path, seconds: float) -> None:
+    """Python, Java and workers are gone at once, in the middle of a commit or between two."""
+    with catalog.session(bad) as session:
+        session.ask(f"CREATE SCHEMA {catalog.namespace}")
+        for day in (FIRST, SECOND):
+            ended = session.night(day)
+            assert ended.code == 0, ended.output
+        whole = everything(session, catalog)
+        session.start_night(f"--from={DAYS[0]}", f"--to={DAYS[1]}")
+        session.driver.read_until("step=gate")
+        time.sleep(seconds)
+        os.killpg(session.driver.process.pid, signal.SIGKILL)
+        session.driver.process.wait()
+
+    with catalog.session(bad) as session:
+        ended = session.night(SECOND)
+        assert ended.code == 0, ended.output
+        assert everything(session, catalog) == whole
+        runs = runs_by_date(session, catalog)
+        assert all(len(found) == 1 for days in runs.values() for found in days.values())
+        assert len({frozenset(days[str(DAYS[1])]) for table, days in runs.items() if table != "quarantine"}) == 1
+
+
+def test_of_two_jobs_at_once_one_publishes(tmp_path: Path, bad: Path) -> None:
+    catalog = iceberg(tmp_path)  # a metastore in a file takes one process only
+    with catalog.session(bad) as one, catalog.session(bad) as other:
+        one.ask(f"CREATE SCHEMA {catalog.namespace}")
+        one.start_night(FIRST)
+        other.start_night(FIRST)
+        ended = [session.driver.end() for session in (one, other)]
+        assert sorted(night.code for night in ended) == [0, 5], "".join(night.output for night in ended)
+        (late,) = [night.output for night in ended if night.code == 5]
+        assert "meanwhile; its numbers stand" in late
+        assert all(len(found) == 1 for days in runs_by_date(one, catalog).values() for found in days.values())
+        outcomes = one.ask(f"SELECT outcome FROM {catalog.namespace}.runs")  # noqa: S608
+        assert sorted(outcomes) == [["published"], ["window_held"]]
+
+
+def test_a_release_can_be_read_at_its_versions(tmp_path: Path, bad: Path) -> None:
+    catalog = iceberg(tmp_path)
+    with catalog.session(bad) as session:
+        session.ask(f"CREATE SCHEMA {catalog.namespace}")
+        for _ in range(2):
+            ended = session.night(FIRST)
+            assert ended.code == 0, ended.output
+        for number, run_id, daily in session.ask(
+            f"SELECT release, run_id, versions['emotion_daily'] FROM {catalog.namespace}.releases"  # noqa: S608
+        ):
+            table = f"{catalog.namespace}.emotion_daily VERSION AS OF {daily}"
+            assert session.ask(f"SELECT DISTINCT run_id FROM {table}") == [[run_id]], number  # noqa: S608
+
+
+def test_tables_that_hive_has_made_are_taken(tmp_path: Path, bad: Path) -> None:
+    catalog = hive(tmp_path)
+    columns = ", ".join(
+        f"`{field.name}` {field.dataType.simpleString()}" for field in daily_schema([]) if field.name != "event_date"
+    )
+    daily = f"{catalog.namespace}.emotion_daily"
+    with catalog.session(bad) as session:
+        session.ask(f"CREATE SCHEMA {catalog.namespace}")
+        session.ask(f"CREATE TABLE {daily} (note string, {columns}) PARTITIONED BY (event_date date) STORED AS PARQUET")
+        for day in (FIRST, SECOND, FIRST):
+            ended = session.night(day)
+            assert ended.code == 0, ended.output
+        found = session.ask(f"SELECT event_date, count(*), count(note) FROM {daily} GROUP BY event_date ORDER BY 1")  # noqa: S608
+        assert found == [[str(day), "6", "0"] for day in DAYS]
 
 
 def _text(value: object) -> str:
