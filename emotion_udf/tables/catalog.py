@@ -46,6 +46,7 @@ class CatalogWarehouse:
         self._own = DeltaWarehouse(root)
         self._publications = Publications(root / _PUBLISHING)
         self._published: Release | None = None
+        self._seen: list[Row] | None = None  # of `releases`, for what reads the release before the night's own
 
     def version(self, table: str) -> int:  # noqa: ARG002 (tables change together)
         """Return the number of the newest release: a catalog has none that grows with each commit."""
@@ -199,6 +200,7 @@ class CatalogWarehouse:
             "dates": publication.dates,
         }
         self.tables.append(RELEASES, self._frame([row], catalog_releases_schema()))
+        self._seen = None
         return release
 
     def _finish(self, publication: Publication) -> None:
@@ -267,14 +269,13 @@ class CatalogWarehouse:
         return read_rows(self.tables.spark, folder, publication.schema(table))
 
     def _releases(self) -> list[Row]:
-        """Return the rows of `releases`, oldest first."""
+        """Return the rows of `releases` as they are now, oldest first."""
         source = self.tables.open(RELEASES)
-        if source is None:
-            return []
         # As a number: Python's own zone would be taken for that of a time.
-        released_at = F.unix_micros("released_at").alias("released_us")
-        rows = source.select("release", "run_id", released_at, "versions", "dates").collect()
-        return sorted(rows, key=lambda row: row.release)
+        columns = ("release", "run_id", F.unix_micros("released_at").alias("released_us"), "versions", "dates")
+        rows = source.select(*columns).collect() if source else []
+        self._seen = sorted(rows, key=lambda row: int(row.release))
+        return self._seen
 
     def _newest(self) -> Release | None:
         rows = self._releases()
@@ -286,7 +287,8 @@ class CatalogWarehouse:
 
     def _holders(self) -> dict[date, str]:
         """Return the run that each date shows: that of its newest release."""
-        return {day: row.run_id for row in self._releases() for day in row.dates}
+        rows = self._releases() if self._seen is None else self._seen
+        return {day: row.run_id for row in rows for day in row.dates}
 
     def _frame(self, rows: Sequence[Mapping[str, Any]], schema: StructType) -> DataFrame:
         ordered = [tuple(row[name] for name in schema.fieldNames()) for row in rows]
