@@ -13,6 +13,7 @@ from typing import Any, Final
 import pyarrow as pa
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 
 from emotion_udf.errors import StorageError, WindowHeldError
@@ -291,5 +292,6 @@ class CatalogWarehouse:
         return {day: row.run_id for row in rows for day in row.dates}
 
     def _frame(self, rows: Sequence[Mapping[str, Any]], schema: StructType) -> DataFrame:
-        ordered = [tuple(row[name] for name in schema.fieldNames()) for row in rows]
-        return self.tables.spark.createDataFrame(ordered, schema)
+        # By Arrow, to which a whole number is a good value of a column of floats; Spark refuses it.
+        plain = pa.Table.from_pylist(list(rows), schema=to_arrow_schema(schema, timezone="UTC"))
+        return self.tables.spark.createDataFrame(plain.to_pylist(maps_as_pydicts="strict"), schema)

@@ -3,12 +3,16 @@
 The job itself asks for Spark 4. With these few functions all of a night runs on the older one.
 """
 
+from inspect import signature
 from typing import Any
 
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
+from pyspark.sql.types import StructType
+
+from emotion_udf.tables import catalog
 
 
 def fill_in() -> None:
@@ -19,6 +23,8 @@ def fill_in() -> None:
             setattr(F, name, function)
     if not hasattr(DataFrame, "toArrow"):
         setattr(DataFrame, "toArrow", _to_arrow)  # noqa: B010
+    if "timezone" not in signature(to_arrow_schema).parameters:
+        setattr(catalog, "to_arrow_schema", _to_arrow_schema)  # noqa: B010
 
 
 def _is_valid_utf8(text: str | Column) -> Column:
@@ -32,6 +38,10 @@ def _make_valid_utf8(text: str | Column) -> Column:
 
 def _column(text: str | Column) -> Column:
     return F.col(text) if isinstance(text, str) else text
+
+
+def _to_arrow_schema(schema: StructType, timezone: str) -> pa.Schema:  # noqa: ARG001 (it is UTC there)
+    return to_arrow_schema(schema)
 
 
 def _to_arrow(rows: Any) -> pa.Table:
