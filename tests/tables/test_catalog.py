@@ -1,6 +1,6 @@
 """Nights in tables of Spark's session catalog, as folders of Parquet; `tests/catalogs` has catalogs that stay."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -11,17 +11,19 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
 from emotion_udf.errors import UsageError, WindowHeldError
-from emotion_udf.schemas import DAILY, LABELS, PARTITION, RELEASES, TERMS, daily_schema
+from emotion_udf.schemas import DAILY, LABELS, PARTITION, RELEASES, daily_schema
 from emotion_udf.storage import open_folder
 from emotion_udf.tables.catalog import CatalogWarehouse
 from emotion_udf.tables.catalog_tables import CatalogTables
-from emotion_udf.tables.warehouse import Commit
+from emotion_udf.tables.warehouse import Commit, Release
 from tests.helpers.copies import record_run
 from tests.helpers.killed import Killed
-from tests.helpers.nights import NIGHT, publish_night, same_in_all, stage_night
+from tests.helpers.nights import NIGHT, row_of, stage_rows
 
 D4, D5, D6 = (date(2026, 10, day) for day in (4, 5, 6))
 SCHEMA = "emotions_of_a_test"
+TWO = {table: NIGHT[table] for table in (LABELS, DAILY)}
+"""Tables of a night: as many as can differ."""
 
 
 @pytest.fixture
@@ -36,9 +38,26 @@ def again(spark: SparkSession, tmp_path: Path) -> CatalogWarehouse:
     return CatalogWarehouse(CatalogTables(spark, f"spark_catalog.{SCHEMA}", "parquet"), open_folder(f"{tmp_path}/own"))
 
 
+def stage(warehouse: CatalogWarehouse, run_id: str, days: Sequence[date]) -> None:
+    for table in TWO:
+        stage_rows(warehouse, table, run_id, {day: [row_of(table, run_id)] for day in days})
+
+
+def publish(
+    warehouse: CatalogWarehouse, run_id: str, dates: Sequence[date], rows_on: Sequence[date] | None = None
+) -> Release:
+    """Publish a night with a row a day and table, on all its days or some of them."""
+    stage(warehouse, run_id, dates if rows_on is None else rows_on)
+    return warehouse.publish(TWO, Commit(run_id, dates), warehouse.version(LABELS))
+
+
+def in_both(rows: list[tuple[date, str]]) -> dict[str, list[tuple[date, str]]]:
+    return dict.fromkeys(TWO, rows)
+
+
 def shown(warehouse: CatalogWarehouse) -> dict[str, list[tuple[date, str]]]:
     """Return each row's date and run, of every table, whatever `releases` says."""
-    tables = {table: warehouse.tables.open(table) for table in NIGHT}
+    tables = {table: warehouse.tables.open(table) for table in TWO}
     return {
         table: sorted((row.event_date, row.run_id) for row in rows.select(PARTITION, "run_id").collect())
         for table, rows in tables.items()
@@ -70,10 +89,10 @@ def kill_before(monkeypatch: pytest.MonkeyPatch, change: int) -> None:
 def test_a_night_replaces_its_dates_and_no_others(warehouse: CatalogWarehouse) -> None:
     assert warehouse.repair() is None
     assert warehouse.version(LABELS) == -1
-    publish_night(warehouse, "r1", [D4, D5])
-    release = publish_night(warehouse, "r2", [D5, D6], rows_on=[D6])
+    publish(warehouse, "r1", [D4, D5])
+    release = publish(warehouse, "r2", [D5, D6], rows_on=[D6])
 
-    assert shown(warehouse) == same_in_all([(D4, "r1"), (D6, "r2")]), "a date without rows has none"
+    assert shown(warehouse) == in_both([(D4, "r1"), (D6, "r2")]), "a date without rows has none"
     assert (release.number, release.run_id, release.versions) == (2, "r2", {})
     assert warehouse.release() == release
     assert warehouse.version(LABELS) == 2
@@ -83,7 +102,8 @@ def test_a_night_replaces_its_dates_and_no_others(warehouse: CatalogWarehouse) -
     assert not warehouse.data_folder(LABELS, "r2").exists(), "the tables have rows of their own"
 
 
-@pytest.mark.parametrize("change", [0, 1, len(NIGHT)])
+@pytest.mark.slow
+@pytest.mark.parametrize("change", [0, 1, len(TWO)])
 def test_a_run_that_is_killed_is_finished_by_the_next_start(
     spark: SparkSession,
     warehouse: CatalogWarehouse,
@@ -91,11 +111,11 @@ def test_a_run_that_is_killed_is_finished_by_the_next_start(
     change: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    publish_night(warehouse, "r1", [D4, D5])
+    publish(warehouse, "r1", [D4, D5])
     with monkeypatch.context() as patched:
         kill_before(patched, change)
         with pytest.raises(Killed):
-            publish_night(warehouse, "r2", [D5, D6])
+            publish(warehouse, "r2", [D5, D6])
     assert warehouse.discard("r2") is False
     assert released(warehouse, [D4, D5, D6]) == sorted([(D4, "r1"), *([(D5, "r1")] if change < 2 else [])])
 
@@ -103,42 +123,45 @@ def test_a_run_that_is_killed_is_finished_by_the_next_start(
     release = started.repair()
     assert release is not None
     assert (release.number, release.run_id) == (2, "r2")
-    assert shown(started) == same_in_all([(D4, "r1"), (D5, "r2"), (D6, "r2")])
+    assert shown(started) == in_both([(D4, "r1"), (D5, "r2"), (D6, "r2")])
     assert started.repair() == release, "nothing is left to do"
 
 
+@pytest.mark.slow
 def test_what_nobody_can_finish_is_left_with_a_warning(
     warehouse: CatalogWarehouse, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with monkeypatch.context() as patched:
         kill_before(patched, 1)
         with pytest.raises(Killed):
-            publish_night(warehouse, "r1", [D5])
-    warehouse.data_folder(TERMS, "r1").remove()
+            publish(warehouse, "r1", [D5])
+    warehouse.data_folder(DAILY, "r1").remove()
     assert warehouse.repair() is None
     assert "its files are gone: label 2026-10-05 again" in caplog.text
-    assert publish_night(warehouse, "r2", [D5]).number == 1
-    assert shown(warehouse) == same_in_all([(D5, "r2")])
+    assert publish(warehouse, "r2", [D5]).number == 1
+    assert shown(warehouse) == in_both([(D5, "r2")])
 
 
+@pytest.mark.slow
 def test_of_two_runs_the_later_one_finds_the_date_taken(warehouse: CatalogWarehouse) -> None:
-    stage_night(warehouse, "r1", [D5])
+    stage(warehouse, "r1", [D5])
     since = warehouse.version(LABELS)
-    publish_night(warehouse, "r2", [D5])
+    publish(warehouse, "r2", [D5])
     with pytest.raises(WindowHeldError, match="run r2 published 2026-10-05 meanwhile"):
-        warehouse.publish(NIGHT, Commit("r1", [D5]), since)
-    assert shown(warehouse) == same_in_all([(D5, "r2")])
+        warehouse.publish(TWO, Commit("r1", [D5]), since)
+    assert shown(warehouse) == in_both([(D5, "r2")])
     assert warehouse.discard("r1") is True
     assert not warehouse.data_folder(LABELS, "r1").exists()
 
 
+@pytest.mark.slow
 def test_columns_are_added_and_others_stay(warehouse: CatalogWarehouse) -> None:
-    publish_night(warehouse, "r1", [D5])
-    stage_night(warehouse, "r2", [D6])
-    wider = {**NIGHT, DAILY: daily_schema(["source"])}
+    publish(warehouse, "r1", [D5])
+    stage(warehouse, "r2", [D6])
+    wider = {**TWO, DAILY: daily_schema(["source"])}
     warehouse.publish(wider, Commit("r2", [D6]), warehouse.version(LABELS))
-    publish_night(warehouse, "r3", [D6])
-    assert shown(warehouse) == same_in_all([(D5, "r1"), (D6, "r3")])
+    publish(warehouse, "r3", [D6])
+    assert shown(warehouse) == in_both([(D5, "r1"), (D6, "r3")])
     rows = warehouse.released(DAILY, [D5, D6], ["source", "no_such_column"])
     assert rows is not None
     assert rows["source"].to_pylist() == rows["no_such_column"].to_pylist() == [None, None]
@@ -158,8 +181,8 @@ def test_columns_are_added_and_others_stay(warehouse: CatalogWarehouse) -> None:
 def test_a_table_that_cannot_take_a_night_is_refused(warehouse: CatalogWarehouse, columns: str, told: str) -> None:
     warehouse.tables.spark.sql(f"CREATE TABLE {SCHEMA}.{DAILY} {columns}")
     with pytest.raises(UsageError, match=told):
-        publish_night(warehouse, "r1", [D5])
-    made = [table for table in NIGHT if warehouse.tables.open(table) is not None]
+        publish(warehouse, "r1", [D5])
+    made = [table for table in TWO if warehouse.tables.open(table) is not None]
     assert made == [DAILY], "no other table is made"
 
 
@@ -170,11 +193,12 @@ def test_a_schema_that_is_not_there_is_refused(spark: SparkSession, tmp_path: Pa
         warehouse.repair()
 
 
+@pytest.mark.slow
 def test_runs_are_recorded_and_found_by_the_dates_that_they_show(warehouse: CatalogWarehouse) -> None:
     assert warehouse.recorded_runs() == set()
     assert warehouse.released_runs(["outcome"]) == {}
     for run_id, dates in (("r1", [D4, D5]), ("r2", [D5])):
-        publish_night(warehouse, run_id, dates)
+        publish(warehouse, run_id, dates)
         record_run(warehouse, run_id, dates)
     assert warehouse.recorded_runs() == {"r1", "r2"}
     found = warehouse.released_runs(["from_date", "input_files"])
@@ -182,22 +206,24 @@ def test_runs_are_recorded_and_found_by_the_dates_that_they_show(warehouse: Cata
     assert found[D5]["input_files"] == ["file:///lake/ä b.parquet"]
 
 
+@pytest.mark.slow
 def test_a_release_can_be_told_when_spark_has_ended(
     warehouse: CatalogWarehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def gone(*_: object) -> None:
         raise ConnectionError
 
-    release = publish_night(warehouse, "r1", [D5])
+    release = publish(warehouse, "r1", [D5])
     monkeypatch.setattr(CatalogTables, "open", gone)
     assert warehouse.release() == release
 
 
+@pytest.mark.slow
 def test_rows_of_a_column_that_is_not_known_here_are_null(spark: SparkSession, warehouse: CatalogWarehouse) -> None:
-    publish_night(warehouse, "r1", [D5])
+    publish(warehouse, "r1", [D5])
     tables = warehouse.tables
     tables.make_ready(RELEASES, StructType([StructField("note", StringType())]), partition=None)
-    publish_night(warehouse, "r2", [D6])
+    publish(warehouse, "r2", [D6])
     rows = spark.table(tables.name(RELEASES)).orderBy("release")
     assert [(row.run_id, row.note) for row in rows.collect()] == [("r1", None), ("r2", None)]
     assert rows.where(F.size("dates") == 1).count() == 2
