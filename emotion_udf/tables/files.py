@@ -56,8 +56,11 @@ def files_by_path(table: DeltaTable) -> dict[str, ListedFile]:
 
 
 def open_version(tables: DeltaTables, table: str, version: int | None) -> DeltaTable | None:
-    """Return the table at a version; None without a version, or where the log no longer reaches back to it."""
-    if version is None:
+    """Return the table at a version; None without a version, or where the log no longer reaches back to it.
+
+    A version below zero, as `DeltaTables.version` gives it, is that of a table that does not exist.
+    """
+    if version is None or version < 0:
         return None
     try:
         return tables.at(table, version)

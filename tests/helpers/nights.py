@@ -1,6 +1,6 @@
 """Nights at the level of the tables, without Spark: files as its executors would write them, published as it would."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -68,6 +68,7 @@ def publish_night(
     dates: Sequence[date],
     rows_on: Sequence[date] | None = None,
     since: int | None = None,
+    but_for: Collection[str] = (),
 ) -> Release:
     """Publish a night with a row a day and table.
 
@@ -77,9 +78,11 @@ def publish_night(
         dates: Its dates.
         rows_on: Those of them that have rows, all by default.
         since: The version of the labels that it found when it began, the newest by default.
+        but_for: Tables that it does not have, as nights of an earlier version of the job.
     """
     stage_night(warehouse, run_id, dates if rows_on is None else rows_on)
-    return warehouse.publish(NIGHT, Commit(run_id, dates), warehouse.version(LABELS) if since is None else since)
+    tables = {name: schema for name, schema in NIGHT.items() if name not in but_for}
+    return warehouse.publish(tables, Commit(run_id, dates), warehouse.version(LABELS) if since is None else since)
 
 
 def shown_rows(warehouse: DeltaWarehouse, release: Release | None = None) -> Shown:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emotion_udf.errors import UsageError, WindowHeldError
-from emotion_udf.schemas import DAILY, QUARANTINE
+from emotion_udf.schemas import DAILY, QUARANTINE, TERMS
 from emotion_udf.storage import open_folder
 from emotion_udf.tables.delta_warehouse import RELEASED, DeltaWarehouse
 from emotion_udf.tables.releases import list_releases
@@ -93,6 +93,24 @@ def test_compacted_files_come_back_too(warehouse: DeltaWarehouse) -> None:
     publish_night(warehouse, "r2", [D5])
     back_to(warehouse, 1)
     assert shown_rows(warehouse) == same_in_all([(D5, "r1")])
+
+
+def test_a_warehouse_without_a_table_that_came_later_goes_back_too(warehouse: DeltaWarehouse) -> None:
+    publish_night(warehouse, "r1", [D5], but_for=[TERMS])
+    publish_night(warehouse, "r2", [D5, D6], but_for=[TERMS])
+    plan = back_to(warehouse, 1)
+    assert (plan.days, plan.later) == (["2026-10-05"], ["2026-10-06"])
+    assert {name: rows for name, rows in shown_rows(warehouse).items() if name != TERMS} == {
+        name: [(D5, "r1"), (D6, "r2")] for name in RELEASED if name != TERMS
+    }
+
+
+def test_nights_from_before_a_table_came_are_gone_back_to(warehouse: DeltaWarehouse) -> None:
+    publish_night(warehouse, "r1", [D5], but_for=[TERMS])
+    publish_night(warehouse, "r2", [D5])
+    plan = back_to(warehouse, 1)
+    assert plan.rows[TERMS] == 0
+    assert shown_rows(warehouse) == same_in_all([(D5, "r1")]) | {TERMS: []}
 
 
 @pytest.mark.parametrize("call", range(len(RELEASED) + 1))
