@@ -13,5 +13,6 @@ echo "setup: making .venv-iceberg (a few minutes the first time)"
 for packages in .venv-iceberg/lib/python*/site-packages; do
     realpath .venv/lib/python*/site-packages >"$packages/project.pth"
 done
+.venv/bin/python -m tools.relocate_jackson .venv-iceberg/lib/python*/site-packages/pyspark/jars .venv-iceberg/jackson.jar
 touch .venv-iceberg/.ready
 echo "setup: done"

@@ -88,6 +88,7 @@ class Catalog:
             "--set=warehouse.format=catalog",
             f"--set=warehouse.namespace={self.namespace}",
             f"--set=warehouse.root={self.own}",
+            "--set=terms.min_texts=2",
             *self.settings,
         ]
         local = self.folder / "local"
@@ -118,7 +119,7 @@ def iceberg(folder: Path) -> Catalog:
         pytest.skip(missing)
     (jar,) = ICEBERG.glob("lib/python*/site-packages/**/iceberg-spark-runtime-*_2.12-*.jar")
     conf = {
-        "spark.jars": str(jar),
+        "spark.jars": f"{jar},{ICEBERG}/jackson.jar",
         "spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
         "spark.sql.catalog.lake": "org.apache.iceberg.spark.SparkCatalog",
         "spark.sql.catalog.lake.type": "hadoop",

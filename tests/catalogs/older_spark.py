@@ -23,6 +23,8 @@ def fill_in() -> None:
             setattr(F, name, function)
     if not hasattr(DataFrame, "toArrow"):
         setattr(DataFrame, "toArrow", _to_arrow)  # noqa: B010
+    if not hasattr(Column, "try_cast"):
+        setattr(Column, "try_cast", Column.cast)  # noqa: B010 (it fails for no value without ANSI mode)
     if "timezone" not in signature(to_arrow_schema).parameters:
         setattr(catalog, "to_arrow_schema", _to_arrow_schema)  # noqa: B010
 

@@ -49,7 +49,7 @@ def bad(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def expected(bad: Path) -> dict[str, list[list[str]]]:
     """The tables of the same nights as Delta tables, with values as Spark prints them."""
     delta = bad.parent / "delta"
-    ended = submit(*tweets_settings(bad, delta), f"--from={DAYS[0]}", f"--to={DAYS[1]}")
+    ended = submit(*tweets_settings(bad, delta), "--set=terms.min_texts=2", f"--from={DAYS[0]}", f"--to={DAYS[1]}")
     assert ended.code == 0, ended.output
     found = {table: query(delta, f"SELECT {columns} FROM {table}") for table, columns in TABLES.items()}  # noqa: S608
     return {table: sorted(([_text(value) for value in row] for row in rows), key=str) for table, rows in found.items()}
