@@ -93,9 +93,10 @@ class Catalog:
         ]
         local = self.folder / "local"
         local.mkdir(exist_ok=True)
+        conf = {"spark.io.encryption.enabled": "true", **self.conf}
         options = [f"--driver-java-options={JAVA} -Dderby.stream.error.file={self.folder}/derby.log"]
         program = (str(self.python), "-m", "tests.catalogs.driver")
-        with running_driver(MASTER, local, self.conf, options, program, **self.variables) as driver:
+        with running_driver(MASTER, local, conf, options, program, **self.variables) as driver:
             yield Session(driver, settings)
 
 
