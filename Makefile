@@ -17,7 +17,7 @@ STUDENTS := build/students/seed-1 build/students/seed-2 build/students/seed-3
 TRAIN := python jobs/train_classifier.py --set data.root=$(EMOTION_UDF_DATA) --config
 DEMO_DAYS := --from 2026-10-05 --to 2026-10-18
 
-.PHONY: help setup demo screenshots sql test test-unit test-slow test-cluster fuzz faults check licences audit dist docs format train train-open base evaluate \
+.PHONY: help setup demo screenshots sql test test-unit test-slow test-cluster test-catalogs fuzz faults check licences audit dist docs format train train-open base evaluate \
 	bench clean
 
 help: ## list the targets
@@ -51,10 +51,16 @@ test-unit: .venv/.ready ## run the package's tests that need neither Spark nor J
 	@$(PYTEST) -m 'not slow and not spark' --ignore tests/benchmarks
 
 test-slow: .venv/.ready ## run the slow tests: the wheel, the launcher, 365 nights in a row, the model's figures
-	@python -m pytest -m 'slow and not cluster'
+	@python -m pytest -m 'slow and not cluster and not catalogs'
 
 test-cluster: .venv/.ready ## run the tests on a standalone cluster and over Spark Connect, a quarter of an hour
 	@python -m pytest -m cluster tests/cluster
+
+test-catalogs: .venv/.ready .venv-iceberg/.ready ## run whole nights into Hive's metastore and into Iceberg
+	@python -m pytest -m catalogs tests/catalogs
+
+.venv-iceberg/.ready: tools/iceberg-requirements.txt tools/setup_iceberg.sh
+	@tools/setup_iceberg.sh
 
 fuzz: .venv/.ready ## search for inputs that the job cannot take, in FUZZ_NIGHTS whole nights of each form
 	@HYPOTHESIS_PROFILE=fuzz python -m pytest tests/fuzz

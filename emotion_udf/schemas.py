@@ -285,6 +285,15 @@ def releases_schema() -> StructType:
     )
 
 
+def catalog_releases_schema() -> StructType:
+    """`releases` of a catalog: a row is one release; the last one that has a date says whose rows of it count.
+
+    `versions` names the snapshots of tables that can be read at one, such as Iceberg's.
+    """
+    dates = StructField("dates", ArrayType(DateType(), containsNull=False), nullable=False)
+    return StructType([*releases_schema(), dates])
+
+
 def audit_samples_schema() -> StructType:
     """`audit_samples`: a row is one message that was drawn for people to read, with the label that the model gave."""
     return StructType([*_drawn(), _required("number", IntegerType()), _required("drawn_at", TimestampType())])

@@ -41,9 +41,13 @@ class Auditing:
     Args:
         settings: The settings of the nightly job that writes the warehouse.
         console: Takes what is told.
+
+    Raises:
+        UsageError: The tables are a catalog's.
     """
 
     def __init__(self, settings: NightSettings, console: Console | None = None) -> None:
+        settings.warehouse.require_delta("emotion-audit")
         self.settings = settings
         self.console = console or Console()
         self.warehouse = DeltaWarehouse(open_folder(settings.warehouse.root, settings.warehouse.timeout_s))

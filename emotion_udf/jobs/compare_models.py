@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         other = settings.classifier.model_copy(update=model)
         spark = start_session(f"two models on {window}", options.debug)
         try:
-            comparison = compare_models(spark, settings, other, window, open_warehouse(settings.warehouse))
+            comparison = compare_models(spark, settings, other, window, open_warehouse(settings.warehouse, spark))
         finally:
             spark.stop()
         _print(comparison, settings.classifier, other, Console())

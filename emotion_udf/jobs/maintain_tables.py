@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def job() -> None:
         settings = load_settings(NightSettings, options.config, options.overrides)
         maintenance = Maintenance(settings, getattr(options, "dry_run", False))
-        maintenance.require_tables()
+        maintenance.require_tables(options.command)
         if options.command == "show-releases":
             maintenance.show_releases(options.last)
         elif options.command == "show-runs":

@@ -50,12 +50,15 @@ class Maintenance:
         self.warehouse = DeltaWarehouse(open_folder(settings.warehouse.root, settings.warehouse.timeout_s))
         self.staging = open_folder(settings.staging_root, settings.warehouse.timeout_s)
 
-    def require_tables(self) -> None:
-        """Check that there is a warehouse.
+    def require_tables(self, command: str) -> None:
+        """Check that there is a warehouse that a command works on.
 
         Raises:
-            UsageError: There is none.
+            UsageError: There is none, or its tables are a catalog's: of these only `text_scores` is below the root.
         """
+        if self.settings.warehouse.format != "delta" and command == "drop-scores":
+            return
+        self.settings.warehouse.require_delta(f"emotion-maintain {command}")
         if self.warehouse.open(LABELS) is None:
             raise UsageError(
                 f"expected the tables of the nightly job below {self.settings.warehouse.root}, found none; "

@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         check_forced(options.force, settings.gate)  # a wrong name need not wait for Spark
         spark = start_session(f"emotions of {window}", options.debug)
         try:
-            warehouse = open_warehouse(settings.warehouse)
+            warehouse = open_warehouse(settings.warehouse, spark)
 
             def run(days: Window) -> None:
                 with watched.run(warehouse):

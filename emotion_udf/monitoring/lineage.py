@@ -91,7 +91,7 @@ def event_of(night: Night, settings: MonitoringSettings) -> RunEvent:
         run=Run(_run_uuid(night), _run_facets(night)),
         job=Job(settings.openlineage_namespace, settings.name, _job_facets()),
         inputs=[_input(night, night.settings, settings)] if night.settings else [],
-        outputs=_outputs(night, night.settings) if night.settings else [],
+        outputs=_outputs(night, night.settings, settings) if night.settings else [],
         producer=_PRODUCER,
     )
 
@@ -165,7 +165,7 @@ def _assertion(gate: Any) -> data_quality_assertions_dataset.Assertion:
     )
 
 
-def _outputs(night: Night, of_night: NightSettings) -> list[OutputDataset]:
+def _outputs(night: Night, of_night: NightSettings, settings: MonitoringSettings) -> list[OutputDataset]:
     """Describe the tables of a release, and of a published night their versions and rows."""
     run = night.run if night.is_published else None
     rows = {LABELS: run["rows_labelled"], QUARANTINE: run["rows_quarantined"] + run["refused_files"]} if run else {}
@@ -179,16 +179,16 @@ def _outputs(night: Night, of_night: NightSettings) -> list[OutputDataset]:
     }
     described = []
     for table, schema in tables.items():
-        facets: dict[str, Any] = {
-            "schema": _schema_facet(schema),
-            "storage": storage_dataset.StorageDatasetFacet("delta", "parquet"),
-        }
+        facets: dict[str, Any] = {"schema": _schema_facet(schema)}
+        namespace, name = settings.openlineage_namespace, f"{of_night.warehouse.namespace}.{table}"
+        if of_night.warehouse.format == "delta":
+            facets["storage"] = storage_dataset.StorageDatasetFacet("delta", "parquet")
+            namespace, name = dataset_name(f"{of_night.warehouse.root.rstrip('/')}/{table}")
         if table in versions:
             facets["version"] = dataset_version_dataset.DatasetVersionDatasetFacet(str(versions[table]))
         found: dict[str, Any] = {}
         if table in rows:
             found["outputStatistics"] = output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet(rows[table])
-        namespace, name = dataset_name(f"{of_night.warehouse.root.rstrip('/')}/{table}")
         described.append(OutputDataset(namespace, name, facets=facets, outputFacets=found))
     return described
 

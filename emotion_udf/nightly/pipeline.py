@@ -103,7 +103,7 @@ def run_night(
     context = RunContext(settings, window, pseudonyms=read_pseudonyms(settings.input))
     recorder = RunRecorder(context)
     if warehouse is None:
-        warehouse = open_warehouse(settings.warehouse)
+        warehouse = open_warehouse(settings.warehouse, spark)
     staging_root = open_folder(settings.staging_root, settings.warehouse.timeout_s)
     is_recorded = False
     begun(recorder)

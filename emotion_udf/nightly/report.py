@@ -26,7 +26,7 @@ def print_report(run: RunRecord, warehouse: Warehouse, console: Console | None =
         if gate.forced:
             console.print(f"[bold]forced:[/] {gate.name} {gate.value:.6g}, limit {gate.limit:.6g}", highlight=False)
     console.print(_emotions(run, warehouse))
-    console.print("Tables (Delta):")
+    console.print("Tables:")
     for table in (LABELS, DAILY, TERMS, QUARANTINE, RUNS):
         console.print(f"  {warehouse.address(table)}", soft_wrap=True, highlight=False, markup=False)
 

@@ -50,7 +50,7 @@ def _plain_place(location: str | None) -> str | None:
 def _table_name(name: str | None) -> str | None:
     part = r"(\w+|`[^`/\\\x00-\x1f\x7f]+`)"
     if name is not None and not re.fullmatch(rf"{part}(\.{part})*", name):
-        raise ValueError("expected a table's name such as lake.feedback, parts with other characters in backticks")
+        raise ValueError("expected a name such as lake.feedback, parts with other characters in backticks")
     return name
 
 
@@ -178,22 +178,60 @@ class TermSettings(Section):
     )
 
 
-class DeltaSettings(Section):
-    """A warehouse of Delta tables."""
+class WarehouseSettings(Section):
+    """The tables: Delta tables below a root, or tables of Spark's own catalog."""
 
-    format: Literal["delta"] = Field(default="delta", description="the table format")
-    root: Annotated[str, AfterValidator(_plain_place)] = Field(min_length=1, description="the folder of the tables")
+    format: Literal["delta", "catalog"] = Field(
+        default="delta",
+        description="delta: Delta tables below root, which need no jar; catalog: tables of Spark's own catalog, of "
+        "Iceberg, Hive or what else the site has there",
+    )
+    root: Annotated[str, AfterValidator(_plain_place)] = Field(
+        min_length=1,
+        description="the folder of the tables; of a catalog's, the folder of text_scores and of what is on its way",
+    )
+    namespace: Annotated[str | None, AfterValidator(_table_name)] = Field(
+        default=None, description="of format catalog: the catalog and the schema of the tables, such as lake.emotions"
+    )
+    using: str | None = Field(
+        default=None,
+        pattern=r"^\w+$",
+        description="of format catalog: what tables are made of that are not there yet, such as iceberg or parquet; "
+        "what the catalog itself takes by default",
+    )
     keep_text: bool = Field(default=False, description="copy the message's text to emotion_labels")
     timeout_s: Timeout = TIMEOUT_S
+
+    @model_validator(mode="after")
+    def _namespace_of_a_catalog(self) -> "WarehouseSettings":
+        if (self.format == "catalog") != (self.namespace is not None):
+            raise ValueError(
+                'expected warehouse.namespace, such as lake.emotions, where warehouse.format is "catalog", only there'
+            )
+        if self.using is not None and self.format != "catalog":
+            raise ValueError('expected warehouse.using only where warehouse.format is "catalog"')
+        return self
 
     @property
     def default_staging(self) -> str:
         """The staging folder where the settings name none."""
         return f"{self.root.rstrip('/')}/_staging"
 
+    def require_delta(self, reader: str) -> None:
+        """Check that the tables are Delta tables below `root`, which some jobs read without Spark.
 
-WarehouseSettings = DeltaSettings
-"""One class for each `format`; with a second one this is their union, told apart by `Field(discriminator="format")`."""
+        Args:
+            reader: What reads them, for the message.
+
+        Raises:
+            UsageError: They are a catalog's.
+        """
+        if self.format != "delta":
+            raise UsageError(
+                f'expected warehouse.format "delta" for {reader}, found "{self.format}": its tables are those of '
+                f"{self.namespace} in Spark's catalog, which {reader} does not read; docs/catalogs.md says what the "
+                "catalog has in its place"
+            )
 
 
 class StagingSettings(Section):
@@ -311,6 +349,17 @@ class NightSettings(Section):
                     f"expected {name} outside of input.path, found {place} inside {self.input.path}: the next night "
                     "would read the tables as messages"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _readers_of_delta_tables(self) -> "NightSettings":
+        readers = {"dashboard.out": self.dashboard.out, "the section [postgres]": self.postgres}
+        wanted = [name for name, value in readers.items() if value is not None]
+        if wanted and self.warehouse.format != "delta":
+            raise ValueError(
+                f'expected warehouse.format "delta" where {" or ".join(wanted)} is set, found '
+                f'"{self.warehouse.format}": they read Delta tables, without Spark'
+            )
         return self
 
     @property

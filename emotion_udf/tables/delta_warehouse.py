@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 import pyarrow as pa
-from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake.exceptions import CommitFailedError
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
@@ -25,14 +25,14 @@ from emotion_udf.schemas import (
     known_schema,
 )
 from emotion_udf.tables.claims import names_of_withdrawal
-from emotion_udf.tables.delta import DATA, DeltaTables
+from emotion_udf.tables.delta import DeltaTables
 from emotion_udf.tables.durability import set_damaged_logs_aside
 from emotion_udf.tables.files import files_at
 from emotion_udf.tables.ownership import claims_since, claims_until, holders, shown_days
 from emotion_udf.tables.publish import publish_tables, settle
 from emotion_udf.tables.releases import read_release
 from emotion_udf.tables.runs import append_run, list_runs
-from emotion_udf.tables.text_scores import append_scores, list_scores
+from emotion_udf.tables.text_scores import append_scores, discard_scores, list_scores
 from emotion_udf.tables.upkeep import keep_up
 from emotion_udf.tables.warehouse import Commit, Release
 
@@ -80,9 +80,7 @@ class DeltaWarehouse(DeltaTables):
         is_needed = self._holds_dates(run_id)
         for table in () if is_needed else RELEASED:
             self.data_folder(table, run_id).remove()
-        with suppress(OSError, DeltaError):  # scores hold no texts, and a table of them that is broken decides nothing
-            if not self._lists(TEXT_SCORES, run_id):
-                self.data_folder(TEXT_SCORES, run_id).remove()
+        discard_scores(self, run_id)
         return not is_needed
 
     def known_scores(self, spark: SparkSession, fingerprint: str) -> DataFrame | None:
@@ -157,11 +155,3 @@ class DeltaWarehouse(DeltaTables):
             if run_id in runs:  # and what took it back came later
                 return runs.isdisjoint(names_of_withdrawal(run_id))
         return False
-
-    def _lists(self, table: str, run_id: str) -> bool:
-        """Tell whether the table's newest version lists files of a run."""
-        target = self.open(table)
-        if target is None:
-            return False
-        paths = pa.table(target.get_add_actions(flatten=True))["path"].to_pylist()
-        return any(path.startswith(f"{DATA}/{run_id}/") for path in paths)

@@ -30,7 +30,7 @@ def publish_tables(tables: DeltaTables, schemas: Mapping[str, StructType], commi
     """Replace the commit's dates by the files in the run's data folders (see `Warehouse.publish`)."""
     files = {table: tables.run_files(table, commit.run_id) for table in schemas}
     for written in files.values():
-        _require_own_dates(written, commit)
+        require_own_dates(written, commit)
     delta_schemas = {table: Schema.from_json(schema.json()) for table, schema in schemas.items()}
     for table, schema in delta_schemas.items():
         tables.check_types(table, schema)
@@ -205,7 +205,7 @@ def _refuse_held(held: Mapping[str, Claim], table: str, run_id: str) -> None:
         )
 
 
-def _require_own_dates(files: Sequence[ParquetFile], commit: Commit) -> None:
+def require_own_dates(files: Sequence[ParquetFile], commit: Commit) -> None:
     """Refuse files of a date that is not the commit's, whose rows would join another run's."""
     foreign = sorted({day_of(file) for file in files} - set(commit.days))
     if foreign:

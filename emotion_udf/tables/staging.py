@@ -48,14 +48,27 @@ def mark_folder(folder: Folder) -> None:
     sync_file(folder / _MARK)
 
 
-def dead_runs(root: Folder) -> list[str]:
-    """Return the runs below `root` whose driver is no longer there."""
-    return [run_id for run_id, started_at in _staged_runs(root).items() if _is_dead(root / run_id, started_at)]
+def unmark_folder(folder: Folder) -> None:
+    """Take the mark away: what this process has left in the folder is for the next start to put in order."""
+    with suppress(FileNotFoundError):
+        folder.system.delete_file((folder / _MARK).path)
 
 
-def running_runs(root: Folder) -> list[str]:
-    """Return the runs below `root` whose driver is there, or may be."""
-    return [run_id for run_id, started_at in _staged_runs(root).items() if not _is_dead(root / run_id, started_at)]
+def dead_runs(root: Folder, abandoned_after: timedelta = _ABANDONED_AFTER) -> list[str]:
+    """Return the runs below `root` whose driver is no longer there.
+
+    Args:
+        root: The folder that has a folder a run.
+        abandoned_after: The age of a run from which on its driver is taken for gone if it was another machine's.
+    """
+    runs = _staged_runs(root)
+    return [run for run, started_at in runs.items() if _is_dead(root / run, started_at, abandoned_after)]
+
+
+def running_runs(root: Folder, abandoned_after: timedelta = _ABANDONED_AFTER) -> list[str]:
+    """Return the runs below `root` whose driver is there, or may be (see `dead_runs`)."""
+    runs = _staged_runs(root)
+    return [run for run, started_at in runs.items() if not _is_dead(root / run, started_at, abandoned_after)]
 
 
 def _staged_runs(root: Folder) -> dict[str, datetime]:
@@ -65,7 +78,7 @@ def _staged_runs(root: Folder) -> dict[str, datetime]:
     return {name: started_at for name in names if (started_at := _started_at(name))}
 
 
-def _is_dead(folder: Folder, started_at: datetime) -> bool:
+def _is_dead(folder: Folder, started_at: datetime, abandoned_after: timedelta) -> bool:
     mark = _read_mark(folder)
     if mark is None:
         # The mark is the first thing in the folder, at once. Without it the run was killed then, or is making it now.
@@ -77,7 +90,7 @@ def _is_dead(folder: Folder, started_at: datetime) -> bool:
     here = _this_process()
     if mark.get("machine") == here["machine"]:
         return bool(mark["boot"] != here["boot"] or _process_start(mark["process"]) != mark["process_start"])
-    return started_at < datetime.now(UTC) - _ABANDONED_AFTER
+    return started_at < datetime.now(UTC) - abandoned_after
 
 
 def _read_mark(folder: Folder) -> dict[str, Any] | None:

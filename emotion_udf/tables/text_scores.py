@@ -4,14 +4,16 @@ It holds hashes and probabilities, no texts. Its partitions are models: a night 
 of a model that is no longer used can be deleted in one go.
 """
 
+from contextlib import suppress
 from typing import Final
 
 import pyarrow as pa
 from deltalake import CommitProperties, Schema
+from deltalake.exceptions import DeltaError
 
 from emotion_udf.errors import UsageError
 from emotion_udf.schemas import TEXT_SCORES, text_scores_schema
-from emotion_udf.tables.delta import COMMIT_ONLY, DeltaTables, add_action, missing_fields
+from emotion_udf.tables.delta import COMMIT_ONLY, DATA, DeltaTables, add_action, missing_fields
 from emotion_udf.tables.durability import sync_files, sync_folder
 from emotion_udf.tables.files import list_files
 
@@ -88,3 +90,12 @@ def append_scores(tables: DeltaTables, run_id: str, fingerprint: str) -> None:
     # A log with a hole, after a power cut, could not be read any more.
     sync_folder(tables.data_folder(TEXT_SCORES, run_id))
     sync_files(tables.folder(TEXT_SCORES), [])
+
+
+def discard_scores(tables: DeltaTables, run_id: str) -> None:
+    """Delete what a run has written into its data folder of the table, unless the table lists it."""
+    with suppress(OSError, DeltaError):  # scores hold no texts, and a table of them that is broken decides nothing
+        table = tables.open(TEXT_SCORES)
+        listed = pa.table(table.get_add_actions(flatten=True))["path"].to_pylist() if table else []
+        if not any(path.startswith(f"{DATA}/{run_id}/") for path in listed):
+            tables.data_folder(TEXT_SCORES, run_id).remove()

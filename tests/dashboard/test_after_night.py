@@ -6,7 +6,7 @@ import pytest
 
 from emotion_udf.dashboard import build
 from emotion_udf.dashboard.after_night import build_after_night
-from emotion_udf.settings.nightly import DashboardSettings, DeltaSettings, NightSettings
+from emotion_udf.settings.nightly import DashboardSettings, NightSettings, WarehouseSettings
 from tests.helpers.made_up import Feedback, write_release
 
 
@@ -27,7 +27,7 @@ def test_no_page_is_built_unasked(night: NightSettings, tmp_path: Path) -> None:
 
 
 def test_a_page_that_cannot_be_built_is_a_warning(settings: NightSettings, caplog: pytest.LogCaptureFixture) -> None:
-    elsewhere = settings.model_copy(update={"warehouse": DeltaSettings(root="/nowhere")})
+    elsewhere = settings.model_copy(update={"warehouse": WarehouseSettings(root="/nowhere")})
 
     with caplog.at_level(logging.WARNING):
         assert build_after_night(elsewhere) is None

@@ -21,6 +21,8 @@ from emotion_udf.nightly.pipeline import run_night
 from emotion_udf.nightly.report import print_report
 from emotion_udf.schemas import DAILY, LABELS, QUARANTINE, RUNS, Reason
 from emotion_udf.settings.nightly import GateSettings, InputSettings, NightSettings, WarehouseSettings, WindowSettings
+from emotion_udf.storage import open_folder
+from emotion_udf.tables.delta_warehouse import DeltaWarehouse
 from emotion_udf.tables.opening import open_warehouse
 from emotion_udf.window import Window
 from tests.fuzz.conftest import NIGHTS, TALLY
@@ -77,7 +79,7 @@ def run_job(spark: SparkSession, night: NightSettings, window: Window) -> Ended:
     """Run a night as the job does, but in this session."""
 
     def job() -> None:
-        warehouse = open_warehouse(night.warehouse)
+        warehouse = open_warehouse(night.warehouse, spark)
         print_report(run_night(spark, night, window, warehouse), warehouse)
 
     def main(_: Sequence[str]) -> int:
@@ -99,9 +101,8 @@ def check_what_stays(night: NightSettings, ended: Ended, run: dict[str, Any]) ->
     staging = Path(night.staging_root)
     assert not (list(staging.iterdir()) if staging.exists() else [])
     if ended.code:
-        data = [
-            open_warehouse(night.warehouse).data_folder(name, run["run_id"]) for name in (LABELS, DAILY, QUARANTINE)
-        ]
+        warehouse = DeltaWarehouse(open_folder(night.warehouse.root))
+        data = [warehouse.data_folder(name, run["run_id"]) for name in (LABELS, DAILY, QUARANTINE)]
         assert not [folder.path for folder in data if folder.exists()]
 
 

@@ -18,7 +18,7 @@ from emotion_udf.settings.postgres import PostgresSettings
 from emotion_udf.storage import open_folder
 from emotion_udf.tables.delta_warehouse import DeltaWarehouse
 from emotion_udf.tables.readers import open_for_readers
-from emotion_udf.tables.warehouse import Release
+from emotion_udf.tables.warehouse import Release, Warehouse
 from emotion_udf.window import Window
 from tests.helpers.labelled import DIMENSIONS, label_of, publish_labels
 
@@ -47,7 +47,7 @@ def run_night(
     return release
 
 
-def record_run(warehouse: DeltaWarehouse, run_id: str, days: Sequence[date], error: Exception | None = None) -> None:
+def record_run(warehouse: Warehouse, run_id: str, days: Sequence[date], error: Exception | None = None) -> None:
     """Add a run to `runs`."""
     recorder = RunRecorder(RunContext(settings_of_nights(), Window(min(days), max(days)), _STARTED, run_id))
     recorder.note(seconds={"read": 0.5}, input_files=["file:///lake/ä b.parquet"])

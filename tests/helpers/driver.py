@@ -74,7 +74,12 @@ class Driver:
 
 @contextmanager
 def running_driver(
-    master: str, folder: Path, conf: Mapping[str, str], options: Sequence[str] = (), **variables: str
+    master: str,
+    folder: Path,
+    conf: Mapping[str, str],
+    options: Sequence[str] = (),
+    program: Sequence[str] = (sys.executable, "-m", "tests.cluster.driver"),
+    **variables: str,
 ) -> Iterator[Driver]:
     """Start a driver, and end it and its Java.
 
@@ -83,13 +88,14 @@ def running_driver(
         folder: Takes Spark's local files.
         conf: Settings of Spark.
         options: More options of spark-submit.
+        program: The driver.
         variables: Of its environment.
     """
     settings = [f"--conf={key}={value}" for key, value in conf.items()]
     line = [f"--master={master}", f"--driver-java-options={JAVA}", *settings, *options, "pyspark-shell"]
     known = {"PYSPARK_SUBMIT_ARGS": shlex.join(line), "PYTHONPATH": str(ROOT), "SPARK_LOCAL_DIRS": str(folder)}
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.cluster.driver"],
+        program,
         cwd=ROOT,
         env=environment() | {"SPARK_LOCAL_IP": "127.0.0.1", "OMP_NUM_THREADS": "1"} | known | variables,
         stdin=subprocess.PIPE,

@@ -23,7 +23,7 @@ from emotion_udf.schemas import (
 )
 from emotion_udf.storage import Folder
 from emotion_udf.tables.delta_warehouse import DeltaWarehouse
-from emotion_udf.tables.warehouse import Commit, Release
+from emotion_udf.tables.warehouse import Commit, Release, Warehouse
 
 NIGHT = {
     LABELS: labels_schema([], keep_text=True),
@@ -44,7 +44,7 @@ def row_of(table: str, run_id: str, **values: Any) -> Row:
     return {field.name: plain[field.dataType.simpleString()] for field in required} | {"run_id": run_id} | values
 
 
-def stage_rows(warehouse: DeltaWarehouse, table: str, run_id: str, rows: Mapping[date, Sequence[Row]]) -> None:
+def stage_rows(warehouse: Warehouse, table: str, run_id: str, rows: Mapping[date, Sequence[Row]]) -> None:
     """Write a run's rows of some dates into its data folder, a file a date."""
     arrow = to_arrow_schema(NIGHT[table], timezone="UTC")
     arrow = pa.schema([field.with_nullable(True) for field in arrow if field.name != "event_date"])
@@ -59,7 +59,7 @@ def write_file(folder: Folder, rows: pa.Table, name: str = "part.parquet") -> No
     pq.write_table(rows, (folder / name).path, filesystem=folder.system)
 
 
-def stage_night(warehouse: DeltaWarehouse, run_id: str, days: Sequence[date]) -> None:
+def stage_night(warehouse: Warehouse, run_id: str, days: Sequence[date]) -> None:
     """Write a row a day and table."""
     for table in NIGHT:
         stage_rows(warehouse, table, run_id, {day: [row_of(table, run_id)] for day in days})
@@ -78,7 +78,7 @@ def stage_scores(warehouse: DeltaWarehouse, run_id: str, keys: Sequence[str]) ->
 
 
 def publish_night(
-    warehouse: DeltaWarehouse,
+    warehouse: Warehouse,
     run_id: str,
     dates: Sequence[date],
     rows_on: Sequence[date] | None = None,

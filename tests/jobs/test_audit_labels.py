@@ -53,6 +53,13 @@ def test_without_a_release_there_is_nothing_to_audit(tmp_path: Path, command: st
     assert not (tmp_path / "warehouse").exists()
 
 
+def test_tables_of_a_catalog_are_not_audited(tmp_path: Path) -> None:
+    catalog = ["--set=warehouse.format=catalog", "--set=warehouse.namespace=lake.emotions"]
+    ended = audit(tmp_path, *catalog, "draw", "--n", "12", "--out", str(tmp_path / "s.csv"))
+    assert ended.code == 2
+    assert 'expected warehouse.format "delta" for emotion-audit, found "catalog"' in ended.err
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [

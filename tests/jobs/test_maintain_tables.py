@@ -70,6 +70,24 @@ def test_without_a_warehouse_every_command_says_so(
     assert not (tmp_path / "warehouse").exists()
 
 
+@pytest.mark.parametrize("command", ["show-releases", "show-runs", *CHANGING])
+def test_tables_of_a_catalog_are_not_for_it(tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str) -> None:
+    catalog = "--set warehouse.format=catalog --set warehouse.namespace=lake.emotions"
+    assert maintain(tmp_path, f"{catalog} {command}") == 2
+    told = capsys.readouterr().err
+    assert f'expected warehouse.format "delta" for emotion-maintain {command.split()[0]}, found "catalog"' in told
+    assert not (tmp_path / "warehouse").exists()
+
+
+def test_scores_of_a_catalogs_nights_are_below_the_root(
+    tmp_path: Path, warehouse: DeltaWarehouse, capsys: pytest.CaptureFixture[str]
+) -> None:
+    catalog = "--set warehouse.format=catalog --set warehouse.namespace=lake.emotions"
+    assert maintain(tmp_path, f"{catalog} drop-scores --model abc") == 2
+    assert "expected the fingerprint of a model that text_scores has (none), found 'abc'" in capsys.readouterr().err
+    assert warehouse.open(LABELS) is None
+
+
 @pytest.mark.parametrize("command", CHANGING)
 def test_a_dry_run_changes_no_file(tmp_path: Path, warehouse: DeltaWarehouse, command: str) -> None:
     three_nights(warehouse)

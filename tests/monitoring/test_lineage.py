@@ -8,6 +8,7 @@ from emotion_udf.monitoring.attempts import UndeliveredError
 from emotion_udf.monitoring.lineage import KEY_VARIABLE, dataset_name, emit_event
 from emotion_udf.monitoring.night import Night
 from emotion_udf.settings.monitoring import MonitoringSettings
+from emotion_udf.settings.nightly import WarehouseSettings
 from tests.helpers.receiver import MUTE, receiver
 from tests.helpers.told import SETTINGS, going_on, never_begun, published, refused
 
@@ -38,6 +39,14 @@ def test_a_run_is_one_run_from_start_to_end() -> None:
     assert all("emotion-udf" in event["producer"] for event in events)
     (other,) = emitted(published(run_id="x"))
     assert other["run"]["runId"] != events[0]["run"]["runId"]
+
+
+def test_tables_of_a_catalog_have_its_names() -> None:
+    catalog = WarehouseSettings(root="/own", format="catalog", namespace="lake.emotions")
+    (event,) = emitted(replace(published(), settings=SETTINGS.model_copy(update={"warehouse": catalog})))
+    labels = event["outputs"][0]
+    assert (labels["namespace"], labels["name"]) == ("emotion-udf", "lake.emotions.emotion_labels")
+    assert "storage" not in labels["facets"]
 
 
 def test_a_published_night_names_its_input_and_its_tables() -> None:

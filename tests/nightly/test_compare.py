@@ -75,9 +75,9 @@ def contents(folder: Path) -> dict[Path, bytes]:
 def test_the_counts_are_those_that_two_nights_would_publish(spark: SparkSession, feed: Path, tmp_path: Path) -> None:
     new = angrier(tmp_path / "angrier")
     settings = night(feed)
-    released = open_warehouse(settings.warehouse).release()
+    released = open_warehouse(settings.warehouse, spark).release()
 
-    found = compare_models(spark, settings, new, DAYS, open_warehouse(settings.warehouse))
+    found = compare_models(spark, settings, new, DAYS, open_warehouse(settings.warehouse, spark))
 
     old_labels: Counter[tuple[str, bool]] = Counter()
     new_labels: Counter[tuple[str, bool]] = Counter()
@@ -89,7 +89,7 @@ def test_the_counts_are_those_that_two_nights_would_publish(spark: SparkSession,
     assert found.scored == (0, 4), "the night before has scored the old model's texts"
     assert sum(change.distinct_text_count for change in found.changes) == 4
     assert sum(change.squares for change in found.changes) == 3**2 + 3
-    assert open_warehouse(settings.warehouse).release() == released
+    assert open_warehouse(settings.warehouse, spark).release() == released
     assert not list((feed / "out/_staging").iterdir())
 
     switched = run_night(spark, night(feed, new), DAYS)
@@ -101,7 +101,7 @@ def test_without_a_history_of_scores_nothing_at_all_is_left(spark: SparkSession,
     settings = night(feed, reuse="night")
     new = angrier(tmp_path / "angrier")
     before = contents(feed)
-    found = compare_models(spark, settings, new, DAYS, open_warehouse(settings.warehouse))
+    found = compare_models(spark, settings, new, DAYS, open_warehouse(settings.warehouse, spark))
     assert found.scored == (4, 4)
     assert contents(feed) == before
 
@@ -116,7 +116,7 @@ def test_a_comparison_that_fails_leaves_no_text(
     settings = night(feed)
     before = contents(feed)
     with pytest.raises(OSError, match="disk"):
-        compare_models(spark, settings, angrier(tmp_path / "angrier"), DAYS, open_warehouse(settings.warehouse))
+        compare_models(spark, settings, angrier(tmp_path / "angrier"), DAYS, open_warehouse(settings.warehouse, spark))
     assert contents(feed) == before
     assert len(DeltaTable(feed / "out" / TEXT_SCORES).to_pyarrow_table()) == 4
 
@@ -133,4 +133,4 @@ def test_what_cannot_be_compared_is_told(
 ) -> None:
     settings = night(feed)
     with pytest.raises(UsageError, match=told):
-        compare_models(spark, settings, other, days, open_warehouse(settings.warehouse))
+        compare_models(spark, settings, other, days, open_warehouse(settings.warehouse, spark))

@@ -200,7 +200,7 @@ def test_every_setting_is_listed_once_with_its_default() -> None:
     assert dict(listed)["classifier.rows_per_task"] == (
         "distinct texts of one Spark task, about; more where a core had over a hundred (default: 20000)"
     )
-    assert dict(listed)["warehouse.root"] == "the folder of the tables"
+    assert dict(listed)["warehouse.root"].startswith("the folder of the tables; of a catalog's, ")
     assert dict(listed)["input.columns.text"] == "the message, a string (default: 'text')"
 
 

@@ -118,6 +118,43 @@ def test_staging_is_below_the_warehouse_unless_it_has_a_place_of_its_own(
     assert settings.staging_root == staging
 
 
+CATALOG = {"format": "catalog", "namespace": "lake.emotions", "root": "/own"}
+
+
+def test_a_catalog_is_a_schema_and_a_folder_of_the_jobs_own() -> None:
+    settings = NightSettings(
+        input=InputSettings(path="/lake"), warehouse=WarehouseSettings.model_validate(CATALOG | {"using": "iceberg"})
+    )
+    assert settings.staging_root == "/own/_staging"
+    with pytest.raises(UsageError, match=r'expected warehouse\.format "delta" for emotion-audit, found "catalog"'):
+        settings.warehouse.require_delta("emotion-audit")
+
+
+@pytest.mark.parametrize(
+    ("warehouse", "told"),
+    [
+        ({"format": "catalog", "root": "/own"}, r"expected warehouse\.namespace, such as lake\.emotions"),
+        ({"namespace": "lake.emotions", "root": "/own"}, r"expected warehouse\.namespace, such as lake\.emotions"),
+        ({"using": "iceberg", "root": "/own"}, r"expected warehouse\.using only where"),
+        (CATALOG | {"namespace": "lake.emotions; DROP TABLE x"}, "expected a name such as"),
+        (CATALOG | {"using": "parquet OPTIONS"}, "should match pattern"),
+    ],
+)
+def test_a_warehouse_is_delta_tables_or_a_catalog(warehouse: dict[str, str], told: str) -> None:
+    with pytest.raises(ValidationError, match=told):
+        WarehouseSettings.model_validate(warehouse)
+
+
+def test_who_reads_delta_tables_is_not_combined_with_a_catalog() -> None:
+    night = {"input": {"path": "/lake"}, "warehouse": CATALOG}
+    with pytest.raises(ValidationError, match=r"where dashboard\.out is set"):
+        NightSettings.model_validate(night | {"dashboard": {"out": "page.html"}})
+    with pytest.raises(ValidationError, match=r"where the section \[postgres\] is set"):
+        NightSettings.model_validate(night | {"postgres": {}})
+    with pytest.raises(ValidationError, match=r'expected warehouse\.format "delta" for the copy in PostgreSQL'):
+        PublishSettings.model_validate({"warehouse": CATALOG})
+
+
 @pytest.mark.parametrize("name", ["token_budget", "chunk_rows", "rows_per_task"])
 @pytest.mark.parametrize("value", [0, -1, 1.5, "10", True])
 def test_a_size_is_a_whole_number_from_1_on(name: str, value: Any) -> None:
