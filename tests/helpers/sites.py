@@ -1,6 +1,7 @@
 """A site as the schedulers' examples in conf expect it: its own folder in the place of /srv/emotions, and a feed."""
 
 import sys
+import tomllib
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -51,13 +52,30 @@ def make_site(folder: Path, last: date, bad: Collection[date] = ()) -> Site:
     """Lay out a site: the environment of these tests, the examples, the jobs, and a feed that ends with a day."""
     site = Site(folder / "rückmeldungen")
     (site.folder / "conf").mkdir(parents=True)
-    (site.folder / ".venv").symlink_to(sys.prefix)
+    _make_environment(site.folder / ".venv")
     (site.folder / "jobs").symlink_to(ROOT / "jobs")
     for example in ("nightly.toml", "spark-defaults.conf", "log4j2.properties"):
         (site.folder / "conf" / example).write_text(site.adapt(ROOT / "conf" / example), encoding="utf-8")
     site.warehouse.mkdir()
     write_feed(site.folder / "feedback", last, bad)
     return site
+
+
+def _make_environment(folder: Path) -> None:
+    """Lay out the tests' own environment anew, with the console scripts of this checkout, whatever is installed."""
+    programs = folder / "bin"
+    programs.mkdir(parents=True)
+    for name in ("pyvenv.cfg", "lib"):
+        (folder / name).symlink_to(Path(sys.prefix, name))
+    for program in Path(sys.prefix, "bin").iterdir():
+        (programs / program.name).symlink_to(program)
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
+    for name, place in scripts.items():
+        module, _, function = place.partition(":")
+        (programs / name).unlink(missing_ok=True)
+        script = f"#!{programs}/python\nfrom {module} import {function}\n\n{function}()\n"
+        (programs / name).write_text(script, encoding="utf-8")
+        (programs / name).chmod(0o755)
 
 
 def write_feed(folder: Path, last: date, bad: Collection[date] = ()) -> None:
