@@ -81,7 +81,7 @@ licences: .venv/.ready
 audit: licences .venv-audit/.ready ## the licences of all dependencies, and what is known of vulnerabilities in them
 	@python -m tools.advisories
 
-dist: .venv-audit/.ready ## build the wheel, the source archive and the bill of materials, into dist
+dist: .venv-audit/.ready ## build the wheel, the archives, one with a Python in it, and the bill of materials, into dist
 	@tools/dist.sh
 
 .venv-audit/.ready: tools/release-requirements.txt tools/setup_audit.sh

@@ -9,6 +9,7 @@
       x StorageError            1
       x WorkerError             1
       x WindowHeldError         5
+      x NotPublishedError       1
 
 A message says what was expected, what was found and what to do. It never holds a message's text or author, and no
 secret that an address has in it.
@@ -83,6 +84,10 @@ class WindowHeldError(EmotionUdfError):
     """Another run published the same dates meanwhile. Catch it to go on: this run changed nothing of theirs."""
 
     exit_code = 5
+
+
+class NotPublishedError(EmotionUdfError):
+    """Days are not in the newest release. Catch it in a scheduler, to run their night again or to call a person."""
 
 
 _HEAD = re.compile(r"\bemotion_udf\.errors\.(\w+): (.+)")

@@ -9,6 +9,7 @@ import logging
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from emotion_udf.classifier.artifact import Artifact, open_artifact
 from emotion_udf.classifier.scores import NO_SCORES, Scores
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.errors import EmotionUdfError
+from emotion_udf.workers.archives import as_unpacked
 from emotion_udf.workers.careful import PART_ROWS, Careful
 from emotion_udf.workers.process import ScoringProcess, unscorable
 from emotion_udf.workers.spec import WorkerSpec
@@ -71,7 +73,7 @@ def make_emotion_udf(settings: ClassifierSettings | None = None) -> UserDefinedF
     from emotion_udf.settings.classifier import ClassifierSettings
 
     settings = settings or ClassifierSettings()
-    return udf_of(open_artifact(settings.source), settings)
+    return udf_of(open_artifact(as_unpacked(settings.source)), settings)
 
 
 def udf_of(artifact: Artifact, settings: ClassifierSettings, carefully: bool = False) -> UserDefinedFunction:
@@ -121,6 +123,7 @@ def score_batches(batches: Iterator[pd.Series], spec: WorkerSpec) -> Iterator[pd
     first = next(chunked, None)
     if first is None:  # a task without rows loads no model
         return
+    spec = replace(spec, source=as_unpacked(spec.source))  # a process of its own, below, does not know Spark's folders
     score = _score_carefully if spec.carefully or _is_tried_again() else _score
     output: list[io.BufferedWriter] | None = None
     try:

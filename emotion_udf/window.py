@@ -67,6 +67,12 @@ def parse_date(text: str) -> date:
         raise UsageError(f"expected a date as YYYY-MM-DD, found {text!r}; for example 2026-10-05") from error
 
 
+def last_days(count: int, timezone: str, now: datetime) -> Window:
+    """Return the last whole days of a zone, the newest of them the day before `now`."""
+    today = now.astimezone(ZoneInfo(timezone)).date()
+    return Window(today - timedelta(days=count), today - timedelta(days=1), timezone)
+
+
 def make_window(day: str | None, first: str | None, last: str | None, timezone: str) -> Window:
     """Make the window that `--date`, or `--from` with `--to`, asks for.
 

@@ -24,6 +24,7 @@ CARD = (ROOT / "emotion_udf/models/emotion-minilm/MODEL_CARD.md").read_text(enco
         "emotion-evaluate",
         "emotion-maintain",
         "emotion-audit",
+        "emotion-published",
         "emotion-compare",
         "emotion-sql",
         "emotion-dashboard",

@@ -1,3 +1,6 @@
+import tarfile
+from pathlib import Path
+
 import pandas as pd
 import pytest
 from pyspark.errors import PythonException
@@ -6,6 +9,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
 
 from emotion_udf import EMOTIONS, ClassifierSettings, make_emotion_udf, register_emotion_udf
+from emotion_udf.classifier.artifact import BUNDLED_FOLDER
 from emotion_udf.errors import ModelError, from_worker
 from emotion_udf.udf import SCORE_TYPE
 
@@ -54,6 +58,15 @@ def test_each_text_gets_its_score_and_null_gives_nulls(spark: SparkSession) -> N
             assert score.is_truncated == (text == TEXTS[6])
     assert rows[6].score.token_count == 3002
     assert rows[3].score.token_count == 2
+
+
+def test_a_model_that_spark_has_unpacked_is_found_by_its_name(spark: SparkSession, tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "model.tar.gz", "w:gz") as archive:
+        archive.add(BUNDLED_FOLDER, ".")
+    spark.sparkContext.addArchive(f"{tmp_path}/model.tar.gz#unpacked-emotions")
+
+    emotion = make_emotion_udf(ClassifierSettings(model="unpacked-emotions", precision="fp32"))
+    assert numbered(spark, TEXTS[:1]).select(emotion("text").emotion).collect() == [("joy",)]
 
 
 def test_the_udf_has_a_sql_name(spark: SparkSession) -> None:

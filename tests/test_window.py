@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emotion_udf.errors import UsageError
-from emotion_udf.window import Window, make_window, parse_date
+from emotion_udf.window import Window, last_days, make_window, parse_date
 
 DAYS = st.dates(date(1990, 1, 1), date(2060, 1, 1))
 
@@ -92,6 +92,19 @@ def test_a_window_is_one_date_or_two_ends() -> None:
     assert make_window(None, "2026-10-05", "2026-10-07", "Europe/Berlin") == Window(
         day, date(2026, 10, 7), "Europe/Berlin"
     )
+
+
+@pytest.mark.parametrize(
+    ("timezone", "count", "first", "last"),
+    [
+        ("UTC", 1, date(2026, 10, 5), date(2026, 10, 5)),
+        ("UTC", 3, date(2026, 10, 3), date(2026, 10, 5)),
+        ("Asia/Tokyo", 1, date(2026, 10, 6), date(2026, 10, 6)),
+        ("America/Los_Angeles", 2, date(2026, 10, 4), date(2026, 10, 5)),
+    ],
+)
+def test_the_last_days_are_whole_ones_of_their_zone(timezone: str, count: int, first: date, last: date) -> None:
+    assert last_days(count, timezone, datetime(2026, 10, 6, 22, 30, tzinfo=UTC)) == Window(first, last, timezone)
 
 
 @pytest.mark.parametrize(

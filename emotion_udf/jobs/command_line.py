@@ -9,17 +9,19 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
 from pydantic import BaseModel
 
 from emotion_udf import __version__
-from emotion_udf.errors import EmotionUdfError
+from emotion_udf.errors import EmotionUdfError, UsageError
 from emotion_udf.masking import masked, printable
 from emotion_udf.refusals import refusal_of
 from emotion_udf.settings.describe import describe_settings
 from emotion_udf.settings.examples import examples_folder
+from emotion_udf.window import Window, last_days, make_window
 
 _EXIT_CODES = """\
 exit codes:
@@ -34,12 +36,13 @@ class JobParser(argparse.ArgumentParser):
     Args:
         description: What the job does.
         more_help: What the help says before the exit codes.
+        exit_codes: What they mean, where they are others than the nightly job's.
     """
 
-    def __init__(self, description: str, more_help: str = "") -> None:
+    def __init__(self, description: str, more_help: str = "", exit_codes: str = _EXIT_CODES) -> None:
         super().__init__(
             description=description,
-            epilog=more_help + _EXIT_CODES,
+            epilog=more_help + exit_codes,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         self.add_argument("--debug", action="store_true", help="show stack traces")
@@ -165,6 +168,32 @@ def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
         return int(text)
 
     return read
+
+
+def add_days(parser: argparse.ArgumentParser, purpose: str) -> None:
+    """Add the options that name the days of a run."""
+    parser.add_argument("--date", metavar="D", help=f"the day to {purpose}, YYYY-MM-DD")
+    parser.add_argument("--from", metavar="D", dest="first", help="the first of several days, with --to")
+    parser.add_argument("--to", metavar="D", dest="last", help="the last of several days, with --from")
+    parser.add_argument(
+        "--last-days",
+        type=whole_number(1, 366),
+        metavar="N",
+        help="the last N days before today, for a scheduler that cannot say which day a run is for",
+    )
+
+
+def days_of(options: argparse.Namespace, timezone: str) -> Window:
+    """Return the days that these options name.
+
+    Raises:
+        UsageError: They name none, or several ways.
+    """
+    if options.last_days is None:
+        return make_window(options.date, options.first, options.last, timezone)
+    if options.date is options.first is options.last is None:
+        return last_days(options.last_days, timezone, datetime.now(UTC))
+    raise UsageError("expected --last-days N alone, found --date, --from or --to with it")
 
 
 def parse(parser: JobParser, arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -10,7 +10,7 @@ from typing import NoReturn
 from emotion_udf.dashboard.after_night import build_after_night
 from emotion_udf.errors import UsageError
 from emotion_udf.gates import check_forced
-from emotion_udf.jobs.command_line import SettingsParser, end_process, exit_code_of, parse
+from emotion_udf.jobs.command_line import SettingsParser, add_days, days_of, end_process, exit_code_of, parse
 from emotion_udf.jobs.watched_night import WatchedNight
 from emotion_udf.nightly.backfill import backfill, published_days
 from emotion_udf.nightly.pipeline import PublishedInterrupt, run_night
@@ -22,7 +22,7 @@ from emotion_udf.settings.load import load_settings
 from emotion_udf.settings.nightly import NightSettings
 from emotion_udf.tables.opening import open_warehouse
 from emotion_udf.tables.warehouse import Warehouse
-from emotion_udf.window import Window, make_window
+from emotion_udf.window import Window
 
 log = logging.getLogger(__name__)
 
@@ -34,9 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         NightSettings,
         "conf/nightly.toml",
     )
-    parser.add_argument("--date", metavar="D", help="the day to label, YYYY-MM-DD")
-    parser.add_argument("--from", metavar="D", dest="first", help="the first of several days, with --to")
-    parser.add_argument("--to", metavar="D", dest="last", help="the last of several days, with --from")
+    add_days(parser, "label")
     parser.add_argument(
         "--force",
         action="append",
@@ -57,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def job() -> None:
         settings = load_settings(NightSettings, options.config, options.overrides)
         watched.follow(settings)
-        window = make_window(options.date, options.first, options.last, settings.window.timezone)
+        window = days_of(options, settings.window.timezone)
         if options.resume and not options.each_day:
             raise UsageError("expected --resume together with --each-day, found it alone")
         check_forced(options.force, settings.gate)  # a wrong name need not wait for Spark

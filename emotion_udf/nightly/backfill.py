@@ -11,6 +11,7 @@ from emotion_udf.settings.nightly import NightSettings
 from emotion_udf.steps.pseudonymise import read_pseudonyms
 from emotion_udf.tables.warehouse import Warehouse
 from emotion_udf.window import Window
+from emotion_udf.workers.archives import as_unpacked
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ def backfill(window: Window, run_day: Callable[[Window], object], done: Collecti
 def published_days(warehouse: Warehouse, settings: NightSettings) -> set[date]:
     """Return the days of the newest release that these very settings, this model and this key have brought."""
     runs = warehouse.released_runs(["settings_digest", "model_fingerprint", "versions"])
-    fingerprint = open_artifact(settings.classifier.source).fingerprint
+    fingerprint = open_artifact(as_unpacked(settings.classifier.source)).fingerprint
     same = pseudonyms_entry(read_pseudonyms(settings.input)).get(PSEUDONYMS)
     return {
         day

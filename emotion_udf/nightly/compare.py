@@ -22,6 +22,7 @@ from emotion_udf.tables.staging import staging_folder
 from emotion_udf.tables.warehouse import Warehouse
 from emotion_udf.udf import udf_of
 from emotion_udf.window import Window
+from emotion_udf.workers.archives import as_unpacked
 
 _MESSAGE = ("event_date", "feedback_id")
 
@@ -69,7 +70,7 @@ def compare_models(
         UsageError: Both are the same model, or the input has no message of the window.
         InputError: The input does not meet its contract.
     """
-    old, new = (open_artifact(each.source) for each in (settings.classifier, other))
+    old, new = (open_artifact(as_unpacked(each.source)) for each in (settings.classifier, other))
     if old.fingerprint == new.fingerprint:
         raise UsageError(f"expected another model than that of the settings, found the same, {old.fingerprint}")
     # A run each, because the files of a run in `text_scores` are of one model.

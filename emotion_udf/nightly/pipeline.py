@@ -57,6 +57,7 @@ from emotion_udf.tables.staging import mark_folder, staging_folder
 from emotion_udf.tables.warehouse import Commit, Release, Warehouse
 from emotion_udf.udf import udf_of
 from emotion_udf.window import Window
+from emotion_udf.workers.archives import as_unpacked
 
 log = logging.getLogger(__name__)
 
@@ -165,7 +166,7 @@ class _Staged:
 
 def _prepare(night: _Night) -> None:
     """Write the night's files, and check that they may be published."""
-    artifact = open_artifact(night.context.settings.classifier.source)
+    artifact = open_artifact(as_unpacked(night.context.settings.classifier.source))
     night.recorder.note(artifact=artifact)
     emotion = udf_of(artifact, night.context.settings.classifier)
     _check_pseudonyms(night)

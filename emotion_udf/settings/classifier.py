@@ -10,7 +10,9 @@ from emotion_udf.settings.section import Section
 class ClassifierSettings(Section):
     """The classifier that labels the messages, and how it is fed."""
 
-    model: str = Field(default=BUNDLED, description="'bundled', a local folder, or a Hub id")
+    model: str = Field(
+        default=BUNDLED, description="'bundled', a folder that every node has or that --archives brings, or a Hub id"
+    )
     revision: str | None = Field(default=None, description="the 40-digit commit of a Hub id")
     labels: list[str] | None = Field(
         default=None, description="the model's labels in its order, where its configuration only says LABEL_0 … LABEL_5"

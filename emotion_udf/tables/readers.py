@@ -90,12 +90,18 @@ def _gone(folder: Folder, table: DeltaTable) -> int:
     return len(missing_paths(folder, [listed.file.path for listed in list_files(table)]))
 
 
+def no_tables(root: Folder) -> UsageError:
+    """Say that there is no warehouse below a root."""
+    return UsageError(
+        f"expected the tables of the nightly job below {root.delta_uri}, found none; check the folder, or run a night "
+        "first"
+    )
+
+
 def _without_release(warehouse: DeltaWarehouse) -> UsageError:
     root = warehouse.root.delta_uri
     if warehouse.open(DAILY) is None:
-        return UsageError(
-            f"expected the tables of the nightly job below {root}, found none; check the folder, or run a night first"
-        )
+        return no_tables(warehouse.root)
     return UsageError(
         f"expected a release in {root}/{RELEASES}, found none: these tables are of an earlier version, or their first "
         "night was stopped; the next night makes one"

@@ -90,7 +90,7 @@ class WorkerSpec:
             raise ModelError(
                 f"expected on every node the model {self.fingerprint} that the driver opened, found on the worker's "
                 f"node {gethostname()}: {error}; if it is a folder, put it there under the same path, or on storage "
-                "that all nodes share"
+                "that all nodes share, or let Spark bring it: --archives FILE.tar.gz#NAME"
             ) from error
 
 

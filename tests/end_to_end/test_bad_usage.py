@@ -25,6 +25,8 @@ DAY = "--date=2026-10-05"
         ([CONFIG, "--date=5.10.2026"], ["YYYY-MM-DD", "'5.10.2026'"]),
         ([CONFIG, "--date=2026-02-30"], ["YYYY-MM-DD", "'2026-02-30'"]),
         ([CONFIG, DAY, "--from=2026-10-05"], ["--date", "--from", "--to"]),
+        ([CONFIG, DAY, "--last-days=1"], ["--last-days", "--date"]),
+        ([CONFIG, "--last-days=0"], ["--last-days", "from 1 to 366", "'0'"]),
         ([CONFIG, "--from=2026-10-06", "--to=2026-10-05"], ["--from", "--to", "2026-10-06", "2026-10-05"]),
         ([CONFIG, DAY, "--set=input.pth=x"], ["input.pth", "input.path"]),
         ([CONFIG, DAY, "--set=classifier.token_budget=many"], ["classifier.token_budget", "integer", "'many'"]),

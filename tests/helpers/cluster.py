@@ -129,6 +129,7 @@ def running_cluster(folder: Path, nodes: Sequence[Node] = (Node(), Node())) -> I
     def start(name: str, node: Node, host: str, *arguments: str) -> Path:
         log = folder / f"{name}.log"
         variables = {
+            "SPARK_HOME": str(SPARK_CLASS.parents[1]),
             "SPARK_CONF_DIR": str(conf),
             "SPARK_LOCAL_IP": host,
             "SPARK_DAEMON_MEMORY": "256m",
