@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -25,6 +25,7 @@ OF_CRON = {"HOME": "/", "LOGNAME": "root", "PATH": "/usr/bin:/bin", "SHELL": "/b
 OF_TESTS = {"PYTHONPATH": str(ROOT), "SPARK_LOCAL_IP": "127.0.0.1"}
 """The job of this checkout, whatever .venv has installed; and an address that Spark finds on any machine."""
 
+TODAY = datetime.now(UTC).date()
 CROND = shutil.which("cron", path="/usr/sbin")
 
 
@@ -50,7 +51,7 @@ def read_crontab(text: str) -> Crontab:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    return make_site(tmp_path_factory.mktemp("site"), date.today() - timedelta(days=1))
+    return make_site(tmp_path_factory.mktemp("site"), TODAY - timedelta(days=1))
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +74,7 @@ def run(crontab: Crontab, without: str = "") -> "subprocess.CompletedProcess[str
 
 def published(site: Site, count: int) -> list[date]:
     """Return those of the last days that the release shows."""
-    return DeltaWarehouse(open_folder(str(site.warehouse))).published_dates(days_before(date.today(), count))
+    return DeltaWarehouse(open_folder(str(site.warehouse))).published_dates(days_before(TODAY, count))
 
 
 def test_the_job_runs_once_a_night(crontab: Crontab) -> None:
@@ -96,7 +97,7 @@ def test_the_line_labels_the_days_that_are_not_published_yet(crontab: Crontab, s
     ended = run(crontab)
 
     assert ended.returncode == 0, ended.stderr
-    assert published(site, 5) == days_before(date.today(), 3)
+    assert published(site, 5) == days_before(TODAY, 3)
 
 
 def test_the_next_start_labels_no_day_again(crontab: Crontab, site: Site) -> None:
@@ -130,7 +131,7 @@ def wait_for_lock(file: Path) -> None:
 @pytest.mark.skipif(CROND is None or os.geteuid() != 0, reason="needs cron and root; apt-get install cron")
 def test_cron_itself_starts_the_job(tmp_path: Path) -> None:
     """A cron that sees this crontab alone, with its hour changed to every minute."""
-    site = make_site(tmp_path, date.today() - timedelta(days=1))
+    site = make_site(tmp_path, TODAY - timedelta(days=1))
     text = site.adapt(ROOT / "conf/crontab").replace("30 4 * * *", "* * * * *")
     variables = "".join(f"{name}={value}\n" for name, value in OF_TESTS.items())
     (tmp_path / "root").write_text(variables + text, encoding="utf-8")
