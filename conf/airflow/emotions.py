@@ -8,10 +8,9 @@ from datetime import timedelta
 from typing import Any
 
 import pendulum
-from airflow.exceptions import AirflowFailException, AirflowSkipException
 from airflow.providers.standard.operators.bash import BashOperator
-from airflow.sdk import DAG
-from airflow.timetables.interval import CronDataIntervalTimetable
+from airflow.sdk import DAG, CronDataIntervalTimetable
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 SITE = "/srv/emotions"  # has .venv, conf and jobs, on every machine that runs tasks
 START = "2026-10-05"  # the first day to label: all days since then are caught up
