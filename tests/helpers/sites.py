@@ -1,8 +1,11 @@
 """A site as the schedulers' examples in conf expect it: its own folder in the place of /srv/emotions, and a feed."""
 
+import os
+import signal
 import sys
 import tomllib
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -46,6 +49,13 @@ class Site:
     def runs(self) -> list[tuple[Any, ...]]:
         """Return how each run ended and its days, oldest first."""
         return query(self.warehouse, "SELECT outcome, from_date, to_date FROM runs ORDER BY started_at")
+
+    def end_work(self) -> None:
+        """End the processes that work in the site's folder, which whoever has started them may have left."""
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):  # it ended while we looked
+                if (process / "cwd").resolve() == self.folder:
+                    os.kill(int(process.name), signal.SIGKILL)
 
 
 def make_site(folder: Path, last: date, bad: Collection[date] = ()) -> Site:

@@ -50,11 +50,12 @@ class Systemd:
         """Return what it knows of a unit."""
         return dict(line.split("=", 1) for line in self.run("systemctl", "show", unit).splitlines() if "=" in line)
 
-    def wait_for(self, unit: str, is_so: Callable[[Mapping[str, str]], bool], seconds: float = 300) -> dict[str, str]:
+    def wait_for(self, unit: str, is_so: Callable[[Mapping[str, str]], bool], seconds: float = 1_800) -> dict[str, str]:
         """Wait until something is so of a unit, and return what is known of it then."""
         deadline = time.monotonic() + seconds
         while not is_so(shown := self.show(unit)):
-            assert time.monotonic() < deadline, f"expected it within {seconds:.0f} s, found {shown}"
+            if time.monotonic() > deadline:
+                pytest.fail(f"expected it within {seconds:.0f} s, found {shown['ActiveState']} {shown['Result']}")
             time.sleep(0.5)
         return shown
 

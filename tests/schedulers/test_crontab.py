@@ -150,14 +150,4 @@ def test_cron_itself_starts_the_job(tmp_path: Path) -> None:
                 time.sleep(2)
         finally:
             cron.send_signal(signal.SIGTERM)
-            end_work_in(site.folder)
-
-
-def end_work_in(folder: Path) -> None:
-    """End a job that cron has started meanwhile: it works in the site's folder."""
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if (process / "cwd").resolve() == folder:
-                os.kill(int(process.name), signal.SIGKILL)
-        except OSError:
-            continue  # it ended while we looked
+            site.end_work()
