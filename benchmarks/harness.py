@@ -131,7 +131,7 @@ def add_common(parser: Parser, **defaults: Any) -> None:
         "repeats": (positive, "timed repetitions; the median counts"),
         "timeout": (float, "seconds that one process may take"),
         "data": (Path, "Parquet with the column text; or probes, for the package's own sentences"),
-        "model": (Path, "base or tiny (random weights), bundled, or a model folder"),
+        "model": (Path, "bundled, base or tiny (the same at other sizes), or a model folder"),
     }
     for name, default in defaults.items():
         read, meaning = known[name]

@@ -7,8 +7,11 @@ from itertools import cycle, islice, pairwise
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
 
 from benchmarks.harness import BUILD, BenchmarkError
 from benchmarks.machine import ROOT
@@ -18,14 +21,17 @@ BUNDLED: Final = ROOT / "emotion_udf" / "models" / "emotion-minilm"
 PROBES: Final = Path("probes")  # stands for the package's own sentences, on machines that have no messages
 CHUNK_ROWS: Final = 2_500  # texts that are tokenised at once; the default of `classifier.chunk_rows`
 
+_OUTPUTS: Final = {"q_lin": "heads", "k_lin": "heads", "v_lin": "heads", "lin1": "hidden"}  # others give `dim`
+_INPUTS: Final = {"out_lin": "heads", "lin2": "hidden"}
 
-RANDOM: Final[dict[str, dict[str, int]]] = {
-    "base": {},
+RESIZED: Final[dict[str, dict[str, int]]] = {
+    "base": {"dim": 768, "hidden_dim": 3_072},
     "tiny": {"dim": 32, "hidden_dim": 64, "n_heads": 2, "n_layers": 1},
 }
-"""Models of random weights, which compute as long as trained ones, by what differs from distilbert-base-uncased.
+"""Models made of the bundled one, by their sizes where they differ from its own.
 
-Of a night with `tiny` all is left that is around the classifier."""
+`base` has those of distilbert-base-uncased, and the labels of the bundled weights. Of a night with `tiny` all is left
+that is around the classifier."""
 
 
 def read_texts(data: Path, rows: int | None = None) -> list[str]:
@@ -100,7 +106,7 @@ def windows(texts: Sequence[str], size: int) -> Iterator[Sequence[str]]:
 
 
 def find_model(name: str | Path) -> Path:
-    """Return the model folder that `--model` names; a model of random weights is made when it is first asked for.
+    """Return the model folder that `--model` names; one of `RESIZED` is made when it is first asked for.
 
     Args:
         name: `base`, `tiny`, `bundled`, or a folder.
@@ -108,36 +114,60 @@ def find_model(name: str | Path) -> Path:
     Raises:
         BenchmarkError: There is no such folder.
     """
-    if str(name) in RANDOM:
-        return make_model(BUILD / f"{name}-distilbert", RANDOM[str(name)])
+    if str(name) in RESIZED:
+        return make_model(BUILD / f"{name}-of-{BUNDLED.name}", RESIZED[str(name)])
     folder = BUNDLED if str(name) == "bundled" else Path(name).resolve()
     if not (folder / "config.json").is_file():
         raise BenchmarkError(f"expected base, tiny, bundled or a model folder for --model, found {name}")
     return folder
 
 
-def make_model(folder: Path, sizes: Mapping[str, int], seed: int = 1) -> Path:
-    """Make a classifier of random weights, with the bundled one's tokenizer and labels, unless it is there.
+def make_model(folder: Path, sizes: Mapping[str, int]) -> Path:
+    """Make the bundled classifier at other sizes, unless it is there.
+
+    Where a width is a multiple of its own, each unit is there so many times, and who reads them divides by that: the
+    function, and the error of a lower precision, stay what they are. Where it is less, units are left out, and the
+    labels mean nothing.
 
     Args:
         folder: Where it goes, in the form that transformers' `from_pretrained` reads.
-        sizes: Of the network, in its configuration's names, where they differ from distilbert-base-uncased.
-        seed: Of the weights.
+        sizes: Of the network, in its configuration's names, where they differ from the bundled one's.
     """
     if (folder / "config.json").is_file():
         return folder
-    # Not at the top: transformers takes seconds to import, and most runs find the folder made.
-    import torch
-    from transformers import DistilBertConfig, DistilBertForSequenceClassification
+    old = json.loads((BUNDLED / "config.json").read_text(encoding="utf-8"))
+    new = old | sizes
+    size, old_size = (of["dim"] // of["n_heads"] for of in (new, old))
+    head, place = np.divmod(np.arange(new["dim"]), size)
+    units = {
+        "dim": np.arange(new["dim"]) % old["dim"],
+        "hidden": np.arange(new["hidden_dim"]) % old["hidden_dim"],
+        "heads": head * old_size + place % old_size,  # attention mixes the units of a head
+    }
+    copies = {"dim": new["dim"] / old["dim"], "hidden": new["hidden_dim"] / old["hidden_dim"], "heads": size / old_size}
 
-    labels = json.loads((BUNDLED / "config.json").read_text(encoding="utf-8"))["id2label"]
-    id2label = {int(number): label for number, label in labels.items()}
-    label2id = {label: number for number, label in id2label.items()}
-    torch.manual_seed(seed)
-    config = DistilBertConfig.from_dict({**sizes, "id2label": id2label, "label2id": label2id, "dtype": "float32"})
+    def resize(name: str, weight: NDArray[np.float32]) -> NDArray[np.float32]:
+        outputs = next((kind for part, kind in _OUTPUTS.items() if part in name), "dim")
+        inputs = next((kind for part, kind in _INPUTS.items() if part in name), "dim")
+        if "embeddings" in name and weight.ndim == 2:
+            return weight[: new["max_position_embeddings"] if "position" in name else None, units["dim"]]
+        if "q_lin" in name:  # the product of a query and a key is divided by the root of their size
+            weight = weight / max(1.0, copies["heads"]) ** 0.5
+        if name != "classifier.bias" and name != "classifier.weight":
+            weight = weight[units[outputs]]
+        return weight if weight.ndim == 1 else weight[:, units[inputs]] / max(1.0, copies[inputs])
+
+    layers = tuple(f"distilbert.transformer.layer.{number}." for number in range(new["n_layers"]))
+    weights = {
+        name: np.ascontiguousarray(resize(name, weight), np.float32)
+        for name, weight in load_file(BUNDLED / "model.safetensors").items()
+        if ".layer." not in name or name.startswith(layers)
+    }
     unfinished = folder.with_name(folder.name + ".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
-    DistilBertForSequenceClassification(config).save_pretrained(unfinished)
+    unfinished.mkdir(parents=True)
+    save_file(weights, unfinished / "model.safetensors", {"format": "pt"})
+    (unfinished / "config.json").write_text(json.dumps(new), encoding="utf-8")
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copyfile(BUNDLED / name, unfinished / name)
     unfinished.rename(folder)

@@ -3,11 +3,6 @@
 They also are what the Python workers are started for: while the input is read, these import torch and load the model.
 """
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
-from typing import TypeVar
-
 import numpy as np
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
@@ -18,25 +13,6 @@ from emotion_udf.classifier.recorded import read_recorded
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.gates import Canary
 from emotion_udf.probes import canary_sentences
-
-Result = TypeVar("Result")
-
-
-@contextmanager
-def beside(spark: SparkSession, work: Callable[[], Result]) -> Iterator[Future[Result]]:
-    """Do some work of Spark's in a thread, beside what the caller does meanwhile; if that fails, the work is cancelled.
-
-    Yields:
-        What will hold the work's result, or its error.
-    """
-    with ThreadPoolExecutor(1, "canary") as pool:
-        coming = pool.submit(work)
-        try:
-            yield coming
-        except BaseException:
-            with suppress(Exception):  # Spark itself may be gone
-                spark.interruptAll()
-            raise
 
 
 def score_canary(spark: SparkSession, artifact: Artifact, emotion: UserDefinedFunction, tasks: int | None) -> Canary:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
@@ -21,7 +22,8 @@ from emotion_udf.ingest.attempts import find_input, write_window
 from emotion_udf.ingest.inventory import Inventory
 from emotion_udf.ingest.surroundings import check_surroundings
 from emotion_udf.nightly.accepted import checked
-from emotion_udf.nightly.canary import beside, score_canary
+from emotion_udf.nightly.beside import beside
+from emotion_udf.nightly.canary import score_canary
 from emotion_udf.nightly.careful import with_care
 from emotion_udf.nightly.context import RunContext
 from emotion_udf.nightly.evidence import history_days, profiles_of_night, profiles_of_release
@@ -187,8 +189,9 @@ def _prepare(night: _Night) -> None:
         if scores.unscorable:
             staged = _set_aside(night, scores, staged)
         labelled = _label(night, artifact, staged, scores)
-        bad = _aggregate(night, labelled)
-        _count_terms(night, staged)
+        with beside(night.spark, partial(_write_terms, night, staged)) as written_terms:
+            bad = _aggregate(night, labelled)
+        _count_terms(night, written_terms)
         _check_night(night, staged, labelled, bad)
 
 
@@ -308,18 +311,25 @@ def _aggregate(night: _Night, labelled: int) -> int:
     return int(seen.get["bad"]) if labelled else 0  # of an empty plan Spark observes nothing
 
 
-def _count_terms(night: _Night, staged: _Staged) -> None:
-    """Write `emotion_terms` from the labels as they were written and the staged texts, where settings say so."""
+def _write_terms(night: _Night, staged: _Staged) -> int:
+    """Write `emotion_terms` from the labels as they were written and the staged texts, and return its rows."""
     settings = night.context.settings
     if not settings.terms.enabled:
-        return
-    with night.recorder.step("terms") as counts:
-        schema = labels_schema(settings.dimensions, settings.warehouse.keep_text)
-        labels = read_rows(night.spark, night.data(LABELS), schema)
-        texts = distinct_texts(with_text_key(staged.accepted, shared=True))
-        dimensions = settings.term_dimensions
-        found = terms(labels, texts, dimensions, settings.terms.min_texts, night.context.run_id)
-        counts["rows"] = write_rows(_by_date(found, [*dimensions, "emotion", "term"]), night.data(TERMS), by_date=True)
+        return 0
+    labels = read_rows(
+        night.spark, night.data(LABELS), labels_schema(settings.dimensions, settings.warehouse.keep_text)
+    )
+    texts = distinct_texts(with_text_key(staged.accepted, shared=True))
+    dimensions = settings.term_dimensions
+    found = terms(labels, texts, dimensions, settings.terms.min_texts, night.context.run_id)
+    return write_rows(_by_date(found, [*dimensions, "emotion", "term"]), night.data(TERMS), by_date=True)
+
+
+def _count_terms(night: _Night, written: Future[int]) -> None:
+    """Wait for `emotion_terms`, which is written beside `emotion_daily`."""
+    if night.context.settings.terms.enabled:
+        with night.recorder.step("terms") as counts:
+            counts["rows"] = written.result()
 
 
 def _check_night(night: _Night, staged: _Staged, labelled: int, bad: int) -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -14,7 +15,7 @@ from benchmarks.inputs import (
     BUNDLED,
     CHUNK_ROWS,
     PROBES,
-    RANDOM,
+    RESIZED,
     find_model,
     make_model,
     read_texts,
@@ -22,7 +23,9 @@ from benchmarks.inputs import (
     windows,
     write_job_input,
 )
+from benchmarks.parity import probabilities
 from emotion_udf.classifier.artifact import ArtifactSource, open_artifact
+from emotion_udf.classifier.classifier import load_classifier
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.settings.classifier import ClassifierSettings
 
@@ -105,12 +108,22 @@ def test_the_made_model_loads_on_both_sides(tmp_path: Path) -> None:
     assert theirs(**tokenizer(["so happy"], return_tensors="pt")).logits.shape == (1, 6)
 
 
-def test_a_model_is_made_once_and_the_same_from_its_seed(tmp_path: Path) -> None:
+def test_a_model_is_made_once_and_the_same_each_time(tmp_path: Path) -> None:
     weights = make_model(tmp_path / "first", SMALL) / "model.safetensors"
     made_at = weights.stat().st_mtime_ns
     make_model(tmp_path / "first", SMALL)
     assert weights.stat().st_mtime_ns == made_at
     assert (make_model(tmp_path / "second", SMALL) / "model.safetensors").read_bytes() == weights.read_bytes()
+
+
+def test_a_wider_model_says_the_same(tmp_path: Path) -> None:
+    wide = make_model(tmp_path / "wide", {"dim": 768, "hidden_dim": 3_072, "n_layers": 6})
+    texts = ["so happy today", "i am scared of the dark and of @somebody", "why would anybody do that?! " * 20]
+    expected, found = (
+        probabilities(load_classifier(open_artifact(ArtifactSource(str(folder))), "cpu"), texts)
+        for folder in (BUNDLED, wide)
+    )
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_models_are_found_by_name_and_by_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,4 +133,4 @@ def test_models_are_found_by_name_and_by_folder(tmp_path: Path, monkeypatch: pyt
         find_model("no/such/model")
     monkeypatch.setattr(inputs, "BUILD", tmp_path)
     made = open_artifact(ArtifactSource(str(find_model("tiny")))).configuration
-    assert (made.dim, made.n_layers, made.vocab_size) == (RANDOM["tiny"]["dim"], 1, 30_522)
+    assert (made.dim, made.n_layers, made.vocab_size) == (RESIZED["tiny"]["dim"], 1, 30_522)

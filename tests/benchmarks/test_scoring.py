@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.inputs import RANDOM, make_model
+from benchmarks.inputs import RESIZED, make_model
 from benchmarks.machine import ROOT
 from benchmarks.scoring import goals, summarize
 from emotion_udf.classifier.configuration import ModelConfig
@@ -32,7 +32,7 @@ runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_model(tmp_path_factory.mktemp("models") / "tiny", RANDOM["tiny"])
+    return make_model(tmp_path_factory.mktemp("models") / "tiny", RESIZED["tiny"])
 
 
 def run_with_few_packages(module: str, arguments: str, out: Path) -> tuple[int, dict[str, Any]]:

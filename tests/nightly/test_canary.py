@@ -1,8 +1,6 @@
 """A model that is not what it was is found before the night's messages are scored."""
 
 import shutil
-import time
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +9,12 @@ import pytest
 from deltalake import DeltaTable
 from pyspark import TaskContext
 from pyspark.sql import SparkSession
-from pyspark.sql.functions import udf
 from pyspark.sql.pandas.functions import pandas_udf
 from safetensors.numpy import load_file, save_file
 
 from emotion_udf.classifier.artifact import BUNDLED_FOLDER, open_artifact
 from emotion_udf.errors import EmotionUdfError, GateError
-from emotion_udf.nightly.canary import beside, score_canary
+from emotion_udf.nightly.canary import score_canary
 from emotion_udf.nightly.pipeline import run_night
 from emotion_udf.schemas import LABELS, RUNS, TEXT_SCORES
 from emotion_udf.settings.classifier import ClassifierSettings
@@ -65,21 +62,6 @@ def test_the_canary_starts_the_workers(spark: SparkSession, tmp_path: Path, task
 
     assert canary.error_share == pytest.approx(5 / 6), "20 of 120 sentences are joy"
     assert len(list(tmp_path.iterdir())) == workers
-
-
-def test_work_beside_is_cancelled_when_the_caller_fails(spark: SparkSession, tmp_path: Path) -> None:
-    started = tmp_path / "started"
-
-    def endless() -> int:
-        sleep = udf(lambda _: (started.touch(), time.sleep(60)), "int")  # type: ignore[func-returns-value]
-        return len(spark.range(1).select(sleep("id")).collect())
-
-    with suppress(ZeroDivisionError), beside(spark, endless) as work:
-        while not started.exists() and not work.done():
-            time.sleep(0.1)
-        raise ZeroDivisionError
-    assert "SPARK_JOB_CANCELLED" in str(work.exception())
-    assert not spark.sparkContext.statusTracker().getActiveJobsIds()
 
 
 def test_changed_weights_are_refused_before_anything_is_scored(
