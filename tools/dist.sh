@@ -31,6 +31,8 @@ tools/portable_python.sh "$tools/python" "$home"
 echo "dist: packing the archive"
 packages=$("$home/bin/python3" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 cp -R jobs tools/find_gpus.sh "$home"
+find "$home/bin" ! -type d ! -name 'python*' ! -name 'emotion-*' -delete # spark-submit would be Spark's without Spark
+rm -rf "$home/share"
 # Spark's Java is the cluster's. Nobody on a cluster compiles against torch, or runs the tests of packages.
 rm -rf "$packages"/pyspark/{bin,data,examples,jars,licenses,python,sbin} "$packages"/torch/{include,test}
 find "$packages" -type d \( -name tests -o -name __pycache__ \) -prune -exec rm -r {} +
