@@ -57,7 +57,7 @@ def nights(new_airflow: NewAirflow, site: Site) -> Nights:
     airflow.run("dags", "unpause", "--yes", "emotions")
     window = [f"--from-date={BACKFILLED[0]}", f"--to-date={BACKFILLED[-1]}"]
     # Before the scheduler begins: its SQLite lets one write at a time.
-    airflow.run("backfill", "create", "--dag-id=emotions", *window)
+    airflow.run("backfill", "create", "--dag-id=emotions", "--max-active-runs=1", *window)
     return nights_of(airflow, site)
 
 
