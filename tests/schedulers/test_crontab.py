@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -50,8 +51,10 @@ def read_crontab(text: str) -> Crontab:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    return make_site(tmp_path_factory.mktemp("site"), TODAY - timedelta(days=1))
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    site = make_site(tmp_path_factory.mktemp("site"), TODAY - timedelta(days=1))
+    yield site
+    site.end_work()
 
 
 @pytest.fixture(scope="module")
