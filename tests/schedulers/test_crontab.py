@@ -95,7 +95,8 @@ def test_without_the_locale_spark_submit_would_find_no_such_path(crontab: Cronta
     ended = run(Crontab(crontab.variables | path, crontab.times, submit), without="LC_ALL")
 
     assert submit != crontab.command
-    assert ended.returncode == 2, ended.stderr
+    assert ended.returncode == 1, ended.stderr
+    assert "Could not find or load main class" in ended.stderr
     assert published(site, 1) == []
 
 
