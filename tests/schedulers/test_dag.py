@@ -20,6 +20,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.schedulers]
 
 MIDNIGHT = {"AT": '"0 0 * * *"', "RETRY_DELAY": "timedelta(seconds=1)"}
 EMPTY_SUBMIT = "raise SystemExit(0)\n"
+LATE_SUBMIT = "raise SystemExit(5)\n"
 LYING_SUBMIT = f"""
 import subprocess, sys
 print(subprocess.run([sys.executable, {str(ROOT / "jobs/score_feedback.py")!r}, *sys.argv[1:]]).returncode)
@@ -78,6 +79,7 @@ class Runs:
     killed: Run
     refused: Run
     empty: Run
+    late: Run
     lying: Run
 
 
@@ -92,9 +94,11 @@ def runs(airflow: Airflow, tmp_path_factory: pytest.TempPathFactory) -> Runs:
     write_feed(site.folder / "feedback", day)
     use_submit(site, EMPTY_SUBMIT)
     empty = run_dag(airflow)
+    use_submit(site, LATE_SUBMIT)
+    late = run_dag(airflow)
     use_submit(site, LYING_SUBMIT)
     airflow.write_dag(site, START=f'"{day}"', RETRIES="0", **MIDNIGHT)
-    return Runs(day, site, killed, refused, empty, run_dag(airflow))
+    return Runs(day, site, killed, refused, empty, late, run_dag(airflow))
 
 
 def run_dag(airflow: Airflow, kill_in: Site | None = None) -> Run:
@@ -156,6 +160,14 @@ def test_a_submit_that_ends_with_0_without_publishing_is_no_success(runs: Runs) 
     assert runs.empty.tasks["published"]["state"] == "failed"
 
 
+def test_a_day_that_another_run_should_have_published_is_looked_for_and_no_retry_made(runs: Runs) -> None:
+    assert runs.late.state == "failed", runs.late.output
+    assert runs.late.tasks == {
+        "label": {"state": "skipped", "tries": 1},
+        "published": {"state": "failed", "tries": 1},
+    }
+
+
 def test_a_submit_that_ends_with_1_although_it_has_published_is_one(runs: Runs) -> None:
     assert runs.lying.state == "success", runs.lying.output
     assert runs.lying.tasks["label"]["state"] == "failed"
@@ -163,7 +175,9 @@ def test_a_submit_that_ends_with_1_although_it_has_published_is_one(runs: Runs) 
 
 
 def test_no_text_and_no_author_is_in_airflows_output_and_logs(runs: Runs, airflow: Airflow) -> None:
-    written = airflow.logs() + "".join(run.output for run in (runs.killed, runs.refused, runs.empty, runs.lying))
+    written = airflow.logs() + "".join(
+        run.output for run in (runs.killed, runs.refused, runs.empty, runs.late, runs.lying)
+    )
 
     assert "step=publish" in written
     assert [value for value in private_values() if value in written] == []
