@@ -51,7 +51,7 @@ fi
 version=$("$home/bin/python3" -c 'import sys; print("python%d.%d" % sys.version_info[:2])')
 archive=$name-$version-$(uname -s | tr '[:upper:]' '[:lower:]')-$(uname -m).tar.gz
 tar --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner --mode=u+rw,go=u,go-w -C "$home" -c . |
-    gzip --no-name >"$archive"
+    gzip --no-name --fast >"$archive"
 du --apparent-size --block-size=MB --summarize "$home" "$archive"
 rm -rf "$home"
 

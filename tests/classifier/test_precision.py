@@ -44,6 +44,8 @@ def test_fp16_on_a_cpu_is_refused() -> None:
         ({"amx_bf16": True, "avx512_bf16": False}, CONFIG, True, torch.bfloat16),
         ({"amx_bf16": False, "avx512_bf16": True}, CONFIG, True, torch.bfloat16),
         ({"avx512_f": True, "avx2": True}, CONFIG, True, torch.float32),
+        ({"avx512_f": True, "avx512_vnni": True, "avx2": True}, CONFIG, True, torch.int16),
+        ({"avx512_f": True, "avx512_vnni": True, "avx2": True}, CONFIG, False, torch.float32),
         ({"avx512_f": False, "avx2": True}, CONFIG, True, torch.int16),
         ({"avx512_f": False, "avx2": True}, CONFIG, False, torch.float32),
         ({"avx512_f": False, "avx2": True}, ODD, True, torch.float32),

@@ -95,7 +95,7 @@ def test_nodes_without_python_run_the_archives_own(place: Place, tmp_path: Path)
     archive = find_archive()
     hidden = [Path(sys.base_prefix), Path(sys.executable).parent, ROOT / "emotion_udf"]
     with running_cluster(tmp_path / "cluster", [Node(hidden=hidden)]) as cluster:
-        conf = {"spark.pyspark.python": "./environment/bin/python3"}
+        conf = {"spark.pyspark.python": "./environment/bin/python3", "spark.pyspark.driver.python": sys.executable}
         ended = night(cluster, place, tmp_path / "warehouse", f"{archive}#environment", conf, "bundled")
         assert ended.code == 0, ended.output
         assert cluster.loads()
