@@ -208,6 +208,24 @@ def runs_schema() -> StructType:
             StructField("forced", BooleanType()),
         ]
     )
+    host = StructType(
+        [
+            StructField("host", text),
+            StructField("workers", IntegerType()),
+            StructField("most_at_once", IntegerType()),
+            StructField("model_loads", IntegerType()),
+            StructField("model_load_seconds", DoubleType()),
+            StructField("slowest_load_seconds", DoubleType()),
+            StructField("slowest_opening_seconds", DoubleType()),
+            StructField("tasks", IntegerType()),
+            StructField("tried_again", IntegerType()),
+            StructField("tokens", count),
+            StructField("seconds", DoubleType()),
+            StructField("slowest_task_seconds", DoubleType()),
+            StructField("slowest_task_tokens", count),
+            StructField("engines", ArrayType(text)),
+        ]
+    )
     return StructType(
         [
             _required("event_date", DateType()),
@@ -235,6 +253,13 @@ def runs_schema() -> StructType:
             StructField("weights_sha256", text),
             StructField("model_card", text),
             StructField("engines", ArrayType(text, containsNull=False)),
+            # The next six are null in rows of earlier versions, and of runs that scored nothing.
+            StructField("tokens", count),
+            StructField("tokens_per_s", DoubleType()),
+            StructField("wasted_token_share", DoubleType()),
+            StructField("model_loads", IntegerType()),
+            StructField("model_load_seconds", DoubleType()),
+            StructField("hosts", ArrayType(host)),
             _required("settings_digest", text),
             _required("versions", MapType(text, text, valueContainsNull=False)),
             _required("seconds", MapType(text, DoubleType(), valueContainsNull=False)),

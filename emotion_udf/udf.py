@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from itertools import chain
-from typing import TYPE_CHECKING
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,7 @@ from emotion_udf.errors import EmotionUdfError
 from emotion_udf.workers.archives import as_unpacked
 from emotion_udf.workers.careful import PART_ROWS, Careful
 from emotion_udf.workers.process import ScoringProcess, unscorable
+from emotion_udf.workers.report import RowCount, TaskReport
 from emotion_udf.workers.spec import WorkerSpec
 from emotion_udf.workers.watchdog import start_watchdog
 
@@ -50,6 +52,9 @@ SCORE_TYPE = StructType(
 )
 """The type of the UDF's result. Every field is null for a null text, and for one that cannot be scored."""
 
+REPORTING_TYPE = StructType([*SCORE_TYPE, StructField("work", StringType())])
+"""The same for the jobs of this project: the last row of each task tells what it has done (see `workers.report`)."""
+
 # A chunk of long reviews closes early: its tokens are held in memory, some 100 bytes each.
 _CHUNK_CHARS = 8_000_000
 
@@ -73,32 +78,37 @@ def make_emotion_udf(settings: ClassifierSettings | None = None) -> UserDefinedF
     from emotion_udf.settings.classifier import ClassifierSettings
 
     settings = settings or ClassifierSettings()
-    return udf_of(open_artifact(as_unpacked(settings.source)), settings)
+    return _udf(_spec(open_artifact(as_unpacked(settings.source)), settings), SCORE_TYPE)
 
 
 def udf_of(artifact: Artifact, settings: ClassifierSettings, carefully: bool = False) -> UserDefinedFunction:
-    """Make the UDF of an artifact that is already open (see `make_emotion_udf`).
+    """Make the UDF of an artifact that is already open (see `make_emotion_udf`); it returns `REPORTING_TYPE`.
 
     Args:
         artifact: The model.
         settings: How to use it.
         carefully: Score in a process of its own from the first try on.
     """
-    spec = WorkerSpec(
+    return _udf(replace(_spec(artifact, settings), carefully=carefully, reports=True), REPORTING_TYPE)
+
+
+def _spec(artifact: Artifact, settings: ClassifierSettings) -> WorkerSpec:
+    return WorkerSpec(
         source=settings.source,
         fingerprint=artifact.fingerprint,
         device=settings.device,
         precision=settings.precision,
         token_budget=settings.token_budget,
         chunk_rows=settings.chunk_rows,
-        carefully=carefully,
         tells=log.isEnabledFor(logging.INFO),
     )
 
+
+def _udf(spec: WorkerSpec, returned: StructType) -> UserDefinedFunction:
     def emotion(batches: Iterator[pd.Series]) -> Iterator[pd.DataFrame]:
         return score_batches(batches, spec)
 
-    udf: UserDefinedFunction = pandas_udf(emotion, SCORE_TYPE).asNondeterministic()  # type: ignore[call-overload]
+    udf: UserDefinedFunction = pandas_udf(emotion, returned).asNondeterministic()  # type: ignore[call-overload]
     return udf
 
 
@@ -124,10 +134,17 @@ def score_batches(batches: Iterator[pd.Series], spec: WorkerSpec) -> Iterator[pd
     if first is None:  # a task without rows loads no model
         return
     spec = replace(spec, source=as_unpacked(spec.source))  # a process of its own, below, does not know Spark's folders
-    score = _score_carefully if spec.carefully or _is_tried_again() else _score
+    is_again = spec.carefully or _is_tried_again()
+    score = _score_carefully if is_again else _score
+    report = TaskReport.begin(is_again)
+    started = perf_counter()
+    count = RowCount()
     output: list[io.BufferedWriter] | None = None
     try:
-        for frame in score(chain([first], chunked), spec):
+        for frame in score(count.take(chain([first], chunked)), spec, report):
+            is_last = count.is_last(frame)
+            if spec.reports:
+                frame["work"] = _work(frame, report.line(perf_counter() - started) if is_last else None)
             yield frame
             if output is None:
                 output = open_writers()
@@ -140,9 +157,10 @@ def score_batches(batches: Iterator[pd.Series], spec: WorkerSpec) -> Iterator[pd
         raise unscorable(error) from None
 
 
-def _score(chunked: Iterator[pd.Series], spec: WorkerSpec) -> Iterator[pd.DataFrame]:
+def _score(chunked: Iterator[pd.Series], spec: WorkerSpec, report: TaskReport) -> Iterator[pd.DataFrame]:
     """Score in this process, which lasts as long as Spark has tasks for it."""
-    classifier = _classifier_for(spec)
+    classifier = _classifier_for(spec, report)
+    report.engine = classifier.engine_name
     waiting: deque[pd.Series] = deque()  # rows whose scores are still to come
 
     def texts() -> Iterator[list[str]]:
@@ -151,6 +169,7 @@ def _score(chunked: Iterator[pd.Series], spec: WorkerSpec) -> Iterator[pd.DataFr
             yield chunk[chunk.notna()].tolist()
 
     for scores in classifier.score_chunks(texts()):
+        report.scored(scores)
         chunk = waiting.popleft()
         rows = rows_of_texts(chunk, len(scores.token_counts))
         yield to_frame(chunk.iloc[:rows], scores, classifier.engine_name)
@@ -158,21 +177,41 @@ def _score(chunked: Iterator[pd.Series], spec: WorkerSpec) -> Iterator[pd.DataFr
             waiting.appendleft(chunk.iloc[rows:])
 
 
-def _score_carefully(chunked: Iterator[pd.Series], spec: WorkerSpec) -> Iterator[pd.DataFrame]:
+def _score_carefully(chunked: Iterator[pd.Series], spec: WorkerSpec, report: TaskReport) -> Iterator[pd.DataFrame]:
     """Score in a process that may end, and leave out the texts that end it."""
     _cached.clear()  # this worker may have held a model for other tasks
-    with closing(ScoringProcess(spec, _assigned_gpus())) as process:
+    with closing(ScoringProcess(spec, _assigned_gpus(), report)) as process:
 
         def score(texts: Sequence[str | None]) -> Scores:
             return process.score([text for text in texts if text is not None])
 
         careful = Careful(score)
-        for chunk in chunked:
+        for chunk in _ahead(chunked):
             texts = chunk.astype(object).where(chunk.notna(), None).tolist()
             for start in range(0, len(texts), PART_ROWS):
                 for part, scores in careful.answers(texts[start : start + PART_ROWS]):
+                    report.scored(scores or NO_SCORES)
+                    report.engine = process.engine_name
                     rows = pd.Series(part if scores else [None], dtype=object)
                     yield to_frame(rows, scores or NO_SCORES, process.engine_name)
+
+
+def _ahead(chunked: Iterator[pd.Series]) -> Iterator[pd.Series]:
+    """Read a chunk ahead, so that the input has ended when the last one is passed on."""
+    waiting = next(chunked, None)
+    for chunk in chunked:
+        yield waiting
+        waiting = chunk
+    if waiting is not None:
+        yield waiting
+
+
+def _work(rows: pd.DataFrame, told: str | None) -> np.ndarray[Any, np.dtype[np.object_]]:
+    """Return the column `work` of some rows: what the last of them tells, and nothing for the others."""
+    work = np.full(len(rows), None, dtype=object)
+    if told:
+        work[-1] = told
+    return work
 
 
 def chunks(batches: Iterator[pd.Series], chunk_rows: int) -> Iterator[pd.Series]:
@@ -237,12 +276,14 @@ _cached: dict[tuple[WorkerSpec, tuple[str, ...]], Classifier] = {}
 """The classifier of this Python worker. Spark ends idle workers after a minute, so expect it to be loaded anew."""
 
 
-def _classifier_for(spec: WorkerSpec) -> Classifier:
+def _classifier_for(spec: WorkerSpec, report: TaskReport) -> Classifier:
     """Return this worker's classifier; load it when the model or the device is another than last time."""
     key = (spec, _assigned_gpus())
     if key not in _cached:
         _cached.clear()  # before the load, so that a worker never holds two models (an lru_cache would)
+        started = perf_counter()
         _cached[key] = spec.load(key[1])
+        report.loaded(perf_counter() - started, _cached[key].opening_s)
     return _cached[key]
 
 
@@ -265,4 +306,4 @@ def _assigned_gpus() -> tuple[str, ...]:
     return tuple(gpu.addresses) if gpu else ()
 
 
-__all__ = ["SCORE_TYPE", "make_emotion_udf", "register_emotion_udf", "udf_of"]
+__all__ = ["REPORTING_TYPE", "SCORE_TYPE", "make_emotion_udf", "register_emotion_udf", "udf_of"]

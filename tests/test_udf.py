@@ -4,6 +4,7 @@ import ctypes
 import pickle
 import resource
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,9 @@ from emotion_udf.classifier.artifact import ArtifactSource, open_artifact
 from emotion_udf.classifier.classifier import WINDOW_TOKENS, Classifier, load_classifier
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.errors import ModelError
-from emotion_udf.udf import SCORE_TYPE, chunks, rows_of_texts, score_batches, to_frame, trim_heap
+from emotion_udf.udf import REPORTING_TYPE, SCORE_TYPE, chunks, rows_of_texts, score_batches, to_frame, trim_heap
 from emotion_udf.workers.process import UnscorableError
+from emotion_udf.workers.report import read_reports
 from emotion_udf.workers.spec import WorkerSpec
 from tests.helpers.poison import PoisonedSpec
 
@@ -147,6 +149,23 @@ def test_an_error_of_the_model_does_not_say_its_words(poison: str, name: str, mo
     with pytest.raises(UnscorableError, match=rf"^{name} arose in .*poison\.py, line \d+$") as caught:
         list(score_batches(iter([pd.Series(["a", poison])]), poisoned))
     assert caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize("carefully", [False, True])
+def test_the_last_row_of_a_task_tells_what_it_has_done(carefully: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("emotion_udf.udf._cached", {})
+    reporting = replace(spec(chunk_rows=2), reports=True, carefully=carefully)
+    batches = [pd.Series(TEXTS[:3]), pd.Series(TEXTS[3:])]
+    first, second = (pd.concat(score_batches(iter(batches), reporting), ignore_index=True) for _ in range(2))
+    assert list(first.columns) == REPORTING_TYPE.fieldNames()
+    assert first["work"].isna().tolist() == [True] * 6 + [False]
+    (told,) = read_reports(first["work"])
+    read = int(first["token_count"].clip(upper=512).sum())
+    assert (told.tokens, told.computed_tokens, told.is_again) == (read, read, carefully)
+    assert (told.loads, told.engine) == (1, "torch fp32 on cpu")
+    assert 0 < told.opening_seconds < told.load_seconds < told.seconds
+    (again,) = read_reports(second["work"])
+    assert again.loads == carefully, "a process of its own ends with its task"
 
 
 def test_a_careful_worker_says_the_same_and_leaves_out_what_cannot_be_scored(classifier: Classifier) -> None:

@@ -162,10 +162,14 @@ def test_a_worker_loads_its_classifier_once_and_refuses_another_model() -> None:
 
     from emotion_udf.classifier.artifact import ArtifactSource, open_artifact
     from emotion_udf.udf import _classifier_for
+    from emotion_udf.workers.report import TaskReport
     from emotion_udf.workers.spec import WorkerSpec
 
     spec = WorkerSpec(ArtifactSource(), open_artifact(ArtifactSource()).fingerprint, "cpu", "fp32", 4096, 10_000)
 
-    assert _classifier_for(spec) is _classifier_for(replace(spec, chunk_rows=1))
+    report = TaskReport.begin(is_again=False)
+
+    assert _classifier_for(spec, report) is _classifier_for(replace(spec, chunk_rows=1), report)
+    assert report.loads == 1
     with pytest.raises(ModelError, match="every node"):
-        _classifier_for(replace(spec, fingerprint="0" * 32))
+        _classifier_for(replace(spec, fingerprint="0" * 32), report)

@@ -66,6 +66,7 @@ class Classifier:
         tokenizers: Chunks that are tokenised at once.
         engine_name: Name of the engine, with the reason where a faster one was tried and not used.
         seconds: Time spent so far, by phase.
+        opening_s: Seconds that it took to read and check the model's folder, where that is known.
     """
 
     artifact: Artifact
@@ -76,6 +77,7 @@ class Classifier:
     tokenizers: int = TOKENIZERS["cpu"]
     engine_name: str = ""
     seconds: PhaseSeconds = field(default_factory=PhaseSeconds)
+    opening_s: float = 0.0
 
     def __post_init__(self) -> None:
         self.engine_name = self.engine_name or self.engine.name
@@ -124,9 +126,9 @@ class Classifier:
 
     def _launch(self, tokens: Tokens) -> "_Launched":
         started = time.perf_counter()
-        order, batches = self._probabilities(tokens.rows)
+        order, batches, computed = self._probabilities(tokens.rows)
         found = torch.cat(batches) if batches else torch.empty(0, len(EMOTIONS))  # (N, 6), on the device
-        launched = _Launched(tokens, order, found.to("cpu", non_blocking=True), _event_after(found))
+        launched = _Launched(tokens, order, computed, found.to("cpu", non_blocking=True), _event_after(found))
         self.seconds.forward += time.perf_counter() - started
         return launched
 
@@ -137,17 +139,28 @@ class Classifier:
         probabilities = np.empty((len(launched.order), len(EMOTIONS)), dtype=np.float32)
         probabilities[launched.order] = launched.probabilities.numpy()  # back into the order of the texts
         self.seconds.forward += time.perf_counter() - started
-        counts = launched.tokens.token_counts
-        return Scores(probabilities, counts, launched.tokens.unknown_counts, counts > self.artifact.max_tokens)
+        tokens = launched.tokens
+        is_truncated = tokens.token_counts > self.artifact.max_tokens
+        read = len(tokens.rows.ids)
+        return Scores(
+            probabilities, tokens.token_counts, tokens.unknown_counts, is_truncated, read, launched.computed_tokens
+        )
 
-    def _probabilities(self, tokens: TokenRows) -> tuple[NDArray[np.intp], list[Tensor]]:
-        """Return the order in which rows were scored (N,), and their probabilities in that order, batch by batch."""
+    def _probabilities(self, tokens: TokenRows) -> tuple[NDArray[np.intp], list[Tensor], int]:
+        """Score rows in batches.
+
+        Returns:
+            The order in which rows were scored (N,), their probabilities in that order, batch by batch, and the tokens
+            of all batches that were begun.
+        """
         groups = self._cut(tokens, np.arange(len(tokens)))
         order: list[NDArray[np.intp]] = []
         batches: list[Tensor] = []
+        computed = 0
         while groups:
             rows = groups.pop(0)
             batch = tokens.take(rows)
+            computed += len(batch.ids)
             try:
                 batches.append(self.engine.probabilities(batch))
                 order.append(rows)
@@ -156,7 +169,7 @@ class Classifier:
                     raise
                 self._shrink(len(batch.ids), len(rows), error)
                 groups = self._cut(tokens, np.concatenate([rows, *groups]))
-        return np.concatenate(order) if order else np.empty(0, dtype=np.intp), batches
+        return np.concatenate(order) if order else np.empty(0, dtype=np.intp), batches, computed
 
     def _cut(self, tokens: TokenRows, rows: NDArray[np.intp]) -> list[NDArray[np.intp]]:
         started = time.perf_counter()
@@ -189,12 +202,14 @@ class _Launched:
     Attributes:
         tokens: The chunk, tokenised.
         order: (N,) the order in which they were scored.
+        computed_tokens: Tokens of all batches that were begun for them.
         probabilities: (N, 6) in that order, on the CPU; not to be read before `done`.
         done: The event on the GPU after which they are complete; None on a CPU.
     """
 
     tokens: Tokens
     order: NDArray[np.intp]
+    computed_tokens: int
     probabilities: Tensor
     done: torch.cuda.Event | None
 

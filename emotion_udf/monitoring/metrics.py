@@ -8,7 +8,7 @@ import logging
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Gauge, write_to_textfile
 from prometheus_client.parser import text_string_to_metric_families
@@ -94,6 +94,20 @@ def _tell_run(metrics: _Metrics, night: Night) -> None:
     for kind, count in files.items():
         metrics.set("emotion_night_files", "Files of the last night's input.", count, kind=kind)
     metrics.set("emotion_night_input_bytes", "Size of the last night's input files.", run["input_bytes"])
+    _tell_work(metrics, run)
+
+
+def _tell_work(metrics: _Metrics, run: Mapping[str, Any]) -> None:
+    metrics.set("emotion_night_tokens", "Tokens that the last night scored.", run["tokens"])
+    speed = "Tokens that a Python worker of the last night scored a second, loads not counted."
+    metrics.set("emotion_night_tokens_per_second", speed, run["tokens_per_s"])
+    loads = "Times that the last night's workers loaded the model."
+    metrics.set("emotion_night_model_loads", loads, run["model_loads"])
+    load_s = "Of these loads together."
+    metrics.set("emotion_night_model_load_duration_seconds", load_s, run["model_load_seconds"])
+    if run["hosts"] is not None:
+        again = sum(host["tried_again"] for host in run["hosts"])
+        metrics.set("emotion_night_tasks_tried_again", "Tasks that were not scored at the first try.", again)
 
 
 def _tell_gates(metrics: _Metrics, night: Night) -> None:

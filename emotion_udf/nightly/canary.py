@@ -13,9 +13,12 @@ from emotion_udf.classifier.recorded import read_recorded
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.gates import Canary
 from emotion_udf.probes import canary_sentences
+from emotion_udf.workers.report import TaskReport, read_reports
 
 
-def score_canary(spark: SparkSession, artifact: Artifact, emotion: UserDefinedFunction, tasks: int | None) -> Canary:
+def score_canary(
+    spark: SparkSession, artifact: Artifact, emotion: UserDefinedFunction, tasks: int | None
+) -> tuple[Canary, list[TaskReport]]:
     """Score the canary sentences, and compare them with their emotions and with what the artifact recorded.
 
     Args:
@@ -23,6 +26,9 @@ def score_canary(spark: SparkSession, artifact: Artifact, emotion: UserDefinedFu
         artifact: The model.
         emotion: Its UDF.
         tasks: Score in no more tasks; None for one a core.
+
+    Returns:
+        What came of it, and what each task has done: workers are started for these.
 
     Raises:
         ModelError: The artifact's record is damaged, or belongs to other weights.
@@ -38,4 +44,4 @@ def score_canary(spark: SparkSession, artifact: Artifact, emotion: UserDefinedFu
     probabilities = np.array([[row[name] for name in EMOTIONS] for row in rows], np.float32)
     wrong = sum(row.emotion != expected for row, (_, expected) in zip(rows, sentences, strict=True))
     change = None if recorded is None else float(np.abs(probabilities - recorded).max())
-    return Canary(wrong / len(sentences), change)
+    return Canary(wrong / len(sentences), change), read_reports(row.work for row in rows)

@@ -26,6 +26,7 @@ from emotion_udf.nightly.beside import beside
 from emotion_udf.nightly.canary import score_canary
 from emotion_udf.nightly.careful import with_care
 from emotion_udf.nightly.context import RunContext
+from emotion_udf.nightly.diagnosis import log_diagnosis
 from emotion_udf.nightly.evidence import history_days, profiles_of_night, profiles_of_release
 from emotion_udf.nightly.record import PSEUDONYMS, RunRecord, RunRecorder, pseudonyms_entry
 from emotion_udf.nightly.scoring import NightScores, score_night, worthwhile_tasks
@@ -60,6 +61,7 @@ from emotion_udf.tables.warehouse import Commit, Release, Warehouse
 from emotion_udf.udf import udf_of
 from emotion_udf.window import Window
 from emotion_udf.workers.archives import as_unpacked
+from emotion_udf.workers.report import TaskReport
 
 log = logging.getLogger(__name__)
 
@@ -116,6 +118,7 @@ def run_night(
         if not _is_released(warehouse, context):
             known = None if isinstance(error, EmotionUdfError) else _known(error)
             _end_failed(recorder.mark_failed(known or error), warehouse, staging_root)
+            log_diagnosis(recorder.record.row())
             if known:
                 raise known from error
             raise
@@ -128,6 +131,7 @@ def run_night(
     try:
         _discard(warehouse, context.run_id)  # scores that text_scores did not take
         warehouse.upkeep()
+        log_diagnosis(recorder.record.row())
     except KeyboardInterrupt as error:
         raise PublishedInterrupt from error
     return recorder.record
@@ -168,15 +172,16 @@ class _Staged:
 
 def _prepare(night: _Night) -> None:
     """Write the night's files, and check that they may be published."""
-    artifact = open_artifact(as_unpacked(night.context.settings.classifier.source))
-    night.recorder.note(artifact=artifact)
+    with night.recorder.step("model"):
+        artifact = open_artifact(as_unpacked(night.context.settings.classifier.source))
+        night.recorder.note(artifact=artifact)
     emotion = udf_of(artifact, night.context.settings.classifier)
     _check_pseudonyms(night)
     inventory = _find_input(night)
     rows = inventory.expected_rows
     tasks = None if rows is None else worthwhile_tasks(rows, night.context.settings.classifier.rows_per_task)
 
-    def canary() -> Canary:
+    def canary() -> tuple[Canary, list[TaskReport]]:
         return with_care(night.context, artifact, emotion, lambda udf: score_canary(night.spark, artifact, udf, tasks))
 
     with (
@@ -236,7 +241,7 @@ def _stage(night: _Night, inventory: Inventory) -> _Staged:
         refused_files = len(inventory.refused)
         night.recorder.note(input_files=inventory.files, input_bytes=inventory.size)
         night.recorder.note(rows_read=read, refused_files=refused_files)
-        counts |= {"rows": read, "files": len(inventory.files), "refused_files": refused_files}
+        counts |= {"rows": read, "files": len(inventory.files), "refused_files": refused_files, "bytes": inventory.size}
     checked = read_rows(night.spark, night.staging / "checked", checked_schema(context.settings.dimensions))
     quarantined = 0
     if refused_rows or refused_files:
@@ -247,11 +252,12 @@ def _stage(night: _Night, inventory: Inventory) -> _Staged:
     return _Staged(checked.where(F.size("reasons") == 0), inventory, read, quarantined)
 
 
-def _check_model(night: _Night, scored: Future[Canary]) -> None:
+def _check_model(night: _Night, scored: Future[tuple[Canary, list[TaskReport]]]) -> None:
     """See that the model says of the canary what it always did, before it says anything of the messages."""
     with night.recorder.step("canary"):
-        gates = check_model(scored.result(), night.context.settings.gate, night.forced)
-        night.recorder.note(gates=[*night.recorder.record.gates, *gates])
+        canary, tasks = scored.result()
+        gates = check_model(canary, night.context.settings.gate, night.forced)
+        night.recorder.note(canary_tasks=tasks, gates=[*night.recorder.record.gates, *gates])
         require(gates)
 
 
@@ -269,9 +275,10 @@ def _score(night: _Night, artifact: Artifact, emotion: UserDefinedFunction, stag
             accepted_rows,
             night.staging,
         )
-        night.recorder.note(engines=scores.engines, reused_texts=scores.reused)
+        night.recorder.note(engines=scores.engines, reused_texts=scores.reused, tasks=scores.tasks)
         night.recorder.note(distinct_texts=scores.scored + scores.reused)
-        counts |= {"texts": scores.scored, "reused": scores.reused}
+        tokens = sum(task.tokens for task in scores.tasks)
+        counts |= {"texts": scores.scored, "reused": scores.reused, "tokens": tokens}
     return scores
 
 

@@ -16,7 +16,9 @@ from emotion_udf.errors import EmotionUdfError, GateError, InputError, UsageErro
 from emotion_udf.gates import GateResult
 from emotion_udf.masking import masked
 from emotion_udf.nightly.context import RunContext
+from emotion_udf.nightly.work import work_columns
 from emotion_udf.steps.pseudonymise import Pseudonyms
+from emotion_udf.workers.report import TaskReport
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +69,8 @@ class RunRecord:
         reused_texts: Those of them that an earlier run had scored.
         rows_labelled: Rows of `emotion_labels`.
         engines: What scored the texts of this run; none where no text was new.
+        canary_tasks: What each task of the canary has done.
+        tasks: The same of the tasks that scored the texts of this run.
         seconds: Wall-clock seconds of each step.
         gates: The gates' results.
         outcome: How the run ended; `FAILED` until it is known.
@@ -86,6 +90,8 @@ class RunRecord:
     reused_texts: int = 0
     rows_labelled: int = 0
     engines: Sequence[str] = ()
+    canary_tasks: Sequence[TaskReport] = ()
+    tasks: Sequence[TaskReport] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
     gates: Sequence[GateResult] = ()
     outcome: Outcome = Outcome.FAILED
@@ -138,6 +144,7 @@ class RunRecord:
             "weights_sha256": self.artifact.weights_sha256 if self.artifact else None,
             "model_card": _card(self.artifact),
             "engines": list(self.engines),
+            **work_columns(self.canary_tasks, self.tasks),
             "settings_digest": settings.digest(),
             "versions": _versions() | pseudonyms_entry(self.context.pseudonyms),
             "seconds": dict(self.seconds),

@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass
 from functools import reduce
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.udf import UserDefinedFunction
 
@@ -19,6 +19,7 @@ from emotion_udf.steps.score import distinct_texts, known_scores, new_texts, sco
 from emotion_udf.storage import Folder
 from emotion_udf.tables.parquet import read_rows, take_out_nulls, values_of, write_rows
 from emotion_udf.tables.warehouse import Warehouse
+from emotion_udf.workers.report import TaskReport, read_reports
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ class NightScores:
         reused: Texts that an earlier run had scored.
         engines: What scored the texts of this run.
         unscorable: Keys of the texts that end each worker that scores them.
+        tasks: What each task has done that scored texts of this run.
     """
 
     messages: DataFrame
@@ -45,6 +47,7 @@ class NightScores:
     reused: int
     engines: list[str]
     unscorable: list[str]
+    tasks: list[TaskReport]
 
 
 def score_night(
@@ -91,7 +94,7 @@ def score_night(
     # Counted now, not at the start: executors of a cluster come one by one. One task needs no count.
     cores = parallelism(spark) if worthwhile_tasks(left, rows_per_task) > 1 else 1
     tasks = scoring_tasks(left, cores, rows_per_task)
-    scored = score_new(context, artifact, emotion, texts, tasks, new)
+    scored, told = score_new(context, artifact, emotion, texts, tasks, new)
     engines = values_of(new, "engine")
     unscorable = take_out_nulls(new, "engine", "text_key") if None in engines else []
     scored -= len(unscorable)
@@ -100,7 +103,7 @@ def score_night(
 
     written = [read_rows(spark, folder, scores_schema()) for folder, rows in ((new, scored), (known, reused)) if rows]
     rows = reduce(DataFrame.union, written) if written else spark.createDataFrame([], scores_schema())
-    return NightScores(messages, rows, scored, reused, sorted(filter(None, engines)), unscorable)
+    return NightScores(messages, rows, scored, reused, sorted(filter(None, engines)), unscorable, told)
 
 
 def _takes_files(folder: Folder) -> bool:
@@ -141,15 +144,21 @@ def find_known(
 
 def score_new(
     context: RunContext, artifact: Artifact, emotion: UserDefinedFunction, texts: DataFrame, tasks: int, folder: Folder
-) -> int:
-    """Score texts by the pandas UDF, in `tasks` tasks, into `folder`, and return how many there were.
+) -> tuple[int, list[TaskReport]]:
+    """Score texts by the pandas UDF, in `tasks` tasks, into `folder`; a text that cannot be scored has no scores there.
 
-    A text that cannot be scored has a row without scores.
+    Returns:
+        How many texts there were, and what each task tells of its work. That comes by the metrics of Spark's plan:
+        those of tasks that have failed are not in it.
     """
 
-    def write(udf: UserDefinedFunction) -> int:
+    def write(udf: UserDefinedFunction) -> tuple[int, list[TaskReport]]:
+        seen = Observation()
         scored = score(texts, udf, context.settings.classifier.precision, tasks)
-        return write_rows(with_origin(scored, context.window.last, context.run_id), folder)
+        observed = scored.observe(seen, F.array_join(F.collect_list("work"), "\n").alias("work")).drop("work")
+        rows = write_rows(with_origin(observed, context.window.last, context.run_id), folder)
+        # Of an empty plan Spark observes nothing.
+        return rows, read_reports(seen.get["work"].splitlines()) if rows else []
 
     return with_care(context, artifact, emotion, write, folder.remove)
 

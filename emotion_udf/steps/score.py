@@ -65,13 +65,23 @@ def new_texts(texts: DataFrame, known: DataFrame) -> DataFrame:
 
 
 def score(texts: DataFrame, emotion: UserDefinedFunction, precision: Precision, tasks: int) -> DataFrame:
-    """Score distinct texts, in `tasks` tasks of about equal size; `precision` is what the settings ask for."""
+    """Score distinct texts, in `tasks` tasks of about equal size.
+
+    Args:
+        texts: Texts with their `text_key`.
+        emotion: The UDF; it returns `udf.REPORTING_TYPE`.
+        precision: What the settings ask for.
+        tasks: In how many tasks.
+
+    Returns:
+        Rows of `scores_schema()`, and the column `work`, in which each task's last row tells what the task has done.
+    """
     return (
         texts.repartition(tasks)
         .select("text_key", emotion("text").alias("score"))
         .select("text_key", "score.*")
         .withColumn("precision", F.lit(precision))
-        .select(*scores_schema().fieldNames())
+        .select(*scores_schema().fieldNames(), "work")
     )
 
 

@@ -9,11 +9,13 @@ from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from time import perf_counter
 from traceback import extract_tb
 from typing import Any, Final
 
 from emotion_udf.classifier.scores import Scores
 from emotion_udf.errors import EmotionUdfError, WorkerError
+from emotion_udf.workers.report import TaskReport
 from emotion_udf.workers.spec import WorkerSpec
 from emotion_udf.workers.watchdog import start_watchdog
 
@@ -37,11 +39,13 @@ class ScoringProcess:
     Args:
         spec: The classifier.
         gpus: The GPU addresses of the running task.
+        report: Is told of each process that has loaded the model.
     """
 
-    def __init__(self, spec: WorkerSpec, gpus: tuple[str, ...]) -> None:
+    def __init__(self, spec: WorkerSpec, gpus: tuple[str, ...], report: TaskReport) -> None:
         self._spec = spec
         self._gpus = gpus
+        self._report = report
         self._running: _Running | None = None
         self.engine_name = ""
 
@@ -70,9 +74,11 @@ class ScoringProcess:
 
     def _start(self) -> "_Running":
         """Start the process, and make sure that it can score at all: what ends it from then on are the texts."""
+        started = perf_counter()
         running = _Running.start(self._spec, self._gpus)
         try:
-            self.engine_name = str(running.receive())
+            self.engine_name, opening_s = running.receive()
+            self._report.loaded(perf_counter() - started, opening_s)
             running.score([_PLAIN_TEXT])
         except UnscorableError as error:
             running.end()
@@ -140,7 +146,8 @@ def _serve(connection: Connection, spec: WorkerSpec, gpus: tuple[str, ...]) -> N
     start_watchdog(spec.stopped_s)
     with suppress(EOFError, OSError):
         classifier = _attempt(partial(spec.load, gpus))
-        connection.send(classifier if isinstance(classifier, Exception) else classifier.engine_name)
+        is_loaded = not isinstance(classifier, Exception)
+        connection.send((classifier.engine_name, classifier.opening_s) if is_loaded else classifier)
         while True:
             texts = connection.recv()
             connection.send(_attempt(partial(classifier.score, texts)))

@@ -36,6 +36,7 @@ class WorkerSpec:
         answer_s: Seconds that a process of its own may take over `careful.PART_ROWS` texts: several times what the
             longest ones take, and less than Spark lets a worker be silent.
         tells: Write a line to standard error when the classifier is loaded; on a cluster that is the executor's log.
+        reports: Return what each task has done, too (see `workers.report`).
     """
 
     source: ArtifactSource
@@ -48,6 +49,7 @@ class WorkerSpec:
     stopped_s: float = field(default=5.0, compare=False)
     answer_s: float = field(default=150.0, compare=False)
     tells: bool = field(default=False, compare=False)
+    reports: bool = field(default=False, compare=False)
 
     def load(self, gpus: tuple[str, ...]) -> "Classifier":
         """Load the classifier; `gpus` are the addresses that Spark gave the task.
@@ -64,6 +66,7 @@ class WorkerSpec:
 
         started = perf_counter()
         artifact = self._open()
+        opening_s = perf_counter() - started
         if artifact.fingerprint != self.fingerprint:
             raise ModelError(
                 f"expected the model {self.fingerprint} that the driver opened, found {artifact.fingerprint} in "
@@ -72,6 +75,7 @@ class WorkerSpec:
         # Spark tells a worker how many threads its task has; the tokenizer would take one for every core.
         os.environ.setdefault("RAYON_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", ""))
         classifier = load_classifier(artifact, self.device, self.token_budget, gpus, self.precision, Verdicts.of_user())
+        classifier.opening_s = opening_s
         if self.tells:
             held = f"model={self.fingerprint} engine={classifier.engine_name} assigned_gpus={','.join(gpus) or 'none'}"
             sys.stderr.write(f"INFO {__name__} pid={os.getpid()} {held} seconds={perf_counter() - started:.2f}\n")

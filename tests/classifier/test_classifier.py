@@ -192,6 +192,8 @@ def test_a_batch_that_does_not_fit_is_halved_and_no_text_is_lost(
     refused = [tokens for tokens in engine.tried if tokens > 150]
     assert len(caplog.records) == len(refused) <= 3, "one line each time that the budget changes"
     assert "out of memory with a batch of" in caplog.text
+    assert (found.read_tokens, found.computed_tokens) == (int(found.token_counts.sum()), sum(engine.tried))
+    assert found.computed_tokens - found.read_tokens == sum(refused), "what was computed for nothing"
 
     engine.tried.clear()
     tight.score(TEXTS)

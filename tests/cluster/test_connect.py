@@ -38,6 +38,11 @@ def test_a_whole_night_has_the_tables_of_local_mode(server: str, place: Place, t
     assert remote.code == 0, remote.output
     tables_of(tmp_path / "remote").check_same(tables_of(tmp_path / "local"))
     assert "WARN" not in remote.output
+    work = "SELECT tokens, wasted_token_share, len(hosts), hosts[1].tasks, hosts[1].workers, model_loads FROM runs"
+    ((tokens, *figures),) = query(tmp_path / "remote", work)
+    assert [(tokens, *figures)] == query(tmp_path / "local", work)
+    assert tokens > 1_000
+    assert figures == [0.0, 1, 1, 1, 1]
     again = run_remotely(server, *tweets_settings(place.tweets, tmp_path / "remote"), DAY)
     assert again.code == 0, again.output
     assert query(tmp_path / "remote", "SELECT sum(reused_texts) FROM runs") == [(91,)]

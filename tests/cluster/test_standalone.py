@@ -8,7 +8,7 @@ import pytest
 from tests.cluster.conftest import Place
 from tests.helpers.cluster import Cluster, kill, wait_for
 from tests.helpers.driver import Driver, running_driver
-from tests.helpers.jobs import submit
+from tests.helpers.jobs import query, submit
 from tests.helpers.published import Tables, tables_of
 from tests.helpers.spark import JAVA
 from tests.helpers.tweets import DAYS, tweets_settings
@@ -79,6 +79,9 @@ def test_each_python_worker_loads_the_model_once(
     loads = [load for load in cluster.loads() if load not in before]
     assert len(loads) >= 4, "two executors of two cores"
     assert len(set(loads)) == len(loads)
+    ((told, tasks),) = query(tmp_path, "SELECT model_loads, hosts[1].tasks FROM runs")
+    assert 1 <= told <= len(loads), "of a task that its copy has overtaken nothing is told"
+    assert tasks == 4
 
 
 def test_with_copies_of_tasks_nothing_is_published_twice(

@@ -120,7 +120,7 @@ def test_a_killed_python_worker_costs_a_retry_and_not_the_night(nights: Nights) 
 
 
 def test_each_run_says_what_it_did(nights: Nights) -> None:
-    assert nights.together.output.count(" done ") == 9
+    assert nights.together.output.count(" done ") == 10
     for ended in (nights.together, *nights.apart):
         assert ended.code == 0, ended.output
         assert "rows read" in ended.output

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -20,13 +21,23 @@ class Job:
         tweets: Its input.
         root: The folder of its warehouse `w`, and of Spark's local folders.
         day: The date.
+        settings: More arguments of the job.
+        spark: More options of spark-submit.
         variables: Of its environment.
     """
 
-    def __init__(self, tweets: Path, root: Path, day: str = str(DAYS[0]), **variables: str) -> None:
+    def __init__(
+        self,
+        tweets: Path,
+        root: Path,
+        day: str = str(DAYS[0]),
+        settings: Sequence[str] = (),
+        spark: Sequence[str] = (),
+        **variables: str,
+    ) -> None:
         self.local = root / "local"
         known = environment() | {"SPARK_LOCAL_DIRS": str(self.local)} | variables
-        line = command(*tweets_settings(tweets, root / "w"), f"--date={day}", master=MASTER)
+        line = command(*tweets_settings(tweets, root / "w"), f"--date={day}", *settings, master=MASTER, spark=spark)
         self.lines: list[str] = []
         self.started = time.monotonic()
         self.process = subprocess.Popen(

@@ -6,16 +6,16 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from emotion_udf.emotions import EMOTIONS
-from emotion_udf.udf import SCORE_TYPE
+from emotion_udf.udf import REPORTING_TYPE
 
 
 def constant_scores(*_: Any, **__: Any) -> Any:
     """Take the place of `udf_of`: return what gives each text the same scores."""
-    values: dict[str, Any] = dict.fromkeys(SCORE_TYPE.fieldNames(), 0) | dict.fromkeys(EMOTIONS, 0.02)
-    values |= {"emotion": "joy", "confidence": 0.9, "joy": 0.9, "token_count": 3, "engine": "constant"}
+    values: dict[str, Any] = dict.fromkeys(REPORTING_TYPE.fieldNames(), 0) | dict.fromkeys(EMOTIONS, 0.02)
+    values |= {"emotion": "joy", "confidence": 0.9, "joy": 0.9, "token_count": 3, "engine": "constant", "work": None}
 
     def emotion(text: str) -> Column:
-        scores = F.struct(*(F.lit(values[field.name]).cast(field.dataType).alias(field.name) for field in SCORE_TYPE))
-        return F.when(F.col(text).isNotNull(), scores)
+        scores = (F.lit(values[field.name]).cast(field.dataType).alias(field.name) for field in REPORTING_TYPE)
+        return F.when(F.col(text).isNotNull(), F.struct(*scores))
 
     return emotion

@@ -12,6 +12,7 @@ from emotion_udf.nightly.record import RunRecorder
 from emotion_udf.settings.nightly import InputSettings, NightSettings, WarehouseSettings
 from emotion_udf.tables.warehouse import Release
 from emotion_udf.window import Window
+from emotion_udf.workers.report import TaskReport
 
 DAY = date(2026, 10, 5)
 STARTED = datetime(2026, 10, 6, 2, tzinfo=UTC)
@@ -23,6 +24,11 @@ GATES = [
     GateResult("canary_change", True, 0.3, 0.1, "look", forced=True),
 ]
 REFUSED = GateError("expected every gate to pass, found 1 that did not:\n  label_drift: 0.21, at most 0.15; look")
+CANARY = [TaskReport("node-1", 10, 11, 5.0, False, 8.0, 3.0, 1, 2.5, 0.5, 2_000, 2_000, "torch fp32 on cpu")]
+TASKS = [
+    TaskReport("node-1", 10, 11, 10.0, False, 20.0, 10.0, 0, 0.0, 0.0, 9_000, 9_000, "torch fp32 on cpu"),
+    TaskReport("node-2", 20, 21, 10.0, True, 24.0, 14.0, 1, 4.0, 0.5, 9_000, 10_000, "torch fp32 on cpu"),
+]
 SETTINGS = NightSettings(
     input=InputSettings(path="/lake/feedback", dimensions={"source": "channel"}),
     warehouse=WarehouseSettings(root="/warehouse/emotions"),
@@ -36,7 +42,7 @@ def recorded(
     recorder = RunRecorder(RunContext(SETTINGS, Window(day, day), STARTED, run_id))
     recorder.note(rows_read=1_000, rows_labelled=988, rows_quarantined=12, distinct_texts=900, reused_texts=300)
     recorder.note(seconds={"read": 1.5, "score": 20.25}, input_files=["file:///lake/feedback/a.parquet"], gates=GATES)
-    recorder.note(input_bytes=4_096, refused_files=1)
+    recorder.note(input_bytes=4_096, refused_files=1, canary_tasks=CANARY, tasks=TASKS)
     recorder.mark_failed(error) if error else recorder.mark_published()
     recorder.note(finished_at=ENDED)
     return recorder.record.row()

@@ -25,6 +25,7 @@ def test_a_line_has_the_row_of_runs_and_the_release() -> None:
     }
     assert (line["from_date"], line["finished_at"]) == ("2026-10-05", "2026-10-06T02:09:00+00:00")
     assert line["seconds"] == {"read": 1.5, "score": 20.25}
+    assert [(host["host"], host["model_loads"]) for host in line["hosts"]] == [("node-1", 1), ("node-2", 1)]
     assert [gate["name"] for gate in line["gates"]] == [gate.name for gate in GATES]
 
 

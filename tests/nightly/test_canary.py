@@ -19,8 +19,9 @@ from emotion_udf.nightly.pipeline import run_night
 from emotion_udf.schemas import LABELS, RUNS, TEXT_SCORES
 from emotion_udf.settings.classifier import ClassifierSettings
 from emotion_udf.settings.nightly import NightSettings, WarehouseSettings
-from emotion_udf.udf import SCORE_TYPE
+from emotion_udf.udf import REPORTING_TYPE
 from emotion_udf.window import Window
+from emotion_udf.workers.report import TaskReport
 from tests.helpers.messages import input_settings, message, write_messages
 
 
@@ -54,14 +55,16 @@ def test_the_canary_starts_the_workers(spark: SparkSession, tmp_path: Path, task
     def joyful(texts: pd.Series) -> pd.DataFrame:
         task = TaskContext.get()
         Path(seen, str(task.partitionId() if task else None)).touch()
-        scores = {field.name: 0 for field in SCORE_TYPE} | {"emotion": "joy", "engine": "a stub"}
-        return pd.DataFrame([scores] * len(texts))
+        scores = {field.name: 0 for field in REPORTING_TYPE} | {"emotion": "joy", "engine": "a stub", "work": None}
+        told = TaskReport.begin(is_again=False).line(0.5)
+        return pd.DataFrame([scores] * (len(texts) - 1) + [scores | {"work": told}])
 
-    emotion = pandas_udf(joyful, SCORE_TYPE)  # type: ignore[call-overload]
-    canary = score_canary(spark, open_artifact(ClassifierSettings().source), emotion, tasks)
+    emotion = pandas_udf(joyful, REPORTING_TYPE)  # type: ignore[call-overload]
+    canary, told = score_canary(spark, open_artifact(ClassifierSettings().source), emotion, tasks)
 
     assert canary.error_share == pytest.approx(5 / 6), "20 of 120 sentences are joy"
     assert len(list(tmp_path.iterdir())) == workers
+    assert len(told) == workers
 
 
 def test_changed_weights_are_refused_before_anything_is_scored(

@@ -112,8 +112,13 @@ def test_a_night_fills_all_tables(published: Published) -> None:
     assert gates["empty_dates"] == (True, 0.0, 0.0, False)
     assert gates["fewest_of_weekday"] == (True, None, 0.5, False), "a first night has no history"
     assert [name for name, _ in record["seconds"]] == [
-        "inventory", "read", "quarantine", "canary", "score", "label", "aggregate", "terms", "gate", "publish",
+        "model", "inventory", "read", "quarantine", "canary", "score", "label", "aggregate", "terms", "gate", "publish",
     ]  # fmt: skip
+    (host,) = record["hosts"]
+    labels = {row["text_key"]: row["token_count"] for row in rows(feed, LABELS)}
+    assert record["tokens"] == host["tokens"] == sum(labels.values()), "each text once"
+    assert (host["tasks"], host["tried_again"], host["engines"]) == (1, 0, record["engines"])
+    assert record["tokens_per_s"] > 0
     assert "# emotion-minilm" in record["model_card"]
     assert len(record["weights_sha256"]) == 64
     assert not list((feed / "out/_staging").iterdir()), "texts do not stay behind"

@@ -10,6 +10,7 @@ from emotion_udf.errors import InputError
 from emotion_udf.gates import GateResult
 from emotion_udf.nightly.context import RunContext
 from emotion_udf.nightly.record import RunRecord, RunRecorder
+from emotion_udf.nightly.work import work_columns
 from emotion_udf.schemas import runs_schema
 from emotion_udf.settings.nightly import NightSettings
 from emotion_udf.storage import open_folder
@@ -17,6 +18,7 @@ from emotion_udf.tables.delta_warehouse import DeltaWarehouse
 from emotion_udf.tables.runs import append_run
 from emotion_udf.window import Window
 from tests.helpers.messages import DAY, NOON
+from tests.helpers.told import CANARY, TASKS
 
 
 @pytest.fixture
@@ -31,7 +33,7 @@ def table(warehouse: DeltaWarehouse) -> DeltaTable:
 def published(night: NightSettings, day: Window, run_id: str) -> RunRecord:
     run = RunRecorder(RunContext(night, day, started_at=NOON, run_id=run_id))
     run.note(seconds={"read": 0.5, "score": 2.0}, input_files=["file:///lake/a.parquet"])
-    run.note(gates=[GateResult("unaccounted_rows", True, 0, 0, "look here")])
+    run.note(gates=[GateResult("unaccounted_rows", True, 0, 0, "look here")], canary_tasks=CANARY, tasks=TASKS)
     return run.mark_published()
 
 
@@ -66,12 +68,15 @@ def test_a_later_run_is_added(warehouse: DeltaWarehouse, night: NightSettings, d
 def test_a_table_of_an_earlier_version_is_widened(warehouse: DeltaWarehouse, night: NightSettings, day: Window) -> None:
     row = RunRecord(RunContext(night, day, run_id="r1")).row()
     now = pa.Table.from_pylist([row], to_arrow_schema(runs_schema(), timezone="UTC"))
+    work = list(work_columns([], []))
     write_deltalake(
-        warehouse.address("runs"), now.drop_columns(["model_card", "versions"]), partition_by=["event_date"]
+        warehouse.address("runs"), now.drop_columns(["model_card", "versions", *work]), partition_by=["event_date"]
     )
     append_run(warehouse, published(night, day, "r2").row())
     found = rows(warehouse)
-    assert found["r1"]["versions"] is None
+    assert [found["r1"][name] for name in ("versions", *work)] == [None] * (1 + len(work))
+    assert [found["r2"][name] for name in ("tokens", "model_loads")] == [18_000, 2]
+    assert [host["host"] for host in found["r2"]["hosts"]] == ["node-1", "node-2"]
     assert "emotion-udf" in found["r2"]["versions"]
 
 

@@ -11,17 +11,19 @@ from emotion_udf.classifier.artifact import ArtifactSource, open_artifact
 from emotion_udf.classifier.classifier import load_classifier
 from emotion_udf.errors import ModelError, WorkerError
 from emotion_udf.workers.process import ScoringProcess, UnscorableError
+from emotion_udf.workers.report import TaskReport
 from tests.helpers.poison import BrokenSpec, PoisonedSpec
 
 ARTIFACT = open_artifact(ArtifactSource())
 FACTS = (ArtifactSource(), ARTIFACT.fingerprint, "cpu", "fp32", None, 10)
 SPEC = PoisonedSpec(*FACTS, stopped_s=1, answer_s=5)  # type: ignore[arg-type]
+REPORT = TaskReport.begin(is_again=True)
 TEXTS = ["i feel so happy today", "", "word " * 3000]
 
 
 @pytest.fixture(scope="module")
 def process() -> Iterator[ScoringProcess]:
-    with closing(ScoringProcess(SPEC, ())) as started:
+    with closing(ScoringProcess(SPEC, (), REPORT)) as started:
         yield started
 
 
@@ -50,15 +52,18 @@ def test_it_scores_as_the_classifier_does(process: ScoringProcess) -> None:
     np.testing.assert_array_equal(found.token_counts, expected.token_counts)
     np.testing.assert_array_equal(found.is_truncated, expected.is_truncated)
     assert process.engine_name == "torch fp32 on cpu"
+    assert (found.read_tokens, found.computed_tokens) == (expected.read_tokens, expected.computed_tokens)
+    assert REPORT.loads >= 1
+    assert REPORT.load_seconds > REPORT.opening_seconds > 0
 
 
 def test_a_process_that_ends_whatever_it_scores_is_told_apart() -> None:
-    broken = ScoringProcess(BrokenSpec(*FACTS), ())  # type: ignore[arg-type]
+    broken = ScoringProcess(BrokenSpec(*FACTS), (), REPORT)  # type: ignore[arg-type]
     with pytest.raises(WorkerError, match=r"loads the model .* SIGSEGV; look at the memory"):
         broken.score(["i feel fine"])
 
 
 def test_an_error_of_the_model_comes_through_as_it_is() -> None:
-    other = ScoringProcess(replace(SPEC, fingerprint="0" * 32), ())
+    other = ScoringProcess(replace(SPEC, fingerprint="0" * 32), (), REPORT)
     with pytest.raises(ModelError, match="give every node the same model folder"):
         other.score(["i feel fine"])
