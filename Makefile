@@ -17,11 +17,11 @@ STUDENTS := build/students/seed-1 build/students/seed-2 build/students/seed-3
 TRAIN := python jobs/train_classifier.py --set data.root=$(EMOTION_UDF_DATA) --config
 DEMO_DAYS := --from 2026-10-05 --to 2026-10-18
 
-.PHONY: help setup demo screenshots sql test test-unit test-slow test-cluster test-catalogs fuzz faults check licences audit dist docs format train train-open base evaluate \
+.PHONY: help setup demo screenshots sql test test-unit test-slow test-cluster test-catalogs test-schedulers fuzz faults check licences audit dist docs format train train-open base evaluate \
 	bench clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 setup: .venv/.ready ## make the environment in .venv
 
@@ -51,7 +51,7 @@ test-unit: .venv/.ready ## run the package's tests that need neither Spark nor J
 	@$(PYTEST) -m 'not slow and not spark' --ignore tests/benchmarks
 
 test-slow: .venv/.ready ## run the slow tests: the wheel, the launcher, 365 nights in a row, the model's figures
-	@python -m pytest -m 'slow and not cluster and not catalogs'
+	@python -m pytest -m 'slow and not cluster and not catalogs and not schedulers'
 
 test-cluster: .venv/.ready ## run the tests on a standalone cluster and over Spark Connect, a quarter of an hour
 	@python -m pytest -m cluster tests/cluster
@@ -61,6 +61,12 @@ test-catalogs: .venv/.ready .venv-iceberg/.ready ## run whole nights into Hive's
 
 .venv-iceberg/.ready: tools/iceberg-requirements.txt tools/setup_iceberg.sh
 	@tools/setup_iceberg.sh
+
+test-schedulers: .venv/.ready .venv-airflow/.ready ## run the job as Airflow, systemd and cron start it, a quarter of an hour
+	@python -m pytest tests/schedulers
+
+.venv-airflow/.ready: tools/airflow-requirements.txt tools/setup_airflow.sh
+	@tools/setup_airflow.sh
 
 fuzz: .venv/.ready ## search for inputs that the job cannot take, in FUZZ_NIGHTS whole nights of each form
 	@HYPOTHESIS_PROFILE=fuzz python -m pytest tests/fuzz
