@@ -50,7 +50,7 @@ test: .venv/.ready ## run the tests, but for the slow ones; some need EMOTION_UD
 test-unit: .venv/.ready ## run the package's tests that need neither Spark nor Java, in less than a minute
 	@$(PYTEST) -m 'not slow and not spark' --ignore tests/benchmarks
 
-test-slow: .venv/.ready ## run the slow tests: the wheel, the launcher, 300 nights in a row, the model's figures
+test-slow: .venv/.ready ## run the slow tests: the wheel, the launcher, 365 nights in a row, the model's figures
 	@python -m pytest -m 'slow and not cluster and not catalogs'
 
 test-cluster: .venv/.ready ## run the tests on a standalone cluster and over Spark Connect, a quarter of an hour

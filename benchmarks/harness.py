@@ -71,20 +71,22 @@ def run(
     measure: Callable[[Options], Iterator[Row]],
     goals: Callable[[Sequence[Row]], list[Goal]] = lambda _: [],
     arguments: Sequence[str] | None = None,
+    package: str = "benchmarks",
 ) -> int:
     """Run a benchmark from its command line.
 
     Args:
-        name: The module that it is run as, below `benchmarks`.
+        name: The module that it is run as, below `package`.
         add_options: Adds its options to a parser; `--out` is there already.
         measure: Yields its rows. Raises `BenchmarkError` or `UsageError` where it cannot run as asked.
         goals: Compares rows that did not fail, at least one, with what they should be.
         arguments: The command line; this process's own by default.
+        package: Where its module is.
 
     Returns:
         0; 1 where a row failed or a required goal was missed; 2 where it cannot be run as asked.
     """
-    parser = Parser(prog=f"python -m benchmarks.{name}")
+    parser = Parser(prog=f"python -m {package}.{name}")
     parser.add_argument("--out", type=Path, default=BUILD / f"{name}.json", help="the record to write")
     add_options(parser)
     options = parser.parse_args(arguments)

@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -20,12 +20,16 @@ PEERS_PYTHON: Final = ROOT / ".venv-benchmarks" / "bin" / "python"
 
 # Machines set these differently; none may differ between what is compared.
 _UNSET = ("SPARK_CONF_DIR", "SPARK_HOME", "PYSPARK_SUBMIT_ARGS", "PYTHONHOME", "OMP_NUM_THREADS")
-_LAST_LINES = 5
 _SAMPLE_EVERY_S = 0.05
 
 
 def run_logged(
-    command: Sequence[str], environment: Mapping[str, str], log: Path, timeout_s: float, root: Path = ROOT
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    log: Path,
+    timeout_s: float,
+    root: Path = ROOT,
+    watch: Callable[[int], SessionClock] = SessionClock,
 ) -> Row:
     """Run a command in the project's folder to its end; whatever it started ends with it.
 
@@ -35,6 +39,7 @@ def run_logged(
         log: The file for what it prints.
         timeout_s: Seconds that it may take.
         root: The project's folder, of this version or another one.
+        watch: Makes what looks at its session.
 
     Returns:
         `wall_s`, and `cpu_s` of it and all that it started.
@@ -47,7 +52,7 @@ def run_logged(
         process = subprocess.Popen(  # noqa: S603 - commands of the benchmarks
             command, cwd=root, env=environment, stdout=stream, stderr=stream, start_new_session=True
         )
-        clock = SessionClock(process.pid)
+        clock = watch(process.pid)
         started, cpu_s = time.perf_counter(), 0.0
         try:
             while process.poll() is None and time.perf_counter() - started < timeout_s:
@@ -62,7 +67,7 @@ def run_logged(
             process.wait()
     if code != 0:
         ended = f"did not end within {timeout_s:,.0f} s" if code is None else f"ended with exit code {code}"
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LAST_LINES:]
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-5:]
         words = f"{Path(command[0]).name} {ended} ({log.name}); its last lines:"
         raise BenchmarkError("\n".join([words, *lines]))
     return {"wall_s": wall_s, "cpu_s": cpu_s}

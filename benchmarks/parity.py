@@ -1,6 +1,5 @@
 """Whether a fast precision gives the labels of fp32, on real messages. No Spark.
 
-    python -m benchmarks.parity --rows 20000 --precision int16
     python -m benchmarks.parity --device cuda --precision bf16 fp16
 
 Ends with exit code 1 where a limit is not kept.

@@ -1,7 +1,6 @@
 """A small night by spark-submit and by tools/submit.sh, in turns with the version before it: what start-up costs.
 
     python -m benchmarks.small_night --before REVISION
-    python -m benchmarks.small_night --before REVISION --days 30 --rows 40000 --started-by spark-submit
 
 Each night finds a warehouse in which its own version has released an earlier night, of as many other messages. A night
 more of each, which is not timed, writes Spark's event log: it tells the jobs.

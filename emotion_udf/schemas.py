@@ -106,12 +106,16 @@ def scores_schema() -> StructType:
     )
 
 
+def known_schema() -> StructType:
+    """A text's scores as nights find them in `text_scores`, with the last day of the window that they were made for."""
+    return StructType([*scores_schema(), StructField("event_date", DateType())])
+
+
 def text_scores_schema() -> StructType:
     """`text_scores`: a row is one distinct text as one model scored it, for later nights to use again."""
     return StructType(
         [
-            *scores_schema(),
-            StructField("event_date", DateType()),
+            *known_schema(),
             StructField("run_id", StringType()),
             StructField("model_fingerprint", StringType()),
         ]

@@ -8,8 +8,8 @@ reason, one that holds no row of the window has no say, and the others are read 
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
-from functools import cached_property
+from datetime import date, timedelta
+from functools import cached_property, partial
 from typing import Final
 
 from pyspark.sql.types import StringType, StructType
@@ -20,7 +20,7 @@ from emotion_udf.ingest.contract import contract_error, contract_problems, neede
 from emotion_udf.ingest.failures import READ_ERRORS, cause_of, retried
 from emotion_udf.ingest.footers import Footer, count_window_rows, read_footer
 from emotion_udf.ingest.groups import ReadGroup, group_files, whole_schema
-from emotion_udf.ingest.listing import InputFile, list_files
+from emotion_udf.ingest.listing import InputFile, day_of_keys, hive_keys, list_files
 from emotion_udf.ingest.memory import MOST, ReadLimits
 from emotion_udf.plans import FEW_BYTES, FEW_ROWS
 from emotion_udf.schemas import Reason
@@ -91,10 +91,11 @@ class Inventory:
     def is_small(self) -> bool:
         """Whether the window has few rows (see `plans`); not of a catalog table."""
         rows = self.expected_rows
-        return rows is not None and rows <= FEW_ROWS and self._window_bytes() <= FEW_BYTES
+        return rows is not None and rows <= FEW_ROWS and self.window_bytes <= FEW_BYTES
 
-    def _window_bytes(self) -> float:
-        """Return the bytes of the rows before compression, as long as they are in their files' largest row groups."""
+    @property
+    def window_bytes(self) -> float:
+        """Bytes of the window's rows before compression, as long as they are in their files' largest row groups."""
         return sum(footer.window_rows * sum(footer.bytes_per_row.values()) for footer in self.footers)
 
     @cached_property
@@ -136,13 +137,14 @@ def take_inventory(root: Folder, settings: InputSettings, window: Window, limits
             the settings name.
         StorageError: The storage does not answer.
     """
-    files = list_files(root)
-    if files and all(file.is_outside_date_folders(settings) for file in files):
+    listing = list_files(root, partial(_is_far, settings, window) if settings.date_partition else None)
+    files = listing.files
+    if files and listing.is_whole and all(file.is_outside_date_folders(settings) for file in files):
         raise InputError(
             f"expected folders {settings.date_partition}=YYYY-MM-DD in {root.uri}, as input.date_partition says, "
             "found none; correct or remove input.date_partition"
         )
-    near = [file for file in files if _is_near(file, settings, window)]
+    near = [file for file in files if _is_near(file.day(settings), window)]
     found = list(zip(near, in_threads(lambda file: _examine(root, file, settings, window, limits), near), strict=True))
     _warn([examined for _, examined in found if isinstance(examined, RefusedFile)])
     refused = [(f, e) for f, e in found if isinstance(e, RefusedFile) and is_own(f, settings, window)]
@@ -166,10 +168,15 @@ def _warn(refused: Sequence[RefusedFile]) -> None:
         log.warning("%d input files cannot be read and are left out: %s", len(refused), name_files(refused))
 
 
-def _is_near(file: InputFile, settings: InputSettings, window: Window) -> bool:
-    """Tell whether a file's folder is near the window; a file whose folder tells no date may hold anything."""
-    day = file.day(settings)
+def _is_near(day: date | None, window: Window) -> bool:
+    """Tell whether a folder's day is near the window; files of a folder that tells no day may hold anything."""
     return day is None or window.first - _PARTITION_SLACK <= day <= window.last + _PARTITION_SLACK
+
+
+def _is_far(settings: InputSettings, window: Window, folder: str) -> bool:
+    """Tell a folder that is named for a day far from the window; an input has more of them each night."""
+    _, keys = hive_keys(f"{folder}/")
+    return not _is_near(day_of_keys(keys, settings), window)
 
 
 def is_own(file: InputFile, settings: InputSettings, window: Window) -> bool:

@@ -1,6 +1,7 @@
 """The input's files as their names tell them: the data files of a folder, and the Hive keys of their paths."""
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Final
@@ -12,7 +13,10 @@ from emotion_udf.errors import InputError
 from emotion_udf.ingest.failures import retried
 from emotion_udf.ingest.table_folders import live_files, refuse_part_of_table
 from emotion_udf.settings.nightly import InputSettings
-from emotion_udf.storage import Folder
+from emotion_udf.storage import Folder, in_threads
+
+IsFar = Callable[[str], bool]
+"""Tells a folder, by its path relative to the input, that holds nothing of the window."""
 
 _HIVE_NULL: Final = "__HIVE_DEFAULT_PARTITION__"
 
@@ -55,10 +59,7 @@ class InputFile:
 
     def day(self, settings: InputSettings) -> date | None:
         """Return the day that its folder is named for, None where it tells none."""
-        try:
-            return datetime.strptime(self.keys.get(settings.date_partition or "", ""), "%Y-%m-%d").date()
-        except ValueError:
-            return None
+        return day_of_keys(self.keys, settings)
 
     def is_outside_date_folders(self, settings: InputSettings) -> bool:
         """Tell a file that lies in no date folder, where the settings say that all do."""
@@ -67,11 +68,28 @@ class InputFile:
         return self.day(settings) is None
 
 
-def list_files(root: Folder) -> list[InputFile]:
-    """List the data files of an input in the order of their paths.
+@dataclass(frozen=True)
+class Listing:
+    """The data files of an input, in the order of their paths.
+
+    Attributes:
+        files: The files.
+        is_whole: Whether all folders were looked into.
+    """
+
+    files: list[InputFile]
+    is_whole: bool = True
+
+
+def list_files(root: Folder, is_far: IsFar | None = None) -> Listing:
+    """List the data files of an input.
 
     Names that begin with `_` or `.` are not data, as in Spark. Of a Delta table only the files of its newest version
     are.
+
+    Args:
+        root: The input's file or folder.
+        is_far: Tells folders that nobody needs to look into, of which an input that grows has more each night.
 
     Raises:
         InputError: There is no such place or no data file in it, or it is a table that cannot be read as files.
@@ -85,17 +103,17 @@ def list_files(root: Folder) -> list[InputFile]:
         raise InputError(f"expected input at {root.uri}, found nothing; check input.path")
     refuse_part_of_table(root)
     if info.type == pafs.FileType.File:
-        return [_single_file(root, info)]
-    found = _list(root)
-    live = live_files(root, {relative: file.keys for relative, file in found.items()})
+        return Listing([_single_file(root, info)])
+    found, left_out = _list(root, is_far)
+    live = live_files(root, {relative: file.keys for relative, file in found.items()}, left_out)
     data = [file for relative, file in found.items() if file.size >= 0 and _is_data(relative)]
     if live is not None:
         data = [file for file in data if file.path.removeprefix(root.path).lstrip("/") in live]
-    if not data and live is None:
+    if not data and live is None and not left_out:
         raise InputError(
             f"expected Parquet files in {root.uri}, found none; check input.path and the job that writes it"
         )
-    return sorted(data, key=lambda file: file.path)
+    return Listing(sorted(data, key=lambda file: file.path), is_whole=not left_out)
 
 
 def _single_file(root: Folder, info: pafs.FileInfo) -> InputFile:
@@ -111,11 +129,16 @@ def _single_file(root: Folder, info: pafs.FileInfo) -> InputFile:
     return InputFile(root.uri, info.path, info.size, is_checksummed=is_checksummed)
 
 
-def _list(root: Folder) -> dict[str, InputFile]:
-    """Return everything below a folder by its relative path; what is no file, such as a folder, has the size -1."""
-    selector = pafs.FileSelector(root.path, recursive=True)
+def _list(root: Folder, is_far: IsFar | None) -> tuple[dict[str, InputFile], list[str]]:
+    """Return everything below a folder by its relative path; what is no file, such as a folder, has the size -1.
+
+    Returns:
+        What there is, and the folders among it that were not looked into.
+    """
     try:
-        infos = retried(lambda: root.system.get_file_info(selector))
+        walked = retried(lambda: _walk(root, is_far)) if is_far else None
+        selector = pafs.FileSelector(root.path, recursive=True)
+        infos, left_out = walked or (retried(lambda: root.system.get_file_info(selector)), [])
     except PermissionError as error:
         raise _no_permission(root, error) from error
     names: dict[str, pafs.FileInfo] = {}
@@ -124,7 +147,7 @@ def _list(root: Folder) -> dict[str, InputFile]:
         try:
             names[info.path.removeprefix(root.path).lstrip("/")] = info
         except UnicodeDecodeError:  # pyarrow cannot tell where it is, so it can only be counted
-            unnamed += info.size >= 0
+            unnamed += info.type == pafs.FileType.File
     listed = {}
     for relative, info in names.items():
         size = info.size if info.type == pafs.FileType.File else -1
@@ -137,7 +160,31 @@ def _list(root: Folder) -> dict[str, InputFile]:
     for number in range(1, unnamed + 1):
         name = f"(a name that is not UTF-8, {number} of {unnamed})"
         listed[name] = InputFile(f"{root.uri}/{name}", "", 0)
-    return listed
+    return listed, left_out
+
+
+def _walk(root: Folder, is_far: IsFar) -> tuple[list[pafs.FileInfo], list[str]] | None:
+    """List a folder level by level, without what is in folders that are far.
+
+    Returns:
+        What there is, and the relative paths of these folders; None where a folder's name is not UTF-8: it cannot be
+        asked for, only listed with all others.
+    """
+    found: list[pafs.FileInfo] = []
+    left_out: list[str] = []
+    folders = [root.path]
+    while folders:
+        listed = in_threads(lambda folder: root.system.get_file_info(pafs.FileSelector(folder)), folders)
+        level = [info for of_folder in listed for info in of_folder]
+        found += level
+        try:
+            below = [info.path for info in level if info.type == pafs.FileType.Directory]
+        except UnicodeDecodeError:
+            return None
+        relative = {path: path.removeprefix(root.path).lstrip("/") for path in below}
+        folders = [path for path in below if not is_far(relative[path])]
+        left_out += [relative[path] for path in below if is_far(relative[path])]
+    return found, left_out
 
 
 def _no_permission(root: Folder, error: PermissionError) -> InputError:
@@ -153,6 +200,14 @@ def _is_data(relative: str) -> bool:
     parts = relative.split("/")
     hidden = any(part.startswith(".") or (part.startswith("_") and "=" not in part) for part in parts)
     return not hidden and not relative.endswith("._COPYING_")
+
+
+def day_of_keys(keys: Mapping[str, str], settings: InputSettings) -> date | None:
+    """Return the day of a folder's Hive keys, None where they tell none."""
+    try:
+        return datetime.strptime(keys.get(settings.date_partition or "", ""), "%Y-%m-%d").date()
+    except ValueError:
+        return None
 
 
 def hive_keys(relative: str) -> tuple[str, dict[str, str]]:

@@ -1,9 +1,10 @@
 """Folders that belong to a table format: they also hold rows that were deleted or replaced."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Final
+from urllib.parse import unquote
 
 import pyarrow.fs as pafs
 
@@ -23,12 +24,13 @@ _ICEBERG: Final = "an Iceberg table"
 _ICEBERG_FILE: Final = re.compile(r"(^|/)metadata/[^/]+\.metadata\.json(\.gz)?$")
 
 
-def live_files(root: Folder, found: Mapping[str, Collection[str]]) -> set[str] | None:
+def live_files(root: Folder, found: Mapping[str, Collection[str]], left_out: Sequence[str] = ()) -> set[str] | None:
     """Return the relative paths of a Delta table's files; None where the folder is no table.
 
     Args:
         root: The folder.
         found: All that is below it by relative path, with the Hive keys of each.
+        left_out: Paths of folders in it that were not looked into.
 
     Raises:
         InputError: It is, or holds, a table that cannot be read by its files.
@@ -44,9 +46,15 @@ def live_files(root: Folder, found: Mapping[str, Collection[str]]) -> set[str] |
         return None
     listed = live_paths(root)
     live = {path for path in found if path in listed.paths or path in listed.decoded_paths}
-    if len(live) != len(listed.paths) or any(set(listed.partitions) - set(found[path]) for path in live):
+    seen = [path for path in listed.paths if not _is_below_any(path, frozenset(left_out))] if left_out else listed.paths
+    if len(live) != len(seen) or any(set(listed.partitions) - set(found[path]) for path in live):
         raise _is_table(root, "a Delta table whose files are not where their folders' names tell it", "itself")
     return live
+
+
+def _is_below_any(path: str, folders: Collection[str]) -> bool:
+    """Tell whether a path of a table's log lies below one of some folders."""
+    return any(str(parent) in folders or unquote(str(parent)) in folders for parent in PurePosixPath(path).parents)
 
 
 def refuse_part_of_table(root: Folder) -> None:

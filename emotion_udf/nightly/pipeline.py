@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Final
 
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
@@ -31,7 +32,7 @@ from emotion_udf.nightly.evidence import history_days, profiles_of_night, profil
 from emotion_udf.nightly.record import PSEUDONYMS, RunRecord, RunRecorder, pseudonyms_entry
 from emotion_udf.nightly.scoring import NightScores, score_night, worthwhile_tasks
 from emotion_udf.nightly.unrecorded import KILLED, clear_dead_runs, keep_row
-from emotion_udf.plans import FOR_FEW, with_settings
+from emotion_udf.plans import FOR_FEW, for_many, with_settings
 from emotion_udf.refusals import refusal_of
 from emotion_udf.schemas import (
     DAILY,
@@ -63,6 +64,9 @@ from emotion_udf.window import Window
 from emotion_udf.workers.report import TaskReport
 
 log = logging.getLogger(__name__)
+
+# Messages whose terms one task sorts into one file.
+_ROWS_OF_A_TERMS_FILE: Final = 20_000_000
 
 
 class PublishedInterrupt(KeyboardInterrupt):
@@ -177,14 +181,14 @@ def _prepare(night: _Night) -> None:
     emotion = udf_of(artifact, night.context.settings.classifier)
     _check_pseudonyms(night)
     inventory = _find_input(night)
-    rows = inventory.expected_rows
+    rows, size = inventory.expected_rows, inventory.window_bytes
     tasks = None if rows is None else worthwhile_tasks(rows, night.context.settings.classifier.rows_per_task)
 
     def canary() -> tuple[Canary, list[TaskReport]]:
         return with_care(night.context, artifact, emotion, lambda udf: score_canary(night.spark, artifact, udf, tasks))
 
     with (
-        with_settings(night.spark, FOR_FEW if inventory.is_small else {}),
+        with_settings(night.spark, FOR_FEW if inventory.is_small else for_many(night.spark, rows or 0, size)),
         beside(night.spark, canary) as scored_canary,
     ):
         staged = _stage(night, inventory)
@@ -193,7 +197,7 @@ def _prepare(night: _Night) -> None:
         if scores.unscorable:
             staged = _set_aside(night, scores, staged)
         labelled = _label(night, artifact, staged, scores)
-        with beside(night.spark, partial(_write_terms, night, staged)) as written_terms:
+        with beside(night.spark, partial(_write_terms, night, staged, labelled)) as written_terms:
             bad = _aggregate(night, labelled)
         _count_terms(night, written_terms)
         _check_night(night, staged, labelled, bad)
@@ -317,7 +321,7 @@ def _aggregate(night: _Night, labelled: int) -> int:
     return int(seen.get["bad"]) if labelled else 0  # of an empty plan Spark observes nothing
 
 
-def _write_terms(night: _Night, staged: _Staged) -> int:
+def _write_terms(night: _Night, staged: _Staged, labelled: int) -> int:
     """Write `emotion_terms` from the labels as they were written and the staged texts, and return its rows."""
     settings = night.context.settings
     if not settings.terms.enabled:
@@ -328,7 +332,8 @@ def _write_terms(night: _Night, staged: _Staged) -> int:
     texts = distinct_texts(with_text_key(staged.accepted, shared=True))
     dimensions = settings.term_dimensions
     found = terms(labels, texts, dimensions, settings.terms.min_texts, night.context.run_id)
-    return write_rows(_by_date(found, [*dimensions, "emotion", "term"]), night.data(TERMS), by_date=True)
+    ordered = _by_date(found, [*dimensions, "emotion", "term"], 1 + labelled // _ROWS_OF_A_TERMS_FILE)
+    return write_rows(ordered, night.data(TERMS), by_date=True)
 
 
 def _count_terms(night: _Night, written: Future[int]) -> None:
@@ -379,9 +384,10 @@ def _stage_checked(
     return inventory, read, int(seen.get["refused"]) if read else 0  # of an empty plan Spark observes nothing
 
 
-def _by_date(rows: DataFrame, key: list[str]) -> DataFrame:
-    """Put each date into one file, its rows in one order, so that equal nights give equal bytes."""
-    return rows.repartition(PARTITION).sortWithinPartitions(PARTITION, *key)
+def _by_date(rows: DataFrame, key: list[str], files: int = 1) -> DataFrame:
+    """Put each date into one file, or some by hashes, with its rows in one order: equal nights give equal bytes."""
+    spread = rows.repartition(PARTITION) if files == 1 else rows.repartition(files, PARTITION, *key)
+    return spread.sortWithinPartitions(PARTITION, *key)
 
 
 def _publish(context: RunContext, warehouse: Warehouse, since: int) -> Release:

@@ -3,6 +3,7 @@
 import logging
 import math
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import reduce
 
 from pyspark.sql import DataFrame, Observation, SparkSession
@@ -25,6 +26,10 @@ log = logging.getLogger(__name__)
 
 # A worker's start costs seconds, so a task is worth it from about so many rows on.
 _LEAST_ROWS_PER_TASK = 1_000
+
+# A task that is tried again then costs a hundredth of the step. And each task fetches a part of what each task of the
+# stage before has written: without a limit, ten times the texts would be a hundred times the parts.
+_MOST_ROUNDS = 100
 
 
 @dataclass(frozen=True)
@@ -132,7 +137,9 @@ def find_known(
         history = warehouse.known_scores(spark, artifact.fingerprint)
         if history is None:
             return 0
-        return write_rows(known_scores(history, keys, context.settings.classifier.precision), folder)
+        days = context.settings.scores.history_days
+        since = context.window.first - timedelta(days=days) if days else None
+        return write_rows(known_scores(history, keys, context.settings.classifier.precision, since), folder)
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # a panic of delta-rs is no Exception
@@ -156,7 +163,9 @@ def score_new(
         seen = Observation()
         scored = score(texts, udf, context.settings.classifier.precision, tasks)
         observed = scored.observe(seen, F.array_join(F.collect_list("work"), "\n").alias("work")).drop("work")
-        rows = write_rows(with_origin(observed, context.window.last, context.run_id), folder)
+        with_run = with_origin(observed, context.window.last, context.run_id)
+        # A task's scores are a small file, and a large night has thousands of tasks.
+        rows = write_rows(with_run.hint("rebalance") if tasks > 1 else with_run, folder)
         # Of an empty plan Spark observes nothing.
         return rows, read_reports(seen.get["work"].splitlines()) if rows else []
 
@@ -185,9 +194,9 @@ def scoring_tasks(rows: int, cores: int, rows_per_task: int) -> int:
     Args:
         rows: Texts to score, at most.
         cores: Tasks that run at once.
-        rows_per_task: The most rows that one task should hold.
+        rows_per_task: The most rows that one task should hold, as long as no core has more than a hundred tasks.
     """
-    rounds = max(1, math.ceil(rows / (cores * rows_per_task)))
+    rounds = min(_MOST_ROUNDS, max(1, math.ceil(rows / (cores * rows_per_task))))
     return min(rounds * cores, worthwhile_tasks(rows, rows_per_task))
 
 

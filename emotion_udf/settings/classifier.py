@@ -30,7 +30,11 @@ class ClassifierSettings(Section):
         default=None, ge=1, description="the most tokens in one forward pass; by default what suits the device"
     )
     chunk_rows: int = Field(default=2_500, ge=1, description="rows a worker gathers before it cuts batches by length")
-    rows_per_task: int = Field(default=20_000, ge=1, description="distinct texts of one Spark task, about")
+    rows_per_task: int = Field(
+        default=20_000,
+        ge=1,
+        description="distinct texts of one Spark task, about; more where a core had over a hundred",
+    )
 
     @property
     def source(self) -> ArtifactSource:

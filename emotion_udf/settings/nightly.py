@@ -145,6 +145,12 @@ class ScoreSettings(Section):
         description="off scores every message, night a text once a run, history only texts that no earlier run has "
         "scored with this model; it keeps their scores in text_scores, by a hash of the text",
     )
+    history_days: int | None = Field(
+        default=None,
+        ge=1,
+        description="with history: how many days before the window a text may have been scored, so that what a night "
+        "looks through does not grow for ever; by default any number, and no text is ever scored twice",
+    )
 
 
 class LabelSettings(Section):

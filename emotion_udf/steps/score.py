@@ -35,7 +35,7 @@ def distinct_texts(messages: DataFrame) -> DataFrame:
     return messages.select("text_key", "text").dropDuplicates(["text_key"])
 
 
-def known_scores(history: DataFrame, keys: DataFrame, precision: Precision) -> DataFrame:
+def known_scores(history: DataFrame, keys: DataFrame, precision: Precision, since: date | None = None) -> DataFrame:
     """Return the scores of the night's texts that are in the history, one row a text.
 
     Two runs that overlap may both have scored a text. Any of their scores would do; always the same one is taken, so
@@ -46,11 +46,12 @@ def known_scores(history: DataFrame, keys: DataFrame, precision: Precision) -> D
         keys: The `text_key` of the night's messages.
         precision: What the settings ask for. `auto` takes any scores, another precision those of nights that asked
             for it too, also where a worker fell back to fp32.
+        since: Scores of earlier days are left alone: of these there are more each night. None for all scores.
     """
     others = [name for name in scores_schema().fieldNames() if name != "text_key"]
     taken = F.lit(True) if precision == "auto" else F.col("precision") == precision
     return (
-        history.where(taken)
+        history.where(taken if since is None else (F.col("event_date") >= F.lit(since)) & taken)
         .join(keys, on="text_key", how="left_semi")
         .groupBy("text_key")
         .agg(F.min(F.struct(*others)).alias("score"))

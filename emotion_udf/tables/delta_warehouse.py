@@ -22,16 +22,17 @@ from emotion_udf.schemas import (
     RUNS,
     TERMS,
     TEXT_SCORES,
-    scores_schema,
+    known_schema,
 )
 from emotion_udf.tables.claims import names_of_withdrawal
 from emotion_udf.tables.delta import DeltaTables
 from emotion_udf.tables.durability import set_damaged_logs_aside
+from emotion_udf.tables.files import files_at
 from emotion_udf.tables.ownership import claims_since, claims_until, holders, shown_days
 from emotion_udf.tables.publish import publish_tables, settle
 from emotion_udf.tables.releases import read_release
 from emotion_udf.tables.runs import append_run, list_runs
-from emotion_udf.tables.text_scores import append_scores, compact_scores, discard_scores, list_scores
+from emotion_udf.tables.text_scores import append_scores, discard_scores, list_scores
 from emotion_udf.tables.upkeep import keep_up
 from emotion_udf.tables.warehouse import Commit, Release
 
@@ -43,6 +44,8 @@ RELEASED = (LABELS, DAILY, QUARANTINE, TERMS)
 UNRELEASED = (RELEASES, TEXT_SCORES, RUNS, AUDITS, AUDIT_SAMPLES)
 """The tables that are read at their newest version."""
 
+# Where a run is looked for that has ended just now, by reading so many entries of a log.
+_NEWEST = 10
 # More nights than can be between a run's commit and the moment at which somebody asks for it.
 _RECENT = 1_000
 
@@ -83,7 +86,7 @@ class DeltaWarehouse(DeltaTables):
     def known_scores(self, spark: SparkSession, fingerprint: str) -> DataFrame | None:
         """Return what `text_scores` has of a model."""
         files = list_scores(self, fingerprint)
-        return spark.read.schema(scores_schema()).parquet(*files) if files else None
+        return spark.read.schema(known_schema()).parquet(*files) if files else None
 
     def remember_scores(self, run_id: str, fingerprint: str) -> bool:
         """Append the run's scores to `text_scores`."""
@@ -91,7 +94,6 @@ class DeltaWarehouse(DeltaTables):
             append_scores(self, run_id, fingerprint)
         except CommitFailedError:
             return False
-        compact_scores(self, fingerprint)
         return True
 
     def released_runs(self, columns: Sequence[str]) -> dict[date, dict[str, Any]]:
@@ -132,17 +134,24 @@ class DeltaWarehouse(DeltaTables):
         return rows
 
     def published_dates(self, dates: Sequence[date]) -> list[date]:
-        """Ask the history of the deciding table."""
+        """Look at the files of the deciding table, and at its history for dates that have none."""
         release = self.release()
         if release is None:
             return []
-        labels = self.open(LABELS)
-        shown = shown_days(claims_until(labels, release.versions[LABELS])) if labels else set()
+        version = release.versions[LABELS]
+        shown = {listed.day for listed in files_at(self, LABELS, version)}
+        if not shown.issuperset(day.isoformat() for day in dates):  # the history has an entry a night
+            labels = self.open(LABELS)
+            shown = shown_days(claims_until(labels, version)) if labels else set()
         return [day for day in dates if day.isoformat() in shown]
 
     def _holds_dates(self, run_id: str) -> bool:
         """Tell whether the run has committed to the deciding table, and was not taken back."""
         labels = self.open(LABELS)
-        claims = claims_since(labels, labels.version() - _RECENT) if labels else []
-        runs = {claim.run_id for claim in claims}
-        return run_id in runs and runs.isdisjoint(names_of_withdrawal(run_id))
+        if labels is None:
+            return False
+        for recent in (_NEWEST, _RECENT):
+            runs = {claim.run_id for claim in claims_since(labels, labels.version() - recent)}
+            if run_id in runs:  # and what took it back came later
+                return runs.isdisjoint(names_of_withdrawal(run_id))
+        return False

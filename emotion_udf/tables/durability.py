@@ -68,6 +68,7 @@ def sync_files(folder: Folder, paths: Sequence[str]) -> None:
     if is_local(folder):
         for path in paths:
             _sync(Path(folder.path) / path)
+            _sync((Path(folder.path) / path).parent)
         _sync_newest(Path(folder.path) / _LOG, _WITH_CREATION)
 
 

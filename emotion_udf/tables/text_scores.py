@@ -9,7 +9,7 @@ from typing import Final
 
 import pyarrow as pa
 from deltalake import CommitProperties, Schema
-from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake.exceptions import DeltaError
 
 from emotion_udf.errors import UsageError
 from emotion_udf.schemas import TEXT_SCORES, text_scores_schema
@@ -20,8 +20,6 @@ from emotion_udf.tables.files import list_files
 MODEL: Final = "model_fingerprint"
 # An append conflicts with no other append, so each retry succeeds but for another commit in the same moment.
 _RETRIES: Final = 20
-# Each run adds some small files; so many are joined into larger ones.
-_MANY_FILES: Final = 200
 
 
 def list_scores(tables: DeltaTables, fingerprint: str) -> list[str]:
@@ -101,11 +99,3 @@ def discard_scores(tables: DeltaTables, run_id: str) -> None:
         listed = pa.table(table.get_add_actions(flatten=True))["path"].to_pylist() if table else []
         if not any(path.startswith(f"{DATA}/{run_id}/") for path in listed):
             tables.data_folder(TEXT_SCORES, run_id).remove()
-
-
-def compact_scores(tables: DeltaTables, fingerprint: str) -> None:
-    """Join the files of a model's scores once there are many."""
-    table = tables.open(TEXT_SCORES)
-    if table is not None and len(list_scores(tables, fingerprint)) > _MANY_FILES:
-        with suppress(CommitFailedError):  # another run joins them at this moment
-            table.optimize.compact([(MODEL, "=", fingerprint)])

@@ -85,7 +85,7 @@ class Warehouse(Protocol):
         """
 
     def known_scores(self, spark: SparkSession, fingerprint: str) -> DataFrame | None:
-        """Return the scores, of `scores_schema()`, that earlier runs have of a model; None when there are none."""
+        """Return the scores, of `known_schema()`, that earlier runs have of a model; None when there are none."""
 
     def remember_scores(self, run_id: str, fingerprint: str) -> bool:
         """Add what a run has written for `text_scores`; False when other writers kept it from that.

@@ -9,7 +9,7 @@ import pyarrow.dataset as ds
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
-from emotion_udf.schemas import PARTITION, RUNS, TEXT_SCORES, scores_schema
+from emotion_udf.schemas import PARTITION, RUNS, TEXT_SCORES, known_schema
 from emotion_udf.storage import Folder, list_parquet
 from emotion_udf.tables.warehouse import Commit, Release
 
@@ -64,7 +64,7 @@ class MemoryWarehouse:
 
     def known_scores(self, spark: SparkSession, fingerprint: str) -> DataFrame | None:
         folders = [folder.uri for folder in self.scores.get(fingerprint, [])]
-        return spark.read.schema(scores_schema()).parquet(*folders) if folders else None
+        return spark.read.schema(known_schema()).parquet(*folders) if folders else None
 
     def remember_scores(self, run_id: str, fingerprint: str) -> bool:
         self.scores.setdefault(fingerprint, []).append(self.data_folder(TEXT_SCORES, run_id))

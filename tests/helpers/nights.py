@@ -8,15 +8,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql.pandas.types import to_arrow_schema
 
+from emotion_udf.emotions import EMOTIONS
 from emotion_udf.schemas import (
     DAILY,
     LABELS,
     QUARANTINE,
     TERMS,
+    TEXT_SCORES,
     daily_schema,
     labels_schema,
     quarantine_schema,
     terms_schema,
+    text_scores_schema,
 )
 from emotion_udf.storage import Folder
 from emotion_udf.tables.delta_warehouse import DeltaWarehouse
@@ -60,6 +63,18 @@ def stage_night(warehouse: Warehouse, run_id: str, days: Sequence[date]) -> None
     """Write a row a day and table."""
     for table in NIGHT:
         stage_rows(warehouse, table, run_id, {day: [row_of(table, run_id)] for day in days})
+
+
+def stage_scores(warehouse: DeltaWarehouse, run_id: str, keys: Sequence[str]) -> None:
+    """Write a run's scores, a file a text; the model is the partition, so that files do not name it."""
+    scores = {"emotion": "joy", "confidence": 0.9, **dict.fromkeys(EMOTIONS, 0.1), "token_count": 3}
+    scores |= {"is_truncated": False, "engine": "torch fp32 on cpu", "precision": "auto", "run_id": run_id}
+    arrow = to_arrow_schema(text_scores_schema(), timezone="UTC")
+    arrow = arrow.remove(arrow.get_field_index("model_fingerprint"))
+    for number, key in enumerate(keys):
+        rows = [scores | {"text_key": key, "event_date": date(2026, 10, 5)}]
+        folder = warehouse.data_folder(TEXT_SCORES, run_id)
+        write_file(folder, pa.Table.from_pylist(rows, schema=arrow), f"part-{number}.parquet")
 
 
 def publish_night(

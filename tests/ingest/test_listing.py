@@ -9,13 +9,13 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from emotion_udf.errors import InputError
-from emotion_udf.ingest.listing import list_files
+from emotion_udf.ingest.listing import Listing, list_files
 from emotion_udf.storage import open_folder
 from tests.helpers.messages import WriteMessages, messages
 
 
 def names(root: Path) -> list[str]:
-    return [file.path.removeprefix(str(root)).lstrip("/") for file in list_files(open_folder(str(root)))]
+    return [file.path.removeprefix(str(root)).lstrip("/") for file in list_files(open_folder(str(root))).files]
 
 
 def refusal(root: Path) -> str:
@@ -46,7 +46,7 @@ def test_of_a_delta_table_only_the_live_files_are_input(tmp_path: Path) -> None:
 def test_a_partitioned_delta_table_is_input(tmp_path: Path, source: str) -> None:
     root = tmp_path / "table"
     write_deltalake(root, messages(2, source=pa.array([source] * 2)), partition_by=["source"])
-    (file,) = list_files(open_folder(str(root)))
+    (file,) = list_files(open_folder(str(root))).files
     assert file.keys == {"source": source}
 
 
@@ -134,9 +134,54 @@ def test_a_folder_that_is_called_metadata_is_no_table(tmp_path: Path, write: Wri
     assert names(tmp_path / "input") == ["metadata/a.parquet"]
 
 
+def is_september(folder: str) -> bool:
+    return "dt=2026-09" in folder
+
+
+def test_folders_that_are_far_are_not_looked_into(tmp_path: Path, write: WriteMessages) -> None:
+    for name in ("dt=2026-10-05/a.parquet", "x=1/dt=2026-10-05/b.parquet", "x=1/dt=2026-09-01/c.parquet", "d.parquet"):
+        write(name)
+    (tmp_path / "input/dt=2026-09-01/_spark_metadata").mkdir(parents=True)  # whoever looks there is refused
+    listing = list_files(open_folder(str(tmp_path / "input")), is_september)
+    assert [file.uri.rpartition("/input/")[2] for file in listing.files] == [
+        "d.parquet",
+        "dt=2026-10-05/a.parquet",
+        "x=1/dt=2026-10-05/b.parquet",
+    ]
+    assert not listing.is_whole
+    assert list_files(open_folder(str(tmp_path / "input/x=1/dt=2026-10-05")), is_september).is_whole
+
+
+def test_an_input_of_far_folders_alone_has_no_files(tmp_path: Path, write: WriteMessages) -> None:
+    write("dt=2026-09-01/a.parquet")
+    assert list_files(open_folder(str(tmp_path / "input")), is_september) == Listing([], is_whole=False)
+
+
+def test_a_folder_whose_name_is_not_utf_8_makes_all_be_listed(tmp_path: Path, write: WriteMessages) -> None:
+    write("dt=2026-09-01/a.parquet")
+    odd = os.fsencode(tmp_path / "input") + b"/\xff"
+    os.mkdir(odd)
+    Path(os.fsdecode(odd), "b.parquet").touch()
+    listing = list_files(open_folder(str(tmp_path / "input")), is_september)
+    assert listing.is_whole
+    assert [file.path.rpartition("/")[2] for file in listing.files] == ["", "a.parquet"]
+
+
+@pytest.mark.parametrize("column", ["dt", "day of it"])
+def test_of_a_delta_table_only_near_partitions_are_compared_with_its_log(tmp_path: Path, column: str) -> None:
+    root = tmp_path / "table"
+    days = pa.array(["2026-09-01", "2026-10-05"])
+    write_deltalake(root, messages(2).append_column(column, days), partition_by=[column])
+    (file,) = list_files(open_folder(str(root)), lambda folder: "2026-09" in folder).files
+    assert file.keys == {column: "2026-10-05"}
+    Path(file.path).unlink()
+    with pytest.raises(InputError, match="not where"):
+        list_files(open_folder(str(root)), lambda folder: "2026-09" in folder)
+
+
 def test_a_checksum_beside_a_file_is_seen(tmp_path: Path, write: WriteMessages) -> None:
     for name in ("a.parquet", ".a.parquet.crc", "b.parquet"):
         write(name)
-    assert [file.is_checksummed for file in list_files(open_folder(str(tmp_path / "input")))] == [True, False]
-    (alone,) = list_files(open_folder(str(tmp_path / "input/a.parquet")))
+    assert [file.is_checksummed for file in list_files(open_folder(str(tmp_path / "input"))).files] == [True, False]
+    (alone,) = list_files(open_folder(str(tmp_path / "input/a.parquet"))).files
     assert alone.is_checksummed

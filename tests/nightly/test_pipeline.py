@@ -129,6 +129,8 @@ def test_many_rows_give_the_tables_that_few_give(
 ) -> None:
     monkeypatch.setattr("emotion_udf.ingest.inventory.FEW_ROWS", 0)
     monkeypatch.setattr("emotion_udf.nightly.scoring.FEW_ROWS", 0)
+    monkeypatch.setattr("emotion_udf.nightly.scoring._LEAST_ROWS_PER_TASK", 1)
+    monkeypatch.setattr("emotion_udf.nightly.pipeline._ROWS_OF_A_TERMS_FILE", 1)
     shutil.copytree(published.folder / "in", tmp_path / "many/in")
     run_night(spark, night(tmp_path / "many"), BOTH)
     assert contents(tmp_path / "many") == contents(published.folder)

@@ -98,6 +98,16 @@ def test_a_later_night_scores_what_is_new_to_it(spark: SparkSession, published: 
     assert [labels["c"][emotion] for emotion in EMOTIONS] == [labels["f"][emotion] for emotion in EMOTIONS]
 
 
+def test_a_night_looks_no_further_back_than_it_is_asked_to(spark: SparkSession, published: Published) -> None:
+    feed, _ = published
+    days = [DAY + timedelta(days=number) for number in (1, 2)]
+    settings = night(feed).model_copy(update={"scores": ScoreSettings(history_days=1)})
+    write_messages(feed / "in/2.parquet", [message("e", "i am furious", created_at=NOON + timedelta(days=1))])
+    write_messages(feed / "in/3.parquet", [message("f", "i am scared", created_at=NOON + timedelta(days=2))])
+    assert texts_of(run_night(spark, settings, Window(days[0], days[0]))) == (0, 1), "scored the day before"
+    assert texts_of(run_night(spark, settings, Window(days[1], days[1]))) == (1, 0), "scored two days before"
+
+
 @pytest.mark.parametrize(("reuse", "scored"), [("off", 4), ("night", 3)])
 def test_without_the_history_every_run_scores_anew(
     spark: SparkSession, published: Published, day: Window, reuse: Reuse, scored: int

@@ -197,7 +197,9 @@ def test_a_section_is_read_where_the_others_are_wrong(file: Path) -> None:
 def test_every_setting_is_listed_once_with_its_default() -> None:
     listed = describe_settings(NightSettings)
     assert len(dict(listed)) == len(listed)
-    assert dict(listed)["classifier.rows_per_task"] == "distinct texts of one Spark task, about (default: 20000)"
+    assert dict(listed)["classifier.rows_per_task"] == (
+        "distinct texts of one Spark task, about; more where a core had over a hundred (default: 20000)"
+    )
     assert dict(listed)["warehouse.root"].startswith("the folder of the tables; of a catalog's, ")
     assert dict(listed)["input.columns.text"] == "the message, a string (default: 'text')"
 

@@ -1,22 +1,20 @@
 """What is kept of each text, with Parquet files written as Spark's executors would."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
-from pyspark.sql.pandas.types import to_arrow_schema
 
-from emotion_udf.emotions import EMOTIONS
 from emotion_udf.errors import UsageError
-from emotion_udf.schemas import TEXT_SCORES, text_scores_schema
+from emotion_udf.schemas import TEXT_SCORES
 from emotion_udf.storage import open_folder
-from emotion_udf.tables import text_scores
+from emotion_udf.tables import upkeep
 from emotion_udf.tables.delta_warehouse import DeltaWarehouse
-from emotion_udf.tables.text_scores import append_scores, compact_scores, drop_scores, list_models, list_scores
+from emotion_udf.tables.text_scores import append_scores, drop_scores, list_models, list_scores
+from tests.helpers.nights import stage_scores
 
 MODEL, OTHER = "a" * 32, "b" * 32
 
@@ -26,28 +24,9 @@ def warehouse(tmp_path: Path) -> DeltaWarehouse:
     return DeltaWarehouse(open_folder(str(tmp_path / "warehouse")))
 
 
-def stage(warehouse: DeltaWarehouse, run_id: str, hashes: list[str]) -> None:
-    """Write a run's scores where Spark would: the model is the partition, so the files do not name it."""
-    scores = {"emotion": "joy", "confidence": 0.9, **dict.fromkeys(EMOTIONS, 0.1), "token_count": 3}
-    row = scores | {
-        "is_truncated": False,
-        "engine": "torch fp32 on cpu",
-        "precision": "auto",
-        "event_date": date(2026, 10, 5),
-    }
-    arrow = to_arrow_schema(text_scores_schema(), timezone="UTC")
-    arrow = arrow.remove(arrow.get_field_index("model_fingerprint"))
-    folder = Path(warehouse.data_folder(TEXT_SCORES, run_id).path)
-    folder.mkdir(parents=True)
-    for number, name in enumerate(hashes):
-        rows = [row | {"text_key": name, "run_id": run_id}]
-        pq.write_table(pa.Table.from_pylist(rows, schema=arrow), folder / f"part-{number}.parquet")
-
-
 def remember(warehouse: DeltaWarehouse, run_id: str, model: str, *hashes: str) -> None:
-    stage(warehouse, run_id, list(hashes))
+    stage_scores(warehouse, run_id, hashes)
     append_scores(warehouse, run_id, model)
-    compact_scores(warehouse, model)
 
 
 def hashes_in(files: list[str]) -> list[str]:
@@ -81,31 +60,31 @@ def test_each_model_has_its_own_scores(warehouse: DeltaWarehouse) -> None:
 
 def test_what_is_staged_and_not_yet_added_is_not_read(warehouse: DeltaWarehouse) -> None:
     remember(warehouse, "r1", MODEL, "t1")
-    stage(warehouse, "r2", ["t2"])
+    stage_scores(warehouse, "r2", ["t2"])
     assert hashes_in(list_scores(warehouse, MODEL)) == ["t1"]
 
 
 def test_runs_that_add_at_once_all_do(warehouse: DeltaWarehouse) -> None:
     remember(warehouse, "r0", MODEL, "t0")
     for number in range(1, 9):
-        stage(warehouse, f"r{number}", [f"t{number}"])
+        stage_scores(warehouse, f"r{number}", [f"t{number}"])
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda number: append_scores(warehouse, f"r{number}", MODEL), range(1, 9)))
     assert hashes_in(list_scores(warehouse, MODEL)) == [f"t{number}" for number in range(9)]
 
 
-def test_many_small_files_are_joined_and_other_models_are_left(
+def test_many_small_files_are_joined_each_model_s_for_itself(
     warehouse: DeltaWarehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(text_scores, "_MANY_FILES", 3)
+    monkeypatch.setattr(upkeep, "_MANY_FILES", 3)
     remember(warehouse, "r1", OTHER, "t1", "t2")
-    remember(warehouse, "r2", MODEL, "t1", "t2")
-    before = list_scores(warehouse, OTHER)
-    remember(warehouse, "r3", MODEL, "t3", "t4")
-    assert len(list_scores(warehouse, MODEL)) < 4
+    remember(warehouse, "r2", MODEL, "t1", "t2", "t3", "t4")
+    warehouse.upkeep()
+    assert (len(list_scores(warehouse, MODEL)), len(list_scores(warehouse, OTHER))) == (1, 1)
     assert hashes_in(list_scores(warehouse, MODEL)) == ["t1", "t2", "t3", "t4"]
-    assert list_scores(warehouse, OTHER) == before
+    assert hashes_in(list_scores(warehouse, OTHER)) == ["t1", "t2"]
     remember(warehouse, "r4", MODEL, "t5")
+    warehouse.upkeep()
     assert hashes_in(list_scores(warehouse, MODEL)) == ["t1", "t2", "t3", "t4", "t5"]
 
 
