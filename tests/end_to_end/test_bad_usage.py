@@ -43,7 +43,7 @@ DAY = "--date=2026-10-05"
         ([CONFIG, DAY, "--set=warehouse.root=https://lake/x?se=1&sig=hunter-2"], ["pattern", "sig=***"]),
         ([CONFIG, DAY, "--set=input.path=s3a://lake/x?access_key=hunter-2"], ["without a password", "_key=***"]),
         ([CONFIG, DAY, "--set=input.path={password = 'hunter-2'}"], ["input.path", "found a section"]),
-        ([CONFIG, DAY, "--set=input.table=s3a://me:hunter-2@lake/x"], ["a table's name", "me:***@lake"]),
+        ([CONFIG, DAY, "--set=input.table=s3a://me:hunter-2@lake/x"], ["a name such as lake.feedback", "me:***@lake"]),
         ([CONFIG, DAY, "--nonsense=s3a://me:hunter-2@lake/x"], ["unrecognized", "me:***@lake"]),
         ([CONFIG, DAY, "--set=s3a://me:hunter-2@lake/x"], ["key.path=value", "me:***@lake"]),
         ([CONFIG, DAY, "--force=s3a://me:hunter-2@lake/x"], ["--force", "me:***@lake"]),
