@@ -30,7 +30,6 @@ def test_of_runs_at_once_each_ends_as_promised(
         root.mkdir()
         if not is_new:
             assert mortals.call(scenes.two_nights, str(root)).code == 0
-            shutil.rmtree(root / "begun")
         days = [str(number if dates == "several dates" else 0) for number in range(runs)]
         fates = mortals.call_at_once(scenes.night, [(str(root), day, day) for day in days], OVERLAPPING=str(runs))
         codes = sorted(fate.code for fate in fates)
