@@ -171,13 +171,13 @@ def test_a_worker_that_is_killed(tmp_path: Path) -> None:
 
 @contextmanager
 def throttled(pid: int) -> Iterator[None]:
-    """Let a process work for a tenth of the time."""
+    """Let a process work for a fifth of the time: long enough that its watchdog sees it work, on a busy machine too."""
     done = threading.Event()
 
     def stop_and_go() -> None:
-        while not done.wait(0.1):
+        while not done.wait(0.2):
             os.kill(pid, signal.SIGSTOP)
-            time.sleep(0.9)
+            time.sleep(0.8)
             os.kill(pid, signal.SIGCONT)
 
     thread = threading.Thread(target=stop_and_go)
