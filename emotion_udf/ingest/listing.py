@@ -182,8 +182,9 @@ def _walk(root: Folder, is_far: IsFar) -> tuple[list[pafs.FileInfo], list[str]] 
         except UnicodeDecodeError:
             return None
         relative = {path: path.removeprefix(root.path).lstrip("/") for path in below}
-        folders = [path for path in below if not is_far(relative[path])]
-        left_out += [relative[path] for path in below if is_far(relative[path])]
+        far = [path for path in below if is_far(relative[path])]
+        folders = sorted(set(below).difference(far))
+        left_out += [relative[path] for path in far]
     return found, left_out
 
 

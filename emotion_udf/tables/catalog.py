@@ -27,7 +27,7 @@ from emotion_udf.tables.publications import Publication, Publications
 from emotion_udf.tables.publish import require_own_dates
 from emotion_udf.tables.text_scores import discard_scores
 from emotion_udf.tables.upkeep import keep_up
-from emotion_udf.tables.warehouse import Commit, Release
+from emotion_udf.tables.warehouse import Commit, Release, with_nulls
 
 log = logging.getLogger(__name__)
 
@@ -139,11 +139,7 @@ class CatalogWarehouse:
         runs = {held[day] for day in dates if day in held}
         rows = source.where(F.col(PARTITION).isin(list(dates)) & F.col("run_id").isin(list(runs)))
         present = [name for name in columns if name in source.columns]
-        found = rows.select(PARTITION, *present).toArrow()
-        for name in columns:
-            if name not in present:
-                found = found.append_column(name, pa.nulls(found.num_rows))
-        return found
+        return with_nulls(rows.select(PARTITION, *present).toArrow(), columns)
 
     def published_dates(self, dates: Sequence[date]) -> list[date]:
         """Ask `releases`."""

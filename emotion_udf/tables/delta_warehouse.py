@@ -34,7 +34,7 @@ from emotion_udf.tables.releases import read_release
 from emotion_udf.tables.runs import append_run, list_runs
 from emotion_udf.tables.text_scores import append_scores, discard_scores, list_scores
 from emotion_udf.tables.upkeep import keep_up
-from emotion_udf.tables.warehouse import Commit, Release
+from emotion_udf.tables.warehouse import Commit, Release, with_nulls
 
 log = logging.getLogger(__name__)
 
@@ -128,10 +128,7 @@ class DeltaWarehouse(DeltaTables):
         present = {field.name for field in source.schema().fields}
         found = [name for name in columns if name in present]
         rows = source.to_pyarrow_table(columns=[PARTITION, *found], filters=[(PARTITION, "in", list(dates))])
-        for name in columns:
-            if name not in present:
-                rows = rows.append_column(name, pa.nulls(rows.num_rows))
-        return rows
+        return with_nulls(rows, columns)
 
     def published_dates(self, dates: Sequence[date]) -> list[date]:
         """Look at the files of the deciding table, and at its history for dates that have none."""

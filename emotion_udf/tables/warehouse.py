@@ -117,3 +117,11 @@ class Warehouse(Protocol):
 
     def address(self, table: str) -> str:
         """Return where a person finds the table."""
+
+
+def with_nulls(rows: pa.Table, columns: Sequence[str]) -> pa.Table:
+    """Add those of some columns that rows of an earlier version lack, as nulls."""
+    for name in columns:
+        if name not in rows.column_names:
+            rows = rows.append_column(name, pa.nulls(rows.num_rows))
+    return rows
