@@ -41,8 +41,10 @@ sql: .venv/.ready ## ask DuckDB about the tables of the demo, or of another WARE
 screenshots: .venv/.ready ## picture the dashboard of made-up feedback in chromium, into build/screenshots
 	@python -m tools.screenshots build/screenshots
 
-# Two processes, each with a Spark of its own; files in the order of tests/conftest.py.
-PYTEST := python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+# Tests wait for their disk longer than they compute: where memory has room, their files are there.
+TEST_FILES := $(shell [ "$$(df --output=avail /dev/shm 2>/dev/null | tail -n 1)" -gt 6000000 ] 2>/dev/null && echo /dev/shm)
+# Processes with a Spark each, more than cores, as one waits for the other; files in the order of tests/conftest.py.
+PYTEST := PYTEST_DEBUG_TEMPROOT=$(TEST_FILES) python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 test: .venv/.ready ## run the tests, but for the slow ones; some need EMOTION_UDF_DATA
 	@$(PYTEST) -m 'not slow'

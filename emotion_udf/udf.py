@@ -78,7 +78,7 @@ def make_emotion_udf(settings: ClassifierSettings | None = None) -> UserDefinedF
     from emotion_udf.settings.classifier import ClassifierSettings
 
     settings = settings or ClassifierSettings()
-    return _udf(_spec(open_artifact(as_unpacked(settings.source)), settings), SCORE_TYPE)
+    return _udf(replace(spec_of(open_artifact(as_unpacked(settings.source)), settings), reports=False), SCORE_TYPE)
 
 
 def udf_of(artifact: Artifact, settings: ClassifierSettings, carefully: bool = False) -> UserDefinedFunction:
@@ -89,10 +89,11 @@ def udf_of(artifact: Artifact, settings: ClassifierSettings, carefully: bool = F
         settings: How to use it.
         carefully: Score in a process of its own from the first try on.
     """
-    return _udf(replace(_spec(artifact, settings), carefully=carefully, reports=True), REPORTING_TYPE)
+    return _udf(spec_of(artifact, settings, carefully), REPORTING_TYPE)
 
 
-def _spec(artifact: Artifact, settings: ClassifierSettings) -> WorkerSpec:
+def spec_of(artifact: Artifact, settings: ClassifierSettings, carefully: bool = False) -> WorkerSpec:
+    """Return what a worker needs to score as the jobs of this project have it (see `udf_of`)."""
     return WorkerSpec(
         source=settings.source,
         fingerprint=artifact.fingerprint,
@@ -101,6 +102,8 @@ def _spec(artifact: Artifact, settings: ClassifierSettings) -> WorkerSpec:
         token_budget=settings.token_budget,
         chunk_rows=settings.chunk_rows,
         tells=log.isEnabledFor(logging.INFO),
+        carefully=carefully,
+        reports=True,
     )
 
 
@@ -306,4 +309,4 @@ def _assigned_gpus() -> tuple[str, ...]:
     return tuple(gpu.addresses) if gpu else ()
 
 
-__all__ = ["REPORTING_TYPE", "SCORE_TYPE", "make_emotion_udf", "register_emotion_udf", "udf_of"]
+__all__ = ["REPORTING_TYPE", "SCORE_TYPE", "make_emotion_udf", "register_emotion_udf", "spec_of", "udf_of"]

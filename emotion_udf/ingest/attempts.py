@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 import pyarrow.fs as pafs
@@ -11,6 +12,7 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
+from emotion_udf.errors import UsageError
 from emotion_udf.ingest.checksums import has_other_checksum
 from emotion_udf.ingest.failures import (
     PAUSES,
@@ -30,7 +32,7 @@ from emotion_udf.ingest.surroundings import check_names
 from emotion_udf.plans import FOR_FEW, with_settings
 from emotion_udf.schemas import Reason
 from emotion_udf.settings.nightly import InputSettings
-from emotion_udf.storage import in_threads, open_folder
+from emotion_udf.storage import Folder, in_threads, open_folder
 from emotion_udf.window import Window
 
 log = logging.getLogger(__name__)
@@ -86,6 +88,7 @@ def write_window(
     Raises:
         InputError: The input does not meet its contract, or no file of it can be read.
         StorageError: The storage does not answer.
+        UsageError: Executors do not see a file that the driver sees.
     """
     if inventory.root is None:
         raw = read_window(spark, inventory.settings, inventory.window)
@@ -106,6 +109,8 @@ def write_window(
             if failed is None and not (isinstance(error, _FROM_SPARK) and is_passing(said)):
                 raise
             undo()
+            if failed is not None and failed.reason is Reason.MISSING_FILE:
+                _require_gone(root, failed)
             if failed is None or failed.reason is None:
                 _wait(pauses, error)
             else:
@@ -116,6 +121,21 @@ def write_window(
             return inventory, rows
         undo()
         inventory = inventory.without(untrue)
+
+
+def _require_gone(root: Folder, failed: FailedFile) -> None:
+    """See that a file which a task did not find is gone: where it is still there, the task's machine has another disk.
+
+    Raises:
+        UsageError: It is still there.
+    """
+    path = failed.uri.removeprefix("file://")
+    if not isinstance(root.system, pafs.LocalFileSystem) or not root.system.get_file_info(path).is_file:
+        return
+    raise UsageError(
+        f"expected the input at {root.path} on every machine, found one without {Path(path).name}; name storage that "
+        "driver and executors share in input.path"
+    )
 
 
 def find_unreadable(system: pafs.FileSystem, inventory: Inventory, failed: FailedFile) -> dict[str, Reason]:

@@ -5,12 +5,10 @@ import re
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from pyspark.sql.udf import UserDefinedFunction
-
 from emotion_udf.classifier.artifact import Artifact
 from emotion_udf.errors import WorkerError, from_worker
 from emotion_udf.nightly.context import RunContext
-from emotion_udf.udf import udf_of
+from emotion_udf.nightly.scorer import Scorer, scorer_of
 
 log = logging.getLogger(__name__)
 
@@ -24,31 +22,31 @@ _IN_A_WORKER: Final = re.compile(
 def with_care(
     context: RunContext,
     artifact: Artifact,
-    emotion: UserDefinedFunction,
-    job: Callable[[UserDefinedFunction], Result],
+    scorer: Scorer,
+    job: Callable[[Scorer], Result],
     undo: Callable[[], None] = lambda: None,
 ) -> Result:
-    """Run a job that scores. If it fails in a Python worker, run it again with a UDF that outlives what it scores.
+    """Run a job that scores. If it fails in a Python worker, run it again with a scorer that outlives what it scores.
 
     Args:
         context: The run.
         artifact: The model.
-        emotion: Its UDF.
-        job: Scores by the UDF that it is given.
+        scorer: Scores by it.
+        job: Scores by what it is given.
         undo: Deletes what a job that failed has left.
 
     Raises:
         WorkerError: Workers end whatever they score.
     """
     try:
-        return job(emotion)
+        return job(scorer)
     except Exception as error:
         if not failed_in_worker(error):
             raise
         log.warning("run_id=%s a worker ended while it scored; all is scored again, carefully", context.run_id)
     undo()
     try:
-        return job(udf_of(artifact, context.settings.classifier, carefully=True))
+        return job(scorer_of(artifact, context.settings.classifier, carefully=True))
     except Exception as error:
         if not failed_in_worker(error):
             raise

@@ -13,6 +13,7 @@ from emotion_udf.classifier.artifact import Artifact, open_artifact
 from emotion_udf.errors import EmotionUdfError, UsageError, from_worker
 from emotion_udf.nightly.accepted import stage_accepted
 from emotion_udf.nightly.context import RunContext, new_run_id
+from emotion_udf.nightly.scorer import scorer_of
 from emotion_udf.nightly.scoring import score_night
 from emotion_udf.settings.classifier import ClassifierSettings
 from emotion_udf.settings.nightly import NightSettings
@@ -20,7 +21,6 @@ from emotion_udf.steps.label import label
 from emotion_udf.storage import Folder, open_folder
 from emotion_udf.tables.staging import staging_folder
 from emotion_udf.tables.warehouse import Warehouse
-from emotion_udf.udf import udf_of
 from emotion_udf.window import Window
 from emotion_udf.workers.archives import as_unpacked
 
@@ -111,8 +111,8 @@ def _labels(
     staging: Folder,
 ) -> tuple[DataFrame, int]:
     """Return the labels that a model gives, of `labels_schema()`, and how many texts it had to score."""
-    emotion = udf_of(artifact, context.settings.classifier)
-    scores = score_night(spark, context, warehouse, artifact, emotion, messages, count, staging)
+    scorer = scorer_of(artifact, context.settings.classifier)
+    scores = score_night(spark, context, warehouse, artifact, scorer, messages, count, staging)
     return label(scores.messages, scores.rows, context.settings, artifact, context.run_id), scores.scored
 
 

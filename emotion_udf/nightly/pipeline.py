@@ -14,7 +14,6 @@ from typing import Final
 
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.udf import UserDefinedFunction
 
 from emotion_udf.classifier.artifact import Artifact, open_artifact
 from emotion_udf.errors import EmotionUdfError, from_worker
@@ -30,6 +29,7 @@ from emotion_udf.nightly.context import RunContext
 from emotion_udf.nightly.diagnosis import log_diagnosis
 from emotion_udf.nightly.evidence import history_days, profiles_of_night, profiles_of_release
 from emotion_udf.nightly.record import PSEUDONYMS, RunRecord, RunRecorder, pseudonyms_entry
+from emotion_udf.nightly.scorer import Scorer, scorer_of
 from emotion_udf.nightly.scoring import NightScores, score_night, worthwhile_tasks
 from emotion_udf.nightly.unrecorded import KILLED, clear_dead_runs, keep_row
 from emotion_udf.plans import FOR_FEW, for_many, with_settings
@@ -59,7 +59,6 @@ from emotion_udf.tables.opening import open_warehouse
 from emotion_udf.tables.parquet import read_rows, sum_of, write_rows
 from emotion_udf.tables.staging import mark_folder, staging_folder
 from emotion_udf.tables.warehouse import Commit, Release, Warehouse
-from emotion_udf.udf import udf_of
 from emotion_udf.window import Window
 from emotion_udf.workers.archives import as_unpacked
 from emotion_udf.workers.report import TaskReport
@@ -179,14 +178,14 @@ def _prepare(night: _Night) -> None:
     with night.recorder.step("model"):
         artifact = open_artifact(as_unpacked(night.context.settings.classifier.source))
         night.recorder.note(artifact=artifact)
-    emotion = udf_of(artifact, night.context.settings.classifier)
+    scorer = scorer_of(artifact, night.context.settings.classifier)
     _check_pseudonyms(night)
     inventory = _find_input(night)
     rows, size = inventory.expected_rows, inventory.window_bytes
     tasks = None if rows is None else worthwhile_tasks(rows, night.context.settings.classifier.rows_per_task)
 
     def canary() -> tuple[Canary, list[TaskReport]]:
-        return with_care(night.context, artifact, emotion, lambda udf: score_canary(night.spark, artifact, udf, tasks))
+        return with_care(night.context, artifact, scorer, lambda by: score_canary(night.spark, artifact, by, tasks))
 
     with (
         with_settings(night.spark, FOR_FEW if inventory.is_small else for_many(night.spark, rows or 0, size)),
@@ -194,13 +193,14 @@ def _prepare(night: _Night) -> None:
     ):
         staged = _stage(night, inventory)
         _check_model(night, scored_canary)
-        scores = _score(night, artifact, emotion, staged)
+        scores = _score(night, artifact, scorer, staged)
         if scores.unscorable:
             staged = _set_aside(night, scores, staged)
         labelled = _label(night, artifact, staged, scores)
-        with beside(night.spark, partial(_write_terms, night, staged, labelled)) as written_terms:
-            bad = _aggregate(night, labelled)
-        _count_terms(night, written_terms)
+        with beside(night.spark, partial(_write_daily, night, labelled)) as written:
+            # Not in the thread: over Connect, Spark's tokenizer asks its own thread for the session.
+            _write_terms(night, staged, labelled)
+        bad = _aggregate(night, written)
         _check_night(night, staged, labelled, bad)
 
 
@@ -265,7 +265,7 @@ def _check_model(night: _Night, scored: Future[tuple[Canary, list[TaskReport]]])
         require(gates)
 
 
-def _score(night: _Night, artifact: Artifact, emotion: UserDefinedFunction, staged: _Staged) -> NightScores:
+def _score(night: _Night, artifact: Artifact, scorer: Scorer, staged: _Staged) -> NightScores:
     """Find or make the scores of the night's texts."""
     with night.recorder.step("score") as counts:
         accepted_rows = staged.read - staged.quarantined
@@ -274,7 +274,7 @@ def _score(night: _Night, artifact: Artifact, emotion: UserDefinedFunction, stag
             night.context,
             night.warehouse,
             artifact,
-            emotion,
+            scorer,
             staged.accepted,
             accepted_rows,
             night.staging,
@@ -309,39 +309,40 @@ def _label(night: _Night, artifact: Artifact, staged: _Staged, scores: NightScor
     return rows
 
 
-def _aggregate(night: _Night, labelled: int) -> int:
-    """Write `emotion_daily` from the labels as they were written, and return how many have bad probabilities."""
+def _labels(night: _Night) -> DataFrame:
+    """Read the labels as they were written."""
     settings = night.context.settings
-    with night.recorder.step("aggregate") as counts:
-        schema = labels_schema(settings.dimensions, settings.warehouse.keep_text)
-        seen = Observation()
-        labels = read_rows(night.spark, night.data(LABELS), schema)
-        observed = labels.observe(seen, bad_probabilities().alias("bad"))
-        daily = aggregate(observed, settings.dimensions, night.context.run_id)
-        counts["rows"] = write_rows(_by_date(daily, settings.dimensions), night.data(DAILY), by_date=True)
-    return int(seen.get["bad"]) if labelled else 0  # of an empty plan Spark observes nothing
+    return read_rows(night.spark, night.data(LABELS), labels_schema(settings.dimensions, settings.warehouse.keep_text))
 
 
-def _write_terms(night: _Night, staged: _Staged, labelled: int) -> int:
-    """Write `emotion_terms` from the labels as they were written and the staged texts, and return its rows."""
+def _write_terms(night: _Night, staged: _Staged, labelled: int) -> None:
+    """Write `emotion_terms` from the labels and the staged texts."""
     settings = night.context.settings
     if not settings.terms.enabled:
-        return 0
-    labels = read_rows(
-        night.spark, night.data(LABELS), labels_schema(settings.dimensions, settings.warehouse.keep_text)
-    )
-    texts = distinct_texts(with_text_key(staged.accepted, shared=True))
-    dimensions = settings.term_dimensions
-    found = terms(labels, texts, dimensions, settings.terms.min_texts, night.context.run_id)
-    ordered = _by_date(found, [*dimensions, "emotion", "term"], 1 + labelled // _ROWS_OF_A_TERMS_FILE)
-    return write_rows(ordered, night.data(TERMS), by_date=True)
+        return
+    with night.recorder.step("terms") as counts:
+        texts = distinct_texts(with_text_key(staged.accepted, shared=True))
+        dimensions = settings.term_dimensions
+        found = terms(_labels(night), texts, dimensions, settings.terms.min_texts, night.context.run_id)
+        ordered = _by_date(found, [*dimensions, "emotion", "term"], 1 + labelled // _ROWS_OF_A_TERMS_FILE)
+        counts["rows"] = write_rows(ordered, night.data(TERMS), by_date=True)
 
 
-def _count_terms(night: _Night, written: Future[int]) -> None:
-    """Wait for `emotion_terms`, which is written beside `emotion_daily`."""
-    if night.context.settings.terms.enabled:
-        with night.recorder.step("terms") as counts:
-            counts["rows"] = written.result()
+def _write_daily(night: _Night, labelled: int) -> tuple[int, int]:
+    """Write `emotion_daily` from the labels; return its rows, and how many labels have bad probabilities."""
+    dimensions = night.context.settings.dimensions
+    seen = Observation()
+    observed = _labels(night).observe(seen, bad_probabilities().alias("bad"))
+    daily = aggregate(observed, dimensions, night.context.run_id)
+    rows = write_rows(_by_date(daily, dimensions), night.data(DAILY), by_date=True)
+    return rows, int(seen.get["bad"]) if labelled else 0  # of an empty plan Spark observes nothing
+
+
+def _aggregate(night: _Night, written: Future[tuple[int, int]]) -> int:
+    """Wait for `emotion_daily`, which is written beside `emotion_terms`; return how many labels are bad."""
+    with night.recorder.step("aggregate") as counts:
+        counts["rows"], bad = written.result()
+    return bad
 
 
 def _check_night(night: _Night, staged: _Staged, labelled: int, bad: int) -> None:

@@ -8,11 +8,11 @@ from functools import reduce
 
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.udf import UserDefinedFunction
 
 from emotion_udf.classifier.artifact import Artifact
 from emotion_udf.nightly.careful import with_care
 from emotion_udf.nightly.context import RunContext
+from emotion_udf.nightly.scorer import Scorer
 from emotion_udf.plans import FEW_ROWS
 from emotion_udf.schemas import TEXT_SCORES, scores_schema
 from emotion_udf.session import parallelism
@@ -60,7 +60,7 @@ def score_night(
     context: RunContext,
     warehouse: Warehouse,
     artifact: Artifact,
-    emotion: UserDefinedFunction,
+    scorer: Scorer,
     accepted: DataFrame,
     accepted_rows: int,
     staging: Folder,
@@ -74,7 +74,7 @@ def score_night(
         context: The run.
         warehouse: Holds the scores of earlier runs.
         artifact: The model.
-        emotion: Its UDF.
+        scorer: Scores by it.
         accepted: Rows of `checked_schema()` without reasons.
         accepted_rows: How many there are.
         staging: Takes what is written on the way.
@@ -99,7 +99,7 @@ def score_night(
     # Counted now, not at the start: executors of a cluster come one by one. One task needs no count.
     cores = parallelism(spark) if worthwhile_tasks(left, rows_per_task) > 1 else 1
     tasks = scoring_tasks(left, cores, rows_per_task)
-    scored, told = score_new(context, artifact, emotion, texts, tasks, new)
+    scored, told = score_new(context, artifact, scorer, texts, tasks, new)
     engines = values_of(new, "engine")
     unscorable = take_out_nulls(new, "engine", "text_key") if None in engines else []
     scored -= len(unscorable)
@@ -150,18 +150,18 @@ def find_known(
 
 
 def score_new(
-    context: RunContext, artifact: Artifact, emotion: UserDefinedFunction, texts: DataFrame, tasks: int, folder: Folder
+    context: RunContext, artifact: Artifact, scorer: Scorer, texts: DataFrame, tasks: int, folder: Folder
 ) -> tuple[int, list[TaskReport]]:
-    """Score texts by the pandas UDF, in `tasks` tasks, into `folder`; a text that cannot be scored has no scores there.
+    """Score texts in `tasks` tasks, into `folder`; a text that cannot be scored has no scores there.
 
     Returns:
         How many texts there were, and what each task tells of its work. That comes by the metrics of Spark's plan:
         those of tasks that have failed are not in it.
     """
 
-    def write(udf: UserDefinedFunction) -> tuple[int, list[TaskReport]]:
+    def write(by: Scorer) -> tuple[int, list[TaskReport]]:
         seen = Observation()
-        scored = score(texts, udf, context.settings.classifier.precision, tasks)
+        scored = score(texts, by, context.settings.classifier.precision, tasks)
         observed = scored.observe(seen, F.array_join(F.collect_list("work"), "\n").alias("work")).drop("work")
         with_run = with_origin(observed, context.window.last, context.run_id)
         # A task's scores are a small file, and a large night has thousands of tasks.
@@ -169,7 +169,7 @@ def score_new(
         # Of an empty plan Spark observes nothing.
         return rows, read_reports(seen.get["work"].splitlines()) if rows else []
 
-    return with_care(context, artifact, emotion, write, folder.remove)
+    return with_care(context, artifact, scorer, write, folder.remove)
 
 
 def remember(context: RunContext, warehouse: Warehouse, artifact: Artifact, scored: int) -> None:

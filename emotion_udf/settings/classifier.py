@@ -1,6 +1,6 @@
 """The `[classifier]` section, which every job that loads a model shares."""
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from emotion_udf.classifier.artifact import BUNDLED, ArtifactSource
 from emotion_udf.classifier.device import Device, Precision
@@ -28,6 +28,13 @@ class ClassifierSettings(Section):
         description="what the network computes in: fp32, bf16, fp16 (GPU), int16 (CPU with AVX2), or auto, the fastest "
         "that the device has; where its labels are not those of fp32, fp32 is used",
     )
+    task_gpus: float | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="GPUs that each scoring task asks Spark for, such as 0.25, and no other task; for clusters whose "
+        "executors have GPUs by Spark's own settings (docs/deploy.md)",
+    )
     token_budget: int | None = Field(
         default=None, ge=1, description="the most tokens in one forward pass; by default what suits the device"
     )
@@ -37,6 +44,13 @@ class ClassifierSettings(Section):
         ge=1,
         description="distinct texts of one Spark task, about; more where a core had over a hundred",
     )
+
+    @field_validator("task_gpus")
+    @classmethod
+    def _is_part_or_whole(cls, gpus: float | None) -> float | None:
+        if gpus is not None and gpus > 1 and gpus != int(gpus):
+            raise ValueError("expected a part of one GPU or a whole number")
+        return gpus
 
     @property
     def source(self) -> ArtifactSource:

@@ -1,11 +1,11 @@
 """Messages -> the scores of their texts, each text once."""
 
 import hashlib
+from collections.abc import Callable
 from datetime import date
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.udf import UserDefinedFunction
 
 from emotion_udf.classifier.device import Precision
 from emotion_udf.schemas import scores_schema
@@ -65,12 +65,12 @@ def new_texts(texts: DataFrame, known: DataFrame) -> DataFrame:
     return texts.join(known, on="text_key", how="left_anti")
 
 
-def score(texts: DataFrame, emotion: UserDefinedFunction, precision: Precision, tasks: int) -> DataFrame:
+def score(texts: DataFrame, scorer: Callable[[DataFrame], DataFrame], precision: Precision, tasks: int) -> DataFrame:
     """Score distinct texts, in `tasks` tasks of about equal size.
 
     Args:
         texts: Texts with their `text_key`.
-        emotion: The UDF; it returns `udf.REPORTING_TYPE`.
+        scorer: Gives each row of a key and a text the fields of `udf.REPORTING_TYPE`.
         precision: What the settings ask for.
         tasks: In how many tasks.
 
@@ -78,9 +78,7 @@ def score(texts: DataFrame, emotion: UserDefinedFunction, precision: Precision, 
         Rows of `scores_schema()`, and the column `work`, in which each task's last row tells what the task has done.
     """
     return (
-        texts.repartition(tasks)
-        .select("text_key", emotion("text").alias("score"))
-        .select("text_key", "score.*")
+        scorer(texts.repartition(tasks))
         .withColumn("precision", F.lit(precision))
         .select(*scores_schema().fieldNames(), "work")
     )

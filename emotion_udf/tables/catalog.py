@@ -125,7 +125,8 @@ class CatalogWarehouse:
         return {row.run_id for row in runs.select("run_id").collect()} if runs else set()
 
     def append_run(self, row: Mapping[str, Any]) -> None:
-        """Append a row to `runs`."""
+        """Append a row to `runs`, unless the schema is not there, which some catalogs would make for a table."""
+        self.tables.require_namespace()
         self.tables.check(RUNS, runs_schema(), is_by_date=False)
         self.tables.make_ready(RUNS, runs_schema())
         self.tables.append(RUNS, self._frame([row], runs_schema()))

@@ -4,19 +4,35 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Observation, SparkSession
+from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
+from emotion_udf.errors import UsageError
 from emotion_udf.schemas import PARTITION
 from emotion_udf.storage import Folder, list_parquet
 
 
 def write_rows(frame: DataFrame, folder: Folder, by_date: bool = False, add: bool = False) -> int:
-    """Write Parquet files and return the rows that the folder's footers count, with `add` also those of before."""
+    """Write Parquet files and return the rows that the folder's footers count, with `add` also those of before.
+
+    Raises:
+        UsageError: Rows that executors have written are not there: they are on a disk of another machine's own.
+    """
     mode = "append" if add else "error"
-    writer = frame.write.mode(mode).option("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false")
+    seen = Observation()  # by the tasks that write, each of which counts once, however often it is tried
+    observed = frame.observe(seen, F.count("*").alias("rows"))
+    writer = observed.write.mode(mode).option("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false")
     (writer.partitionBy(PARTITION) if by_date else writer).parquet(folder.uri)
-    return sum(file.rows for file in list_parquet(folder))
+    rows = sum(file.rows for file in list_parquet(folder))
+    told = seen.get.get("rows", 0)  # of an empty plan Spark observes nothing
+    if rows < told:
+        raise UsageError(
+            f"expected the {told:,} rows that Spark has written to {folder.uri}, found {rows:,} there: a machine has a "
+            "disk of its own under that name; name storage that driver and executors share in warehouse.root, and in "
+            "staging.root where it is set"
+        )
+    return rows
 
 
 def read_rows(spark: SparkSession, folder: Folder, schema: StructType) -> DataFrame:

@@ -10,6 +10,8 @@ import pytest
 from benchmarks.harness import BenchmarkError
 from benchmarks.launchers import job_environment, run_logged, submit
 
+pytestmark = pytest.mark.slow
+
 CHILD = "import subprocess; print(subprocess.Popen(['sleep', '60']).pid, flush=True)"
 
 

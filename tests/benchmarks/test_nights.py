@@ -16,6 +16,8 @@ from benchmarks.harness import run
 from benchmarks.nights import DAY, EARLIER_DAY, distinct_texts, goals, to_row, write_messages
 from tests.helpers.night_script import read_asked, write_submit
 
+pytestmark = pytest.mark.slow
+
 OWN = ["good", "bad", "good", "so so"]
 
 

@@ -13,6 +13,8 @@ from benchmarks.machine import ROOT
 from benchmarks.small_night import check_out, goals
 from tests.helpers.night_script import read_asked, write_submit
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -17,6 +17,8 @@ from benchmarks.inputs import BUNDLED
 from benchmarks.throughput import COMMANDS, OURS, agrees, compare, goals
 from emotion_udf.emotions import EMOTIONS
 
+pytestmark = pytest.mark.slow
+
 PEER = "hf-pipeline"
 JOY = np.eye(6, dtype=np.float32)[[EMOTIONS.index("joy")]]
 

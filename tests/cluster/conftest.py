@@ -28,18 +28,21 @@ class Place:
         many: As many as keep four workers busy for some seconds, all of them different.
         absent: A model that the driver's machine has and no worker's.
         other: A model that is another one on the workers' machines.
+        own: A folder that each machine has for itself, the workers' being empty.
     """
 
     tweets: Path
     many: Path
     absent: Path
     other: Path
+    own: Path
 
 
 @pytest.fixture(scope="session")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     folder = tmp_path_factory.mktemp("place")
-    place = Place(*(folder / name for name in ("tweets.parquet", "many.parquet", "hidden/absent", "other")))
+    place = Place(*(folder / name for name in ("tweets.parquet", "many.parquet", "hidden/absent", "other", "own")))
+    place.own.mkdir()
     own = own_tweets()
     pq.write_table(own, place.tweets)
     pq.write_table(pa.concat_tables(_numbered(own, number) for number in range(40)), place.many)
@@ -68,7 +71,7 @@ def cluster(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         f"spark.worker.resource.gpu.amount {len(GPUS)}\nspark.worker.resource.gpu.discoveryScript {script}\n"
     )
     node = Node(
-        hidden=[place.absent.parent],
+        hidden=[place.absent.parent, place.own],
         exchanged={place.other: folder / "other"},
         options=["--properties-file", str(resources)],
     )

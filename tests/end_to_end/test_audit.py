@@ -20,6 +20,8 @@ from tests.helpers.jobs import Ended, run_main
 from tests.helpers.labelled import label_of, publish_labels
 from tests.helpers.messages import DAY, NOON, write_messages
 
+pytestmark = pytest.mark.slow
+
 FIRST_ID = 1_234_567_890_123_456_000
 NEXT = DAY + timedelta(days=1)
 SCHEMA = pa.schema(

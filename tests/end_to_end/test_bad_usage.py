@@ -108,6 +108,7 @@ def test_input_that_breaks_its_contract_ends_with_3(
     assert "private words" not in ended.output
 
 
+@pytest.mark.slow
 def test_a_failing_worker_ends_with_its_code_and_one_message(
     spark_submit: Submit, tweets: Path, tmp_path: Path
 ) -> None:

@@ -16,6 +16,8 @@ from tests.helpers.jobs import Ended, Submit, command, environment, query
 from tests.helpers.paths import ROOT
 from tests.helpers.tweets import DAYS, own_tweets, tweets_settings
 
+pytestmark = pytest.mark.slow
+
 LABELS = """
     SELECT event_date, feedback_id, created_at, emotion,
            confidence, sadness, joy, love, anger, fear, surprise, is_confident, token_count

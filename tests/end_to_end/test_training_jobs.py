@@ -246,6 +246,7 @@ def test_a_wrong_command_line_ends_with_2(here: Here, arguments: list[str], mess
     assert message in ended.err
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("in_session")
 def test_spark_gives_the_same_labels_and_a_floor_that_is_missed_ends_with_4(here: Here, tmp_path: Path) -> None:
     source, out = tmp_path / "labelled", tmp_path / "out"

@@ -20,7 +20,7 @@ from tests.faults import scenes
 from tests.faults.conftest import EFFORT, TALLY
 from tests.faults.job import Job
 
-STEPS = ("inventory", "read", "canary", "score", "label", "aggregate", "terms", "gate", "publish")
+STEPS = ("inventory", "read", "canary", "score", "label", "terms", "aggregate", "gate", "publish")
 NIGHTS = int(os.environ.get("FAULT_NIGHTS", "32"))
 
 pytestmark = pytest.mark.slow

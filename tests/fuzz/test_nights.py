@@ -150,9 +150,10 @@ def count(code: int, files: list[WrittenFile], run: dict[str, Any]) -> None:
 
 @pytest.fixture(autouse=True)
 def without_a_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline, "udf_of", constant_scores)
+    monkeypatch.setattr(pipeline, "scorer_of", constant_scores)
 
 
+@pytest.mark.slow
 @settings(NIGHTS)
 @given(data=st.data())
 def test_a_good_file_is_published_whatever_lies_beside_it(

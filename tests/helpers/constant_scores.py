@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pyspark.sql import Column
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from emotion_udf.emotions import EMOTIONS
@@ -10,12 +10,14 @@ from emotion_udf.udf import REPORTING_TYPE
 
 
 def constant_scores(*_: Any, **__: Any) -> Any:
-    """Take the place of `udf_of`: return what gives each text the same scores."""
+    """Take the place of `scorer_of`: return what gives each text the same scores."""
     values: dict[str, Any] = dict.fromkeys(REPORTING_TYPE.fieldNames(), 0) | dict.fromkeys(EMOTIONS, 0.02)
     values |= {"emotion": "joy", "confidence": 0.9, "joy": 0.9, "token_count": 3, "engine": "constant", "work": None}
 
-    def emotion(text: str) -> Column:
-        scores = (F.lit(values[field.name]).cast(field.dataType).alias(field.name) for field in REPORTING_TYPE)
-        return F.when(F.col(text).isNotNull(), F.struct(*scores))
+    def score(texts: DataFrame) -> DataFrame:
+        key, text = texts.columns
+        known = F.col(text).isNotNull()
+        scores = ((field, F.lit(values[field.name]).cast(field.dataType)) for field in REPORTING_TYPE)
+        return texts.select(key, *(F.when(known, value).alias(field.name) for field, value in scores))
 
-    return emotion
+    return score

@@ -13,7 +13,7 @@ from pyspark import TaskContext
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
-from emotion_udf.errors import InputError, StorageError
+from emotion_udf.errors import InputError, StorageError, UsageError
 from emotion_udf.ingest import attempts
 from emotion_udf.ingest.attempts import find_input, write_window
 from emotion_udf.ingest.inventory import Inventory
@@ -124,6 +124,27 @@ def test_a_file_that_goes_away_is_missing(
     )
     assert reasons(inventory) == {"b.parquet": "missing_file"}
     assert rows == 2
+
+
+def test_a_file_that_one_machine_alone_sees_is_not_missing(
+    spark: SparkSession, tmp_path: Path, day: Window, write: WriteMessages
+) -> None:
+    """A task does not find what the driver still sees: their disks are different ones."""
+    file = write("a.parquet")
+    writer = Writer()
+
+    def write_rows(rows: DataFrame) -> int:
+        aside = file.rename(tmp_path / "aside")
+        try:
+            return writer.write(rows)
+        finally:
+            aside.rename(file)
+
+    found = find_input(spark, input_settings(tmp_path / "input"), day)
+    with pytest.raises(
+        UsageError, match=r"expected the input at .*input on every machine, found one without a\.parquet"
+    ):
+        write_window(spark, found, write_rows, writer.undo)
 
 
 def test_a_file_whose_statistics_are_untrue_is_refused(

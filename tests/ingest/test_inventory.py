@@ -593,6 +593,7 @@ def test_a_file_beside_a_broken_checksum_is_set_aside(root: Path, write: WriteMe
     assert inventory.refused == [RefusedFile(f"file://{bad}", Reason.CHECKSUM_MISMATCH)]
 
 
+@pytest.mark.slow
 def test_a_file_whose_texts_no_worker_could_hold_is_set_aside(root: Path, write: WriteMessages) -> None:
     good = write("b.parquet")
     huge = pa.array(["x" * 60_000_000 + str(i) for i in range(10)], pa.large_string())

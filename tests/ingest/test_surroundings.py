@@ -46,6 +46,7 @@ def test_names_are_good_where_java_writes_utf8(spark: SparkSession) -> None:
     check_names(spark, ["/in/ü", "s3a://bucket/ü", "file:///in/plain"])
 
 
+@pytest.mark.slow
 @pytest.mark.spark
 def test_a_java_that_cannot_name_a_file_is_refused() -> None:
     script = (

@@ -16,6 +16,7 @@ from emotion_udf.classifier.artifact import BUNDLED_FOLDER, open_artifact
 from emotion_udf.errors import EmotionUdfError, GateError
 from emotion_udf.nightly.canary import score_canary
 from emotion_udf.nightly.pipeline import run_night
+from emotion_udf.nightly.scorer import by_column
 from emotion_udf.schemas import LABELS, RUNS, TEXT_SCORES
 from emotion_udf.settings.classifier import ClassifierSettings
 from emotion_udf.settings.nightly import NightSettings, WarehouseSettings
@@ -60,7 +61,7 @@ def test_the_canary_starts_the_workers(spark: SparkSession, tmp_path: Path, task
         return pd.DataFrame([scores] * (len(texts) - 1) + [scores | {"work": told}])
 
     emotion = pandas_udf(joyful, REPORTING_TYPE)  # type: ignore[call-overload]
-    canary, told = score_canary(spark, open_artifact(ClassifierSettings().source), emotion, tasks)
+    canary, told = score_canary(spark, open_artifact(ClassifierSettings().source), by_column(emotion), tasks)
 
     assert canary.error_share == pytest.approx(5 / 6), "20 of 120 sentences are joy"
     assert len(list(tmp_path.iterdir())) == workers
@@ -84,6 +85,7 @@ def test_changed_weights_are_refused_before_anything_is_scored(
     assert {gate["name"]: gate["passed"] for gate in record["gates"]}["canary_error_share"] is False
 
 
+@pytest.mark.slow
 def test_a_weight_that_is_no_number_never_labels_a_message(
     spark: SparkSession, tmp_path: Path, model: Path, day: Window
 ) -> None:

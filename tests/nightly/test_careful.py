@@ -110,7 +110,7 @@ def artifact() -> Artifact:
 @pytest.fixture
 def tried(artifact: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[str, list[str]]]:
     """Run a job that fails with some errors, one after the other; return its result, and what was done."""
-    monkeypatch.setattr("emotion_udf.nightly.careful.udf_of", lambda *_, carefully: f"carefully={carefully}")
+    monkeypatch.setattr("emotion_udf.nightly.careful.scorer_of", lambda *_, carefully: f"carefully={carefully}")
 
     def run(*errors: Exception) -> tuple[str, list[str]]:
         done: list[str] = []

@@ -112,7 +112,7 @@ def test_a_night_fills_all_tables(published: Published) -> None:
     assert gates["empty_dates"] == (True, 0.0, 0.0, False)
     assert gates["fewest_of_weekday"] == (True, None, 0.5, False), "a first night has no history"
     assert [name for name, _ in record["seconds"]] == [
-        "model", "inventory", "read", "quarantine", "canary", "score", "label", "aggregate", "terms", "gate", "publish",
+        "model", "inventory", "read", "quarantine", "canary", "score", "label", "terms", "aggregate", "gate", "publish",
     ]  # fmt: skip
     (host,) = record["hosts"]
     labels = {row["text_key"]: row["token_count"] for row in rows(feed, LABELS)}

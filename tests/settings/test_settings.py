@@ -333,3 +333,10 @@ def test_a_server_of_lineage_has_an_address_without_secrets(url: str, found: str
 def test_metrics_have_the_ending_that_their_collector_looks_for() -> None:
     with pytest.raises(ValidationError):
         MonitoringSettings(prometheus_file="/textfile/emotions.txt")
+
+
+@pytest.mark.parametrize("gpus", [0, -1, 1.5, float("nan"), float("inf")])
+def test_gpus_of_a_task_are_a_part_of_one_or_whole_ones(gpus: float) -> None:
+    with pytest.raises(ValidationError):
+        ClassifierSettings(task_gpus=gpus)
+    assert [ClassifierSettings(task_gpus=good).task_gpus for good in (0.25, 1, 2)] == [0.25, 1, 2]

@@ -5,9 +5,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyspark.sql import SparkSession
 
+from emotion_udf.errors import UsageError
 from emotion_udf.storage import Folder, list_parquet, open_folder
-from emotion_udf.tables.parquet import take_out_nulls, values_of
+from emotion_udf.tables import parquet
+from emotion_udf.tables.parquet import take_out_nulls, values_of, write_rows
 
 
 @pytest.fixture
@@ -33,3 +36,19 @@ def test_where_there_are_none_nothing_changes(folder: Folder) -> None:
     before = list_parquet(folder)
     assert take_out_nulls(folder, "engine", "key") == []
     assert list_parquet(folder) == before
+
+
+def test_rows_are_counted_where_they_were_written(spark: SparkSession, tmp_path: Path) -> None:
+    folder = open_folder(str(tmp_path / "rows"))
+    assert write_rows(spark.range(7), folder) == 7
+    assert write_rows(spark.range(3), folder, add=True) == 10
+    assert write_rows(spark.range(3).where("id > 5"), open_folder(str(tmp_path / "none"))) == 0
+
+
+def test_rows_on_a_disk_that_the_driver_does_not_see_are_missed(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a cluster where each machine has a folder of that name; one of the two files is the driver's own."""
+    monkeypatch.setattr(parquet, "list_parquet", lambda folder: list_parquet(folder)[:1])
+    with pytest.raises(UsageError, match=r"expected the 8 rows that Spark has written .*, found 4 there"):
+        write_rows(spark.range(8, numPartitions=2), open_folder(str(tmp_path / "rows")))

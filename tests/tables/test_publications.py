@@ -3,6 +3,7 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,13 @@ import pytest
 from emotion_udf.errors import WindowHeldError
 from emotion_udf.schemas import DAILY, daily_schema
 from emotion_udf.storage import open_folder
+from emotion_udf.tables import staging
 from emotion_udf.tables.publications import Publication, Publications
+
+
+@pytest.fixture(autouse=True)
+def _no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(staging, "_MARKED_WITHIN", timedelta(seconds=0.5))
 
 
 def publication(run_id: str) -> Publication:

@@ -138,6 +138,7 @@ def zero(file: Path) -> None:
     file.write_bytes(bytes(file.stat().st_size))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", [vanish, cut, empty, zero])
 @pytest.mark.parametrize("table", [LABELS, DAILY, QUARANTINE])
 @pytest.mark.parametrize("call", range(1, COMMITS))
@@ -262,6 +263,7 @@ def test_the_pointer_moves_for_one_of_two(warehouse: DeltaWarehouse) -> None:
 DAYS = st.lists(st.sampled_from([D5, D6, D7]), min_size=1, max_size=3, unique=True)
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(st.lists(st.tuples(DAYS, st.integers(0, 6)), min_size=1, max_size=5))
 def test_readers_never_see_a_part_of_a_night(

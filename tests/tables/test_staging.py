@@ -11,9 +11,15 @@ import pytest
 
 from emotion_udf.nightly.context import new_run_id
 from emotion_udf.storage import open_folder
+from emotion_udf.tables import staging as staging_module
 from emotion_udf.tables.staging import dead_runs, mark_folder, staging_folder
 
 RUN = "20261005T010203Z-abc123"
+
+
+@pytest.fixture(autouse=True)
+def _no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(staging_module, "_MARKED_WITHIN", timedelta(seconds=0.5))
 
 
 def fill(folder: Path) -> Path:
