@@ -64,14 +64,11 @@ with DAG(
     catchup=True,
     max_active_runs=1,
     tags=["emotions"],
+    default_args={"cwd": SITE, "env": ENVIRONMENT, "append_env": True, "do_xcom_push": False},
 ) as dag:
     label = NightOperator(
         task_id="label",
         bash_command=f"{SUBMIT} jobs/score_feedback.py {SETTINGS} {WINDOW}",
-        cwd=SITE,
-        env=ENVIRONMENT,
-        append_env=True,
-        do_xcom_push=False,
         skip_on_exit_code=(*NEEDS_A_PERSON, ANOTHER_RUN),
         retries=RETRIES,
         retry_delay=RETRY_DELAY,
@@ -82,10 +79,6 @@ with DAG(
     published = BashOperator(
         task_id="published",
         bash_command=f"python jobs/check_published.py {SETTINGS} {WINDOW} --since {SINCE}",
-        cwd=SITE,
-        env=ENVIRONMENT,
-        append_env=True,
-        do_xcom_push=False,
         trigger_rule="all_done",
         retries=0,
     )

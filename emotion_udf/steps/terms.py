@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import reduce
 from typing import Final
 
-from pyspark.ml.feature import NGram, RegexTokenizer, StopWordsRemover
+from pyspark.ml.feature import StopWordsRemover
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -61,14 +61,19 @@ def terms(labels: DataFrame, texts: DataFrame, dimensions: Sequence[str], min_te
 
 def with_terms(texts: DataFrame) -> DataFrame:
     """Return the `text_key` of each text with its `terms`, each once, in lower case."""
-    stop_words = {*StopWordsRemover.loadDefaultStopWords("english"), *_SHORT_FORMS, *_NEGATIONS, _GAP}
-    read = texts.select("text_key", _cut(F.substring("text", 1, _READ_CHARS)).alias("text"))
-    words = RegexTokenizer(inputCol="text", outputCol="words", pattern=_WORD, gaps=False).transform(read)
-    kept = StopWordsRemover(inputCol="words", outputCol="kept", stopWords=sorted(stop_words)).transform(words)
-    paired = NGram(inputCol="words", outputCol="pairs", n=2).transform(kept)
-    blocked = F.array(*map(F.lit, sorted(stop_words - _NEGATIONS)))
-    pairs = F.filter("pairs", lambda pair: ~F.arrays_overlap(F.split(pair, " "), blocked))
-    return paired.select("text_key", F.array_distinct(F.concat("kept", pairs)).alias("terms"))
+    stop_words = {*StopWordsRemover.loadDefaultStopWords("english"), *_SHORT_FORMS, _GAP}
+    read = F.lower(_cut(F.substring("text", 1, _READ_CHARS)))
+    words = texts.select("text_key", F.regexp_extract_all(read, F.lit(f"({_WORD})")).alias("words"))
+    alone = F.filter("words", lambda word: ~word.isin(*sorted(stop_words | _NEGATIONS)))
+    paired = sorted(stop_words - _NEGATIONS)
+    pairs = F.zip_with(
+        "words",
+        F.slice("words", 2, _READ_CHARS),  # of the last word there is no next one
+        lambda word, following: F.when(
+            ~word.isin(*paired) & ~following.isin(*paired), F.concat_ws(" ", word, following)
+        ),
+    )
+    return words.select("text_key", F.array_distinct(F.concat(alone, F.array_compact(pairs))).alias("terms"))
 
 
 def _cut(text: Column) -> Column:

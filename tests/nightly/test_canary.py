@@ -19,7 +19,7 @@ from emotion_udf.nightly.pipeline import run_night
 from emotion_udf.nightly.scorer import by_column
 from emotion_udf.schemas import LABELS, RUNS, TEXT_SCORES
 from emotion_udf.settings.classifier import ClassifierSettings
-from emotion_udf.settings.nightly import NightSettings, WarehouseSettings
+from emotion_udf.settings.nightly import NightSettings, TermSettings, WarehouseSettings
 from emotion_udf.udf import REPORTING_TYPE
 from emotion_udf.window import Window
 from emotion_udf.workers.report import TaskReport
@@ -39,6 +39,7 @@ def night(folder: Path, model: Path) -> NightSettings:
         input=input_settings(folder / "in"),
         classifier=ClassifierSettings(model=str(model), precision="fp32"),
         warehouse=WarehouseSettings(root=str(folder / "out")),
+        terms=TermSettings(enabled=False),
     )
 
 

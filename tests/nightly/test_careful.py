@@ -22,7 +22,7 @@ from emotion_udf.nightly.context import RunContext
 from emotion_udf.nightly.pipeline import run_night
 from emotion_udf.schemas import LABELS, QUARANTINE, RUNS, TEXT_SCORES
 from emotion_udf.settings.classifier import ClassifierSettings
-from emotion_udf.settings.nightly import GateSettings, NightSettings, WarehouseSettings
+from emotion_udf.settings.nightly import GateSettings, NightSettings, TermSettings, WarehouseSettings
 from emotion_udf.udf import SCORE_TYPE, score_batches
 from emotion_udf.window import Window
 from emotion_udf.workers.spec import WorkerSpec
@@ -37,6 +37,7 @@ def night(folder: Path) -> NightSettings:
         input=input_settings(folder / "in"),
         classifier=ClassifierSettings(precision="fp32"),
         warehouse=WarehouseSettings(root=str(folder / "out")),
+        terms=TermSettings(enabled=False),
         gate=GateSettings(max_quarantined_share=0.5),
     )
 

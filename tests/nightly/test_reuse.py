@@ -17,7 +17,14 @@ from emotion_udf.nightly.record import RunRecord
 from emotion_udf.nightly.scorer import Scorer, scorer_of
 from emotion_udf.schemas import DAILY, LABELS, RUNS, TEXT_SCORES
 from emotion_udf.settings.classifier import ClassifierSettings
-from emotion_udf.settings.nightly import GateSettings, NightSettings, Reuse, ScoreSettings, WarehouseSettings
+from emotion_udf.settings.nightly import (
+    GateSettings,
+    NightSettings,
+    Reuse,
+    ScoreSettings,
+    TermSettings,
+    WarehouseSettings,
+)
 from emotion_udf.window import Window
 from tests.helpers.messages import DAY, NOON, input_settings, message, write_messages
 from tests.helpers.published import Published
@@ -31,6 +38,7 @@ def night(folder: Path, reuse: Reuse = "history", **classifier: Any) -> NightSet
         classifier=ClassifierSettings(**{"precision": "fp32"} | classifier),
         scores=ScoreSettings(reuse=reuse),
         warehouse=WarehouseSettings(root=str(folder / "out")),
+        terms=TermSettings(enabled=False),
         gate=GateSettings(max_quarantined_share=0.9),
     )
 
