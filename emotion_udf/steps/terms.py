@@ -61,18 +61,16 @@ def terms(labels: DataFrame, texts: DataFrame, dimensions: Sequence[str], min_te
 
 def with_terms(texts: DataFrame) -> DataFrame:
     """Return the `text_key` of each text with its `terms`, each once, in lower case."""
-    stop_words = {*StopWordsRemover.loadDefaultStopWords("english"), *_SHORT_FORMS, _GAP}
+    stop_words = {*StopWordsRemover.loadDefaultStopWords("english"), *_SHORT_FORMS, _GAP} - _NEGATIONS
     read = F.lower(_cut(F.substring("text", 1, _READ_CHARS)))
-    words = texts.select("text_key", F.regexp_extract_all(read, F.lit(f"({_WORD})")).alias("words"))
-    alone = F.filter("words", lambda word: ~word.isin(*sorted(stop_words | _NEGATIONS)))
-    paired = sorted(stop_words - _NEGATIONS)
-    pairs = F.zip_with(
-        "words",
-        F.slice("words", 2, _READ_CHARS),  # of the last word there is no next one
-        lambda word, following: F.when(
-            ~word.isin(*paired) & ~following.isin(*paired), F.concat_ws(" ", word, following)
-        ),
+    found = F.regexp_extract_all(read, F.lit(f"({_WORD})"))
+    # Null where a stop word or a gap was, and so is a pair with it.
+    words = texts.select(
+        "text_key", F.transform(found, lambda word: F.when(~word.isin(sorted(stop_words)), word)).alias("words")
     )
+    alone = F.filter("words", lambda word: ~word.isin(sorted(_NEGATIONS)))
+    following = F.slice("words", 2, _READ_CHARS)
+    pairs = F.zip_with("words", following, lambda word, next_word: F.concat(word, F.lit(" "), next_word))
     return words.select("text_key", F.array_distinct(F.concat(alone, F.array_compact(pairs))).alias("terms"))
 
 
