@@ -43,23 +43,23 @@ screenshots: .venv/.ready ## picture the dashboard of made-up feedback in chromi
 
 # Tests wait for their disk longer than they compute: where memory has room, their files are there.
 TEST_FILES := $(shell [ "$$(df --output=avail /dev/shm 2>/dev/null | tail -n 1)" -gt 6000000 ] 2>/dev/null && echo /dev/shm)
-# Processes with a Spark each, more than cores, as one waits for the other; files in the order of tests/conftest.py.
-PYTEST := PYTEST_DEBUG_TEMPROOT=$(TEST_FILES) python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+# Two processes, each with a Spark of its own; files in the order of tests/conftest.py.
+PYTEST := python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test: .venv/.ready ## run the tests, but for the slow ones; some need EMOTION_UDF_DATA
-	@$(PYTEST) -m 'not slow'
+	@PYTEST_DEBUG_TEMPROOT=$(TEST_FILES) $(PYTEST) -m 'not slow'
 
 test-unit: .venv/.ready ## run the package's tests that need neither Spark nor Java, in less than a minute
 	@$(PYTEST) -m 'not slow and not spark' --ignore tests/benchmarks
 
 test-slow: .venv/.ready ## run the slow tests: the wheel, the launcher, 365 nights in a row, the model's figures
-	@python -m pytest -m 'slow and not cluster and not catalogs and not schedulers'
+	@$(PYTEST) -m 'slow and not cluster and not catalogs and not schedulers'
 
-test-cluster: .venv/.ready ## run the tests on a standalone cluster and over Spark Connect, a quarter of an hour
+test-cluster: .venv/.ready ## run the tests on a standalone cluster and over Spark Connect; one tries what make dist has built
 	@python -m pytest -m cluster tests/cluster
 
 test-catalogs: .venv/.ready .venv-iceberg/.ready ## run whole nights into Hive's metastore and into Iceberg
-	@python -m pytest -m catalogs tests/catalogs
+	@python -m pytest --numprocesses 2 -m catalogs tests/catalogs
 
 .venv-iceberg/.ready: tools/iceberg-requirements.txt tools/setup_iceberg.sh
 	@tools/setup_iceberg.sh
