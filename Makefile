@@ -41,13 +41,11 @@ sql: .venv/.ready ## ask DuckDB about the tables of the demo, or of another WARE
 screenshots: .venv/.ready ## picture the dashboard of made-up feedback in chromium, into build/screenshots
 	@python -m tools.screenshots build/screenshots
 
-# Tests wait for their disk longer than they compute: where memory has room, their files are there.
-TEST_FILES := $(shell [ "$$(df --output=avail /dev/shm 2>/dev/null | tail -n 1)" -gt 6000000 ] 2>/dev/null && echo /dev/shm)
 # Two processes, each with a Spark of its own; files in the order of tests/conftest.py.
 PYTEST := python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test: .venv/.ready ## run the tests, but for the slow ones; some need EMOTION_UDF_DATA
-	@PYTEST_DEBUG_TEMPROOT=$(TEST_FILES) $(PYTEST) -m 'not slow'
+	@PYTEST_DEBUG_TEMPROOT=$${PYTEST_DEBUG_TEMPROOT-$$(tools/memory_folder.sh)} $(PYTEST) -m 'not slow'
 
 test-unit: .venv/.ready ## run the package's tests that need neither Spark nor Java, in less than a minute
 	@$(PYTEST) -m 'not slow and not spark' --ignore tests/benchmarks

@@ -98,7 +98,7 @@ def run_night(feedback: Path, warehouse: Path, options: Options) -> Row:
 def step_seconds(log: str, watch: SessionWatch) -> Row:
     """Return the wall and CPU seconds of each step that a job's log tells the end of.
 
-    The canary is scored beside the read; its step is what is left to wait for.
+    The canary is scored beside the read, and the aggregates beside the terms: their steps are what is left to wait for.
     """
     found: Row = {}
     for moment, step, seconds in _STEP.findall(log):

@@ -12,7 +12,7 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
-from emotion_udf.errors import UsageError
+from emotion_udf.errors import EmotionUdfError, UsageError
 from emotion_udf.ingest.checksums import has_other_checksum
 from emotion_udf.ingest.failures import (
     PAUSES,
@@ -88,7 +88,7 @@ def write_window(
     Raises:
         InputError: The input does not meet its contract, or no file of it can be read.
         StorageError: The storage does not answer.
-        UsageError: Executors do not see a file that the driver sees.
+        UsageError: Executors still do not see a file that the driver sees, after some pauses.
     """
     if inventory.root is None:
         raw = read_window(spark, inventory.settings, inventory.window)
@@ -109,10 +109,10 @@ def write_window(
             if failed is None and not (isinstance(error, _FROM_SPARK) and is_passing(said)):
                 raise
             undo()
-            if failed is not None and failed.reason is Reason.MISSING_FILE:
-                _require_gone(root, failed)
-            if failed is None or failed.reason is None:
-                _wait(pauses, error)
+            if failed is not None and _is_elsewhere(root, failed):
+                _wait(pauses, _not_everywhere(root, failed))
+            elif failed is None or failed.reason is None:
+                _wait(pauses, no_answer(error))
             else:
                 inventory = inventory.without(find_unreadable(root.system, inventory, failed))
             continue
@@ -123,18 +123,16 @@ def write_window(
         inventory = inventory.without(untrue)
 
 
-def _require_gone(root: Folder, failed: FailedFile) -> None:
-    """See that a file which a task did not find is gone: where it is still there, the task's machine has another disk.
+def _is_elsewhere(root: Folder, failed: FailedFile) -> bool:
+    """Tell whether a file that a task did not find is on the driver's disk."""
+    is_missing = failed.reason is Reason.MISSING_FILE and isinstance(root.system, pafs.LocalFileSystem)
+    return is_missing and bool(root.system.get_file_info(failed.uri.removeprefix("file://")).is_file)
 
-    Raises:
-        UsageError: It is still there.
-    """
-    path = failed.uri.removeprefix("file://")
-    if not isinstance(root.system, pafs.LocalFileSystem) or not root.system.get_file_info(path).is_file:
-        return
-    raise UsageError(
-        f"expected the input at {root.path} on every machine, found one without {Path(path).name}; name storage that "
-        "driver and executors share in input.path"
+
+def _not_everywhere(root: Folder, failed: FailedFile) -> UsageError:
+    return UsageError(
+        f"expected the input at {root.path} on every machine, found one without {Path(failed.uri).name}; name storage "
+        "that driver and executors share in input.path"
     )
 
 
@@ -180,11 +178,12 @@ def _with_reasons(inventory: Inventory, examine: Callable[[Footer], Reason | Non
     return {footer.file.uri: reason for footer, reason in found if reason is not None}
 
 
-def _wait(pauses: Iterator[float], error: Exception) -> None:
+def _wait(pauses: Iterator[float], last: EmotionUdfError) -> None:
+    """Pause before another try; after the last pause, raise an error."""
     pause = next(pauses, None)
     if pause is None:
-        raise no_answer(error) from error
-    log.warning("the input's storage did not answer; it is asked again in %.0f s", pause)
+        raise last
+    log.warning("the input's storage did not answer, or not to every machine; it is read again in %.0f s", pause)
     time.sleep(pause)
 
 

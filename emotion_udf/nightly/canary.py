@@ -3,28 +3,29 @@
 They also are what the Python workers are started for: while the input is read, these import torch and load the model.
 """
 
+from collections.abc import Callable
+
 import numpy as np
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from emotion_udf.classifier.artifact import Artifact
 from emotion_udf.classifier.recorded import read_recorded
 from emotion_udf.emotions import EMOTIONS
 from emotion_udf.gates import Canary
-from emotion_udf.nightly.scorer import Scorer
 from emotion_udf.probes import canary_sentences
 from emotion_udf.workers.report import TaskReport, read_reports
 
 
 def score_canary(
-    spark: SparkSession, artifact: Artifact, scorer: Scorer, tasks: int | None
+    spark: SparkSession, artifact: Artifact, score: Callable[[DataFrame], DataFrame], tasks: int | None
 ) -> tuple[Canary, list[TaskReport]]:
     """Score the canary sentences, and compare them with their emotions and with what the artifact recorded.
 
     Args:
         spark: The session.
         artifact: The model.
-        scorer: Scores by it.
+        score: Scores texts by it, as `nightly.scorer` does.
         tasks: Score in no more tasks; None for one a core.
 
     Returns:
@@ -39,7 +40,7 @@ def score_canary(
     # A range has a partition for each core.
     numbered = spark.range(len(sentences)).select(F.col("id").alias("number"), F.get(texts, F.col("id")).alias("text"))
     gathered = numbered.coalesce(tasks) if tasks else numbered
-    rows = sorted(scorer(gathered).collect(), key=lambda row: row.number)
+    rows = sorted(score(gathered).collect(), key=lambda row: row.number)
     probabilities = np.array([[row[name] for name in EMOTIONS] for row in rows], np.float32)
     wrong = sum(row.emotion != expected for row, (_, expected) in zip(rows, sentences, strict=True))
     change = None if recorded is None else float(np.abs(probabilities - recorded).max())

@@ -5,10 +5,9 @@ import re
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from emotion_udf.classifier.artifact import Artifact
 from emotion_udf.errors import WorkerError, from_worker
 from emotion_udf.nightly.context import RunContext
-from emotion_udf.nightly.scorer import Scorer, scorer_of
+from emotion_udf.nightly.scorer import Scorer
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +20,6 @@ _IN_A_WORKER: Final = re.compile(
 
 def with_care(
     context: RunContext,
-    artifact: Artifact,
     scorer: Scorer,
     job: Callable[[Scorer], Result],
     undo: Callable[[], None] = lambda: None,
@@ -30,7 +28,6 @@ def with_care(
 
     Args:
         context: The run.
-        artifact: The model.
         scorer: Scores by it.
         job: Scores by what it is given.
         undo: Deletes what a job that failed has left.
@@ -46,7 +43,7 @@ def with_care(
         log.warning("run_id=%s a worker ended while it scored; all is scored again, carefully", context.run_id)
     undo()
     try:
-        return job(scorer_of(artifact, context.settings.classifier, carefully=True))
+        return job(scorer.with_care())
     except Exception as error:
         if not failed_in_worker(error):
             raise

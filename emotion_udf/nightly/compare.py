@@ -111,7 +111,7 @@ def _labels(
     staging: Folder,
 ) -> tuple[DataFrame, int]:
     """Return the labels that a model gives, of `labels_schema()`, and how many texts it had to score."""
-    scorer = scorer_of(artifact, context.settings.classifier)
+    scorer = scorer_of(spark, artifact, context.settings.classifier)
     scores = score_night(spark, context, warehouse, artifact, scorer, messages, count, staging)
     return label(scores.messages, scores.rows, context.settings, artifact, context.run_id), scores.scored
 

@@ -1,4 +1,4 @@
-"""The night, step by step: inventory, read, quarantine, canary, score, label, aggregate, terms, gate, publish.
+"""The night, step by step: inventory, read, quarantine, canary, score, label, terms, aggregate, gate, publish.
 
 Each step's result is written before the next step reads it: Spark may evaluate a plan again, and rows that were
 written once cannot change. Nothing is visible in a table before `publish`.
@@ -178,14 +178,14 @@ def _prepare(night: _Night) -> None:
     with night.recorder.step("model"):
         artifact = open_artifact(as_unpacked(night.context.settings.classifier.source))
         night.recorder.note(artifact=artifact)
-    scorer = scorer_of(artifact, night.context.settings.classifier)
+    scorer = scorer_of(night.spark, artifact, night.context.settings.classifier)
     _check_pseudonyms(night)
     inventory = _find_input(night)
     rows, size = inventory.expected_rows, inventory.window_bytes
     tasks = None if rows is None else worthwhile_tasks(rows, night.context.settings.classifier.rows_per_task)
 
     def canary() -> tuple[Canary, list[TaskReport]]:
-        return with_care(night.context, artifact, scorer, lambda by: score_canary(night.spark, artifact, by, tasks))
+        return with_care(night.context, scorer, lambda by: score_canary(night.spark, artifact, by, tasks))
 
     with (
         with_settings(night.spark, FOR_FEW if inventory.is_small else for_many(night.spark, rows or 0, size)),
@@ -198,7 +198,7 @@ def _prepare(night: _Night) -> None:
             staged = _set_aside(night, scores, staged)
         labelled = _label(night, artifact, staged, scores)
         with beside(night.spark, partial(_write_daily, night, labelled)) as written:
-            # Not in the thread: over Connect, Spark's tokenizer asks its own thread for the session.
+            # Not in the thread: over Connect, Spark's list of stop words is asked of the session of this one.
             _write_terms(night, staged, labelled)
         bad = _aggregate(night, written)
         _check_night(night, staged, labelled, bad)

@@ -2,9 +2,9 @@
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator
-from functools import cache
-from typing import Final, TypeAlias
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final, Self
 
 import pandas as pd
 from pyspark.resource import ResourceProfile, ResourceProfileBuilder, TaskResourceRequests
@@ -20,72 +20,87 @@ from emotion_udf.workers.spec import WorkerSpec
 
 log = logging.getLogger(__name__)
 
-Scorer: TypeAlias = Callable[[DataFrame], DataFrame]
-"""Rows of a key and `text` -> a row of the key and the fields of `REPORTING_TYPE` for each, in one stage."""
-
 _GPUS_OF_EXECUTOR: Final = "spark.executor.resource.gpu.amount"
 _WITH_PROFILES: Final = ("spark://", "yarn", "k8s://", "local-cluster")
 """The masters whose stages can ask for other resources than the rest of the job."""
 
 
-def scorer_of(artifact: Artifact, settings: ClassifierSettings, carefully: bool = False) -> Scorer:
+@dataclass(frozen=True)
+class Scorer:
+    """Scores texts by a model: a key and `text` -> the key and the fields of `REPORTING_TYPE`, in one stage.
+
+    Attributes:
+        artifact: The model.
+        settings: How to use it.
+        profile: What each task of the stage asks Spark for; None for what the job's other tasks ask for.
+        carefully: Score in a process of its own from the first try on.
+    """
+
+    artifact: Artifact
+    settings: ClassifierSettings
+    profile: ResourceProfile | None = None
+    carefully: bool = False
+
+    def __call__(self, texts: DataFrame) -> DataFrame:
+        """Score texts; as many rows come out as go in."""
+        if self.profile is None:
+            return by_column(texts, udf_of(self.artifact, self.settings, self.carefully))
+        return _in_stage(texts, spec_of(self.artifact, self.settings, self.carefully), self.profile)
+
+    def with_care(self) -> Self:
+        """Return one that outlives what it scores."""
+        return replace(self, carefully=True)
+
+
+def scorer_of(spark: SparkSession, artifact: Artifact, settings: ClassifierSettings) -> Scorer:
     """Return what scores texts by a model.
 
     Where the settings name `task_gpus`, each of its tasks asks Spark for as much of a GPU, and no other task does: so
     an executor scores in as many tasks as its GPUs have room for, and does everything else with all of its cores.
     Spark takes such a request (a resource profile) with `mapInPandas`, not with a UDF in a column.
 
-    Args:
-        artifact: The model.
-        settings: How to use it.
-        carefully: Score in a process of its own from the first try on.
+    Raises:
+        UsageError: The settings ask for GPUs that Spark would never give.
     """
-
-    def score(texts: DataFrame) -> DataFrame:
-        profile = gpu_profile(texts.sparkSession, settings.task_gpus)
-        if profile is None:
-            return by_column(udf_of(artifact, settings, carefully))(texts)
-        return _in_stage(texts, spec_of(artifact, settings, carefully), profile)
-
-    return score
+    return Scorer(artifact, settings, gpu_profile(spark, settings.task_gpus))
 
 
-def by_column(udf: UserDefinedFunction) -> Scorer:
-    """Return what scores texts by a UDF of `REPORTING_TYPE`."""
-
-    def score(texts: DataFrame) -> DataFrame:
-        key, _ = texts.columns
-        return texts.select(key, udf("text").alias("score")).select(key, "score.*")
-
-    return score
+def by_column(texts: DataFrame, udf: UserDefinedFunction) -> DataFrame:
+    """Score texts by a UDF of `REPORTING_TYPE`."""
+    key, _ = texts.columns
+    return texts.select(key, udf("text").alias("score")).select(key, "score.*")
 
 
 def gpu_profile(spark: SparkSession, gpus: float | None) -> ResourceProfile | None:
     """Return the request for GPUs of a task: a part of one, or several.
 
+    Call it in the session's own thread, once a job: to Spark two requests that are equal are two all the same.
+
     Returns:
         None where nothing is asked for, and in local mode, which knows no such requests.
 
     Raises:
-        UsageError: Executors have no GPUs, by Spark's settings: their tasks would wait for ever.
+        UsageError: Executors have fewer GPUs by Spark's settings, or come and go by what there is to do.
     """
     if gpus is None:
         return None
     if not (spark.conf.get("spark.master", None) or "local").startswith(_WITH_PROFILES):
         log.info("classifier.task_gpus is left alone: local mode knows no such requests")
         return None
-    if not spark.conf.get(_GPUS_OF_EXECUTOR, None):
+    found = spark.conf.get(_GPUS_OF_EXECUTOR, None) or "0"
+    if float(found) < gpus:
         raise UsageError(
-            f"expected {_GPUS_OF_EXECUTOR} in Spark's settings, as classifier.task_gpus = {gpus:g} asks for a part of "
-            "them, found none; set it where Spark is started, or take task_gpus out of the settings"
+            f"expected {_GPUS_OF_EXECUTOR} of Spark to be at least classifier.task_gpus = {gpus:g}, found {found}; set "
+            "it where Spark is started, or take task_gpus out of the settings"
         )
-    return _profile(gpus)
-
-
-@cache
-def _profile(gpus: float) -> ResourceProfile:
-    """Return one profile for all stages: to Spark two that are equal are two kinds of executors."""
-    return ResourceProfileBuilder().require(TaskResourceRequests().resource("gpu", gpus)).build
+    if spark.conf.get("spark.dynamicAllocation.enabled", None) == "true":
+        raise UsageError(
+            "expected executors that stay, as classifier.task_gpus is set, found spark.dynamicAllocation.enabled = "
+            "true; set it to false, or ask for GPUs by spark.task.resource.gpu.amount in place of task_gpus"
+        )
+    profile = ResourceProfileBuilder().require(TaskResourceRequests().resource("gpu", gpus)).build
+    log.info("each scoring task asks for gpu=%g, by the resource profile %d", gpus, profile.id)
+    return profile
 
 
 def _in_stage(texts: DataFrame, spec: WorkerSpec, profile: ResourceProfile) -> DataFrame:

@@ -99,7 +99,7 @@ def score_night(
     # Counted now, not at the start: executors of a cluster come one by one. One task needs no count.
     cores = parallelism(spark) if worthwhile_tasks(left, rows_per_task) > 1 else 1
     tasks = scoring_tasks(left, cores, rows_per_task)
-    scored, told = score_new(context, artifact, scorer, texts, tasks, new)
+    scored, told = score_new(context, scorer, texts, tasks, new)
     engines = values_of(new, "engine")
     unscorable = take_out_nulls(new, "engine", "text_key") if None in engines else []
     scored -= len(unscorable)
@@ -150,7 +150,7 @@ def find_known(
 
 
 def score_new(
-    context: RunContext, artifact: Artifact, scorer: Scorer, texts: DataFrame, tasks: int, folder: Folder
+    context: RunContext, scorer: Scorer, texts: DataFrame, tasks: int, folder: Folder
 ) -> tuple[int, list[TaskReport]]:
     """Score texts in `tasks` tasks, into `folder`; a text that cannot be scored has no scores there.
 
@@ -169,7 +169,7 @@ def score_new(
         # Of an empty plan Spark observes nothing.
         return rows, read_reports(seen.get["work"].splitlines()) if rows else []
 
-    return with_care(context, artifact, scorer, write, folder.remove)
+    return with_care(context, scorer, write, folder.remove)
 
 
 def remember(context: RunContext, warehouse: Warehouse, artifact: Artifact, scored: int) -> None:

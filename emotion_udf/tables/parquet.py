@@ -10,7 +10,7 @@ from pyspark.sql.types import StructType
 
 from emotion_udf.errors import UsageError
 from emotion_udf.schemas import PARTITION
-from emotion_udf.storage import Folder, list_parquet
+from emotion_udf.storage import Folder, is_local, list_parquet
 
 
 def write_rows(frame: DataFrame, folder: Folder, by_date: bool = False, add: bool = False) -> int:
@@ -21,11 +21,12 @@ def write_rows(frame: DataFrame, folder: Folder, by_date: bool = False, add: boo
     """
     mode = "append" if add else "error"
     seen = Observation()  # by the tasks that write, each of which counts once, however often it is tried
-    observed = frame.observe(seen, F.count("*").alias("rows"))
-    writer = observed.write.mode(mode).option("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false")
+    if is_local(folder):  # other storage is one and the same for all machines
+        frame = frame.observe(seen, F.count("*").alias("rows"))
+    writer = frame.write.mode(mode).option("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false")
     (writer.partitionBy(PARTITION) if by_date else writer).parquet(folder.uri)
     rows = sum(file.rows for file in list_parquet(folder))
-    told = seen.get.get("rows", 0)  # of an empty plan Spark observes nothing
+    told = seen.get.get("rows", 0) if is_local(folder) else 0  # of an empty plan Spark observes nothing
     if rows < told:
         raise UsageError(
             f"expected the {told:,} rows that Spark has written to {folder.uri}, found {rows:,} there: a machine has a "

@@ -1,14 +1,18 @@
 """Nights over Spark Connect: the job has no Java, and its Spark is a server that others have started."""
 
 import importlib.util
+import re
+import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
-from tests.cluster.conftest import Place
-from tests.helpers.connect import run_remotely, running_connect
+from tests.cluster.conftest import GPUS, Place
+from tests.helpers.cluster import Cluster, worked
+from tests.helpers.connect import run_remotely, running_connect, start_remotely
 from tests.helpers.jobs import query, submit
 from tests.helpers.published import tables_of
 from tests.helpers.tweets import DAYS, own_tweets, tweets_settings
@@ -47,6 +51,62 @@ def test_a_whole_night_has_the_tables_of_local_mode(server: str, place: Place, t
     assert again.code == 0, again.output
     assert query(tmp_path / "remote", "SELECT sum(reused_texts) FROM runs") == [(91,)]
     tables_of(tmp_path / "remote").check_same(tables_of(tmp_path / "local"))
+
+
+def test_over_connect_too_the_score_step_asks_for_gpus(cluster: Cluster, place: Place, tmp_path: Path) -> None:
+    conf = {"spark.executor.memory": "1g", "spark.executor.cores": "2", "spark.executor.resource.gpu.amount": "1"}
+    (tmp_path / "server").mkdir()
+    before = set(cluster.printed())
+    with running_connect(tmp_path / "server", conf, cluster.url) as server:
+        night = run_remotely(server, *tweets_settings(place.tweets, tmp_path), DAY, "--set=classifier.task_gpus=1")
+
+    assert night.code == 0, night.output
+    assert "each scoring task asks for gpu=1" in night.output
+    printed = "".join(text for name, text in cluster.printed().items() if name not in before)
+    assert set(re.findall(r"assigned_gpus=(\S+)", printed)) <= set(GPUS)
+    assert "assigned_gpus=" in printed
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_night_that_is_interrupted_leaves_the_server_nothing_to_do(
+    server: str, place: Place, tmp_path: Path, number: signal.Signals
+) -> None:
+    settings = tweets_settings(place.many, tmp_path)
+    with start_remotely(server, *settings, DAY) as job:
+        assert job.stdout is not None
+        lines = []
+        for line in job.stdout:
+            lines.append(line)
+            if "step=canary done" in line:
+                break
+        job.send_signal(number)
+        lines += job.stdout
+    output = "".join(lines)
+    assert job.returncode not in (0, -number), output
+    assert "Traceback" not in output
+    until = time.monotonic() + 20
+    while busy := busy_workers():
+        assert time.monotonic() < until, f"expected workers at rest, found {busy} at work"
+
+    again = run_remotely(server, *settings, DAY)
+    assert again.code == 0, again.output
+    outcomes = query(tmp_path, "SELECT outcome FROM runs ORDER BY started_at")
+    assert outcomes == [("failed",), ("published",)]
+
+
+def busy_workers() -> list[int]:
+    """Return the Python workers of this machine that compute."""
+    pids = [int(place.name) for place in Path("/proc").glob("[0-9]*") if "pyspark.daemon" in cmdline(place)]
+    before = {pid: worked(pid) for pid in pids}
+    time.sleep(0.5)
+    return [pid for pid, ticks in before.items() if worked(pid) - ticks >= 5]
+
+
+def cmdline(process: Path) -> str:
+    try:
+        return (process / "cmdline").read_text()
+    except OSError:
+        return ""  # it ended while we looked
 
 
 def test_what_the_server_was_started_without_is_told(place: Place, tmp_path: Path) -> None:

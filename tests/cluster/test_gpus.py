@@ -132,4 +132,8 @@ def test_gpus_that_executors_do_not_have_are_not_waited_for(cluster: Cluster, pl
             *tweets_settings(place.tweets, tmp_path / "out"), f"--date={DAYS[0]}", "--set=classifier.task_gpus=1"
         )
     assert night.code == 2, night.output
-    assert "error: expected spark.executor.resource.gpu.amount in Spark's settings" in night.output
+    assert (
+        "error: expected spark.executor.resource.gpu.amount of Spark to be at least classifier.task_gpus = 1"
+        in night.output
+    )
+    assert "step=read" not in night.output

@@ -179,7 +179,6 @@ def test_the_power_goes_after_a_call(mortals: Mortals, tmp_path: Path, scene: Sc
     stage.play(f"power cut, {way}", way, cut_power)
 
 
-@pytest.mark.slow
 def test_some_moments_of_publishing(mortals: Mortals, tmp_path: Path) -> None:
     """A few of those that the others take, for each run of the tests."""
     stage = Stage(mortals, SCENES[1], tmp_path)

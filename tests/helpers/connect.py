@@ -22,19 +22,20 @@ _PATIENCE_S: Final = 180.0
 
 
 @contextmanager
-def running_connect(folder: Path, conf: Mapping[str, str]) -> Iterator[str]:
-    """Start a server in local mode, yield its address, and end it.
+def running_connect(folder: Path, conf: Mapping[str, str], master: str = MASTER) -> Iterator[str]:
+    """Start a server, yield its address, and end it.
 
     Args:
         folder: Takes its logs.
         conf: Settings of its Spark.
+        master: Where it works; by default in local mode.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     settings = {"spark.connect.grpc.binding.address": "127.0.0.1", "spark.connect.grpc.binding.port": str(port), **conf}
     options = [f"--conf={key}={value}" for key, value in settings.items()]
-    command = [str(HOME / "sbin/start-connect-server.sh"), "--wait", f"--master={MASTER}", *options]
+    command = [str(HOME / "sbin/start-connect-server.sh"), "--wait", f"--master={master}", *options]
     places = {"SPARK_HOME": str(HOME), "SPARK_LOG_DIR": str(folder), "SPARK_PID_DIR": str(folder)}
     known = environment() | places | {"SPARK_LOCAL_IP": "127.0.0.1", "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     log = folder / "server.log"
@@ -64,8 +65,14 @@ def running_connect(folder: Path, conf: Mapping[str, str]) -> Iterator[str]:
 
 def run_remotely(server: str, *arguments: str) -> Ended:
     """Run the nightly job in a Python of its own, without a Java."""
+    with start_remotely(server, *arguments) as job:
+        out, _ = job.communicate(timeout=600)
+    return Ended(job.returncode, out)
+
+
+def start_remotely(server: str, *arguments: str) -> "subprocess.Popen[str]":
+    """Start the nightly job in a Python of its own, without a Java; both of its streams are one."""
     known = {key: value for key, value in environment().items() if not key.startswith("SPARK_")}
     command = [sys.executable, "-m", "emotion_udf.jobs.score_feedback", *arguments]
     known |= {"SPARK_REMOTE": server, "JAVA_HOME": "/nowhere"}
-    ended = subprocess.run(command, cwd=ROOT, env=known, capture_output=True, text=True, timeout=600, check=False)
-    return Ended(ended.returncode, ended.stdout, ended.stderr)
+    return subprocess.Popen(command, cwd=ROOT, env=known, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

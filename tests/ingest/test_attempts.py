@@ -127,14 +127,16 @@ def test_a_file_that_goes_away_is_missing(
 
 
 def test_a_file_that_one_machine_alone_sees_is_not_missing(
-    spark: SparkSession, tmp_path: Path, day: Window, write: WriteMessages
+    spark: SparkSession, tmp_path: Path, day: Window, write: WriteMessages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A task does not find what the driver still sees: their disks are different ones."""
+    """A task does not find what the driver still sees: their disks are different ones, or it is soon there."""
+    monkeypatch.setattr(attempts, "PAUSES", (0.0, 0.0))
     file = write("a.parquet")
     writer = Writer()
+    gone = iter([True] * 3)
 
     def write_rows(rows: DataFrame) -> int:
-        aside = file.rename(tmp_path / "aside")
+        aside = file.rename(tmp_path / "aside") if next(gone, False) else file
         try:
             return writer.write(rows)
         finally:
@@ -145,6 +147,9 @@ def test_a_file_that_one_machine_alone_sees_is_not_missing(
         UsageError, match=r"expected the input at .*input on every machine, found one without a\.parquet"
     ):
         write_window(spark, found, write_rows, writer.undo)
+    gone = iter([True] * 2)
+    inventory, rows = write_window(spark, found, write_rows, writer.undo)
+    assert (reasons(inventory), rows) == ({}, 2)
 
 
 def test_a_file_whose_statistics_are_untrue_is_refused(

@@ -1,6 +1,7 @@
 """A model that is not what it was is found before the night's messages are scored."""
 
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +63,9 @@ def test_the_canary_starts_the_workers(spark: SparkSession, tmp_path: Path, task
         return pd.DataFrame([scores] * (len(texts) - 1) + [scores | {"work": told}])
 
     emotion = pandas_udf(joyful, REPORTING_TYPE)  # type: ignore[call-overload]
-    canary, told = score_canary(spark, open_artifact(ClassifierSettings().source), by_column(emotion), tasks)
+    canary, told = score_canary(
+        spark, open_artifact(ClassifierSettings().source), partial(by_column, udf=emotion), tasks
+    )
 
     assert canary.error_share == pytest.approx(5 / 6), "20 of 120 sentences are joy"
     assert len(list(tmp_path.iterdir())) == workers

@@ -1,12 +1,13 @@
 """No text is scored twice: not in a night, and not in two."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from deltalake import DeltaTable
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from emotion_udf.classifier.artifact import Artifact
@@ -14,7 +15,7 @@ from emotion_udf.emotions import EMOTIONS
 from emotion_udf.errors import GateError
 from emotion_udf.nightly.pipeline import run_night
 from emotion_udf.nightly.record import RunRecord
-from emotion_udf.nightly.scorer import Scorer, scorer_of
+from emotion_udf.nightly.scorer import scorer_of
 from emotion_udf.schemas import DAILY, LABELS, RUNS, TEXT_SCORES
 from emotion_udf.settings.classifier import ClassifierSettings
 from emotion_udf.settings.nightly import (
@@ -181,8 +182,10 @@ def test_scores_of_a_precision_that_fell_back_are_found_again(
     """A worker whose bf16 fails parity says so in `engine`; the night asked for bf16 all the same."""
     fallen_back = "torch fp32 on cpu, because bf16 changes labels"
 
-    def scoring_in_fp32(artifact: Artifact, settings: ClassifierSettings) -> Scorer:
-        in_fp32 = scorer_of(artifact, settings.model_copy(update={"precision": "fp32"}))
+    def scoring_in_fp32(
+        spark: SparkSession, artifact: Artifact, settings: ClassifierSettings
+    ) -> Callable[[DataFrame], DataFrame]:
+        in_fp32 = scorer_of(spark, artifact, settings.model_copy(update={"precision": "fp32"}))
         return lambda texts: in_fp32(texts).withColumn("engine", F.lit(fallen_back))
 
     monkeypatch.setattr("emotion_udf.nightly.pipeline.scorer_of", scoring_in_fp32)

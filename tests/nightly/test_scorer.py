@@ -66,7 +66,7 @@ def test_a_stage_scores_as_the_column_does(spark: SparkSession, spec: WorkerSpec
     texts = spark.createDataFrame([(f"key-{n}", text) for n, text in enumerate(TEXTS)], "text_key string, text string")
     texts = texts.coalesce(1)
     artifact = open_artifact(ArtifactSource())
-    by_udf = by_column(udf_of(artifact, ClassifierSettings()))(texts)
+    by_udf = by_column(texts, udf_of(artifact, ClassifierSettings()))
     in_stage = texts.mapInPandas(lambda batches: with_keys(batches, "text_key", spec), by_udf.schema)
 
     assert in_stage.columns == ["text_key", *REPORTING_TYPE.fieldNames()]
@@ -78,7 +78,7 @@ def test_a_stage_scores_as_the_column_does(spark: SparkSession, spec: WorkerSpec
 def test_local_mode_scores_without_a_request(spark: SparkSession, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     texts = spark.createDataFrame([("key", "i am so happy")], "text_key string, text string")
-    (row,) = scorer_of(open_artifact(ArtifactSource()), ClassifierSettings(task_gpus=0.5))(texts).collect()
+    (row,) = scorer_of(spark, open_artifact(ArtifactSource()), ClassifierSettings(task_gpus=0.5))(texts).collect()
     assert (row.text_key, row.emotion) == ("key", "joy")
     assert "classifier.task_gpus is left alone" in caplog.text
 
@@ -88,6 +88,17 @@ def test_nothing_is_asked_for_where_the_settings_name_nothing() -> None:
 
 
 @pytest.mark.parametrize("master", ["spark://host:7077", "yarn", "k8s://https://host:6443"])
-def test_executors_without_gpus_are_not_asked(master: str) -> None:
-    with pytest.raises(UsageError, match=r"expected spark\.executor\.resource\.gpu\.amount .*\.task_gpus = 0\.25"):
-        profile_of(0.25, spark_master=master)
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({}, r"expected spark\.executor\.resource\.gpu\.amount .*task_gpus = 2, found 0"),
+        ({"spark_executor_resource_gpu_amount": "1"}, r"task_gpus = 2, found 1"),
+        (
+            {"spark_executor_resource_gpu_amount": "2", "spark_dynamicAllocation_enabled": "true"},
+            r"expected executors that stay, .* found spark\.dynamicAllocation\.enabled = true",
+        ),
+    ],
+)
+def test_what_spark_would_never_give_is_not_asked_for(master: str, settings: dict[str, str], told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        profile_of(2, spark_master=master, **settings)

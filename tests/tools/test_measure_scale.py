@@ -63,8 +63,8 @@ def test_a_night_is_measured_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
     (row,) = json.loads(out.read_text(encoding="utf-8"))["rows"]
     assert (row["rows"], row["input_files"]) == (rows, 60)
-    # The terms are written beside the aggregates, whose step has what both cost.
-    assert min(row[f"{step}_cpu_s"] for step in ("read", "score", "label", "aggregate")) > 0
+    # The aggregates are written beside the terms, whose step has what both cost.
+    assert min(row[f"{step}_cpu_s"] for step in ("read", "score", "label", "terms")) > 0
     roles = ("driver_jvm", "driver_python", "executor_jvm", "worker")
     assert min(row[f"{role}_mib"] for role in roles) > 50, "each in a process of its own"
     assert 10 < row["driver_heap_mib"] < 500
