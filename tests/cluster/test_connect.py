@@ -1,6 +1,7 @@
 """Nights over Spark Connect: the job has no Java, and its Spark is a server that others have started."""
 
 import importlib.util
+import os
 import re
 import signal
 import time
@@ -28,9 +29,15 @@ DAY = f"--date={DAYS[0]}"
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def at_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which the server and its workers run."""
+    return tmp_path_factory.mktemp("server")
+
+
+@pytest.fixture(scope="module")
+def server(at_home: Path) -> Iterator[str]:
     conf = {"spark.io.encryption.enabled": "true"}
-    with running_connect(tmp_path_factory.mktemp("server"), conf) as server:
+    with running_connect(at_home, conf) as server:
         yield server
 
 
@@ -69,7 +76,7 @@ def test_over_connect_too_the_score_step_asks_for_gpus(cluster: Cluster, place: 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_night_that_is_interrupted_leaves_the_server_nothing_to_do(
-    server: str, place: Place, tmp_path: Path, number: signal.Signals
+    server: str, at_home: Path, place: Place, tmp_path: Path, number: signal.Signals
 ) -> None:
     settings = tweets_settings(place.many, tmp_path)
     with start_remotely(server, *settings, DAY) as job:
@@ -85,7 +92,7 @@ def test_a_night_that_is_interrupted_leaves_the_server_nothing_to_do(
     assert job.returncode not in (0, -number), output
     assert "Traceback" not in output
     until = time.monotonic() + 20
-    while busy := busy_workers():
+    while busy := busy_workers(at_home):
         assert time.monotonic() < until, f"expected workers at rest, found {busy} at work"
 
     again = run_remotely(server, *settings, DAY)
@@ -94,19 +101,20 @@ def test_a_night_that_is_interrupted_leaves_the_server_nothing_to_do(
     assert outcomes == [("failed",), ("published",)]
 
 
-def busy_workers() -> list[int]:
-    """Return the Python workers of this machine that compute."""
-    pids = [int(place.name) for place in Path("/proc").glob("[0-9]*") if "pyspark.daemon" in cmdline(place)]
-    before = {pid: worked(pid) for pid in pids}
+def busy_workers(folder: Path) -> list[int]:
+    """Return the Python workers that run in a folder and compute."""
+    before = {pid: worked(pid) for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if is_worker(pid, folder)}
     time.sleep(0.5)
     return [pid for pid, ticks in before.items() if worked(pid) - ticks >= 5]
 
 
-def cmdline(process: Path) -> str:
+def is_worker(pid: int, folder: Path) -> bool:
     try:
-        return (process / "cmdline").read_text()
+        return (
+            Path(f"/proc/{pid}/cwd").samefile(folder) and "pyspark.daemon" in Path(f"/proc/{pid}/cmdline").read_text()
+        )
     except OSError:
-        return ""  # it ended while we looked
+        return False  # it ended while we looked
 
 
 def test_what_the_server_was_started_without_is_told(place: Place, tmp_path: Path) -> None:

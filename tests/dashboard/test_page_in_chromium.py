@@ -79,6 +79,7 @@ def tables(built: Built) -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
+@pytest.mark.slow
 def test_figures_agree_with_duckdb_on_random_filters(open_feedback: Open, tables: duckdb.DuckDBPyConnection) -> None:
     opened = open_feedback(USUAL)
     rng = random.Random(15)  # noqa: S311

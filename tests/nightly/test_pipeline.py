@@ -41,6 +41,11 @@ def night(folder: Path, **gate: Any) -> NightSettings:
     )
 
 
+def short_night(folder: Path, **gate: Any) -> NightSettings:
+    """The same without terms, which take a third of so small a night."""
+    return night(folder, **gate).model_copy(update={"terms": TermSettings(enabled=False)})
+
+
 def rows(folder: Path, table: str) -> list[dict[str, Any]]:
     return list(DeltaTable(folder / "out" / table).to_pyarrow_table().to_pylist())
 
@@ -124,6 +129,7 @@ def test_a_night_fills_all_tables(published: Published) -> None:
     assert not list((feed / "out/_staging").iterdir()), "texts do not stay behind"
 
 
+@pytest.mark.slow
 def test_many_rows_give_the_tables_that_few_give(
     spark: SparkSession, published: Published, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,7 +145,7 @@ def test_many_rows_give_the_tables_that_few_give(
 
 def test_every_table_is_one_commit_a_night(spark: SparkSession, published: Published) -> None:
     feed, _ = published
-    run_night(spark, night(feed).model_copy(update={"terms": TermSettings(enabled=False)}), BOTH)
+    run_night(spark, short_night(feed), BOTH)
 
     for table in (LABELS, DAILY, QUARANTINE, TERMS):
         assert [entry["operation"] for entry in DeltaTable(feed / "out" / table).history()] == [
@@ -164,11 +170,12 @@ def test_three_runs_leave_what_one_run_leaves(spark: SparkSession, published: Pu
 def test_a_backfill_changes_its_date_only(spark: SparkSession, published: Published) -> None:
     feed, first = published
     write_messages(feed / "in/2.parquet", [message("late")])
-    second = run_night(spark, night(feed), Window(DAY, DAY))
+    second = run_night(spark, short_night(feed), Window(DAY, DAY))
 
     assert per_date(feed, LABELS) == {DAY: (4, second.run_id), NEXT: (1, first.run_id)}
 
 
+@pytest.mark.slow
 def test_a_date_whose_rows_are_gone_publishes_as_no_rows(spark: SparkSession, published: Published) -> None:
     feed, _ = published
     write_messages(feed / "in/1.parquet", [message("e", created_at=NOON + timedelta(days=1))])
@@ -188,14 +195,14 @@ def test_a_date_whose_rows_are_gone_publishes_as_no_rows(spark: SparkSession, pu
 
 def test_a_damaged_input_never_replaces_a_published_date_by_far_less(spark: SparkSession, feed: Path) -> None:
     write_messages(feed / "in/2.parquet", [message(f"more {n}") for n in range(20)])
-    good = run_night(spark, night(feed), BOTH)
+    good = run_night(spark, short_night(feed), BOTH)
     (feed / "in/2.parquet").write_bytes((feed / "in/2.parquet").read_bytes()[:-50])
 
     with pytest.raises(GateError, match=r"fewest_of_published: 0.130435, at least 0.8"):
-        run_night(spark, night(feed), BOTH)
+        run_night(spark, short_night(feed), BOTH)
     assert per_date(feed, LABELS)[DAY] == (23, good.run_id)
 
-    run = run_night(spark, night(feed), BOTH, forced=["fewest_of_published"])
+    run = run_night(spark, short_night(feed), BOTH, forced=["fewest_of_published"])
     assert per_date(feed, LABELS)[DAY] == (3, run.run_id)
     forced = [gate.name for gate in run.gates if gate.forced]
     assert forced == ["fewest_of_published"]
@@ -217,7 +224,7 @@ def test_a_label_whose_probabilities_are_not_numbers_is_not_published(
 
     monkeypatch.setattr("emotion_udf.nightly.pipeline.label", broken)
     with pytest.raises(GateError, match="bad_probabilities: 4, at most 0"):
-        run_night(spark, night(feed), BOTH)
+        run_night(spark, short_night(feed), BOTH)
 
 
 def test_a_refused_night_keeps_yesterday_and_is_on_record(spark: SparkSession, published: Published) -> None:
@@ -225,7 +232,7 @@ def test_a_refused_night_keeps_yesterday_and_is_on_record(spark: SparkSession, p
     write_messages(feed / "in/2.parquet", [message(str(n), " ") for n in range(5)])
 
     with pytest.raises(GateError, match=r"quarantined_row_share: 0.6, at most 0.5; .*gate.max_quarantined_share"):
-        run_night(spark, night(feed, max_quarantined_share=0.5), BOTH)
+        run_night(spark, short_night(feed, max_quarantined_share=0.5), BOTH)
 
     assert {run for _, run in per_date(feed, LABELS).values()} == {good.run_id}
     failed = next(row for row in rows(feed, RUNS) if row["outcome"] == "refused")
@@ -235,7 +242,7 @@ def test_a_refused_night_keeps_yesterday_and_is_on_record(spark: SparkSession, p
 
 def test_a_damaged_file_is_quarantined_with_its_name(spark: SparkSession, feed: Path) -> None:
     (feed / "in/broken.parquet").write_bytes(b"PAR1 not really")
-    run = run_night(spark, night(feed), BOTH)
+    run = run_night(spark, short_night(feed), BOTH)
 
     assert (run.rows_read, run.rows_quarantined, run.refused_files) == (5, 1, 1)
     (entry,) = (row for row in rows(feed, QUARANTINE) if row["raw"] is None)
@@ -249,7 +256,7 @@ def test_a_file_damaged_behind_a_good_footer_is_quarantined_too(spark: SparkSess
     content[20:800] = bytes((byte * 7 + 13) % 256 for byte in content[20:800])
     file.write_bytes(content)
 
-    run = run_night(spark, night(feed), BOTH)
+    run = run_night(spark, short_night(feed), BOTH)
 
     assert (run.rows_read, run.rows_labelled, run.refused_files) == (5, 4, 1)
     (entry,) = (row for row in rows(feed, QUARANTINE) if row["raw"] is None)
@@ -264,12 +271,12 @@ def test_a_run_that_was_overtaken_publishes_nothing(
 
     def overtaken(warehouse: DeltaWarehouse, *args: Any) -> None:
         monkeypatch.setattr(DeltaWarehouse, "publish", own_publish)
-        winner.append(run_night(spark, night(feed), Window(DAY, DAY)))
+        winner.append(run_night(spark, short_night(feed), Window(DAY, DAY)))
         own_publish(warehouse, *args)
 
     monkeypatch.setattr(DeltaWarehouse, "publish", overtaken)
     with pytest.raises(WindowHeldError, match=r"found that run .* published 2026-10-05 meanwhile"):
-        run_night(spark, night(feed), BOTH)
+        run_night(spark, short_night(feed), BOTH)
 
     for table in (LABELS, DAILY, QUARANTINE):
         assert {(day, run) for day, (_, run) in per_date(feed, table).items()} == {(DAY, winner[0].run_id)}
@@ -294,7 +301,7 @@ def test_a_failed_run_is_on_record_and_leaves_nothing_else(
 
     monkeypatch.setattr(f"emotion_udf.nightly.pipeline.{step}", fail)
     with pytest.raises(RuntimeError):
-        run_night(spark, night(feed), BOTH)
+        run_night(spark, short_night(feed), BOTH)
 
     (record,) = rows(feed, RUNS)
     assert (record["outcome"], record["exit_code"], record["error"]) == ("failed", 1, "RuntimeError")
@@ -357,7 +364,7 @@ def test_a_run_that_cannot_be_recorded_is_published_all_the_same(
 
     with monkeypatch.context() as patch:
         patch.setattr(DeltaWarehouse, "append_run", fail)
-        run = run_night(spark, night(feed), BOTH)
+        run = run_night(spark, short_night(feed), BOTH)
 
     assert (run.outcome, run.exit_code) == ("published", 0)
     assert per_date(feed, LABELS) == {DAY: (3, run.run_id), NEXT: (1, run.run_id)}
@@ -366,7 +373,7 @@ def test_a_run_that_cannot_be_recorded_is_published_all_the_same(
     assert not (feed / "out" / RUNS / "_delta_log").exists()
 
     assert end_the_process_of_kept_row(feed) == run.run_id
-    again = run_night(spark, night(feed), BOTH)
+    again = run_night(spark, short_night(feed), BOTH)
     found = {row["run_id"]: row["outcome"] for row in rows(feed, RUNS)}
     assert found == {run.run_id: "published", again.run_id: "published"}
     assert not list((feed / "out/_staging").iterdir())
@@ -374,7 +381,7 @@ def test_a_run_that_cannot_be_recorded_is_published_all_the_same(
 
 def test_staging_can_have_a_place_of_its_own(spark: SparkSession, feed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     staged: list[str] = []
-    settings = night(feed).model_copy(update={"staging": StagingSettings(root=str(feed / "scratch"))})
+    settings = short_night(feed).model_copy(update={"staging": StagingSettings(root=str(feed / "scratch"))})
 
     def look(*args: Any) -> list[GateResult]:
         staged.extend(path.name for path in (feed / "scratch").glob("*/*"))
@@ -387,6 +394,7 @@ def test_staging_can_have_a_place_of_its_own(spark: SparkSession, feed: Path, mo
     assert not (feed / "out/_staging").exists()
 
 
+@pytest.mark.slow
 def test_the_night_knows_its_warehouse_by_the_protocol_only(spark: SparkSession, feed: Path) -> None:
     warehouse = MemoryWarehouse(open_folder(str(feed / "memory")))
     first = run_night(spark, night(feed), BOTH, warehouse)

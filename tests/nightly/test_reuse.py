@@ -106,6 +106,7 @@ def test_a_later_night_scores_what_is_new_to_it(spark: SparkSession, published: 
     assert [labels["c"][emotion] for emotion in EMOTIONS] == [labels["f"][emotion] for emotion in EMOTIONS]
 
 
+@pytest.mark.slow
 def test_a_night_looks_no_further_back_than_it_is_asked_to(spark: SparkSession, published: Published) -> None:
     feed, _ = published
     days = [DAY + timedelta(days=number) for number in (1, 2)]
@@ -116,6 +117,7 @@ def test_a_night_looks_no_further_back_than_it_is_asked_to(spark: SparkSession, 
     assert texts_of(run_night(spark, settings, Window(days[1], days[1]))) == (1, 0), "scored two days before"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("reuse", "scored"), [("off", 4), ("night", 3)])
 def test_without_the_history_every_run_scores_anew(
     spark: SparkSession, published: Published, day: Window, reuse: Reuse, scored: int
@@ -146,6 +148,7 @@ def test_another_model_takes_no_scores_of_this_one(
     assert len({row["model_fingerprint"] for row in rows(feed, TEXT_SCORES)}) == 2
 
 
+@pytest.mark.slow
 def test_a_history_that_cannot_be_read_costs_time_and_not_the_night(
     spark: SparkSession, published: Published, day: Window, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -176,6 +179,7 @@ def test_runs_tell_what_was_reused_and_what_scored(spark: SparkSession, publishe
     assert found == [(0, 3, ["torch fp32 on cpu"]), (3, 3, [])]
 
 
+@pytest.mark.slow
 def test_scores_of_a_precision_that_fell_back_are_found_again(
     spark: SparkSession, feed: Path, day: Window, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -196,6 +196,7 @@ def kill_after_first_commit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(publish, "commit_claim", committed)
 
 
+@pytest.mark.slow
 @settings(max_examples=15)
 @given(
     st.lists(st.sampled_from([[D5], [D6], [D5, D6]]), min_size=1, max_size=5),
