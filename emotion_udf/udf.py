@@ -78,22 +78,11 @@ def make_emotion_udf(settings: ClassifierSettings | None = None) -> UserDefinedF
     from emotion_udf.settings.classifier import ClassifierSettings
 
     settings = settings or ClassifierSettings()
-    return _udf(replace(spec_of(open_artifact(as_unpacked(settings.source)), settings), reports=False), SCORE_TYPE)
+    return udf_of(spec_of(open_artifact(as_unpacked(settings.source)), settings, reports=False))
 
 
-def udf_of(artifact: Artifact, settings: ClassifierSettings, carefully: bool = False) -> UserDefinedFunction:
-    """Make the UDF of an artifact that is already open (see `make_emotion_udf`); it returns `REPORTING_TYPE`.
-
-    Args:
-        artifact: The model.
-        settings: How to use it.
-        carefully: Score in a process of its own from the first try on.
-    """
-    return _udf(spec_of(artifact, settings, carefully), REPORTING_TYPE)
-
-
-def spec_of(artifact: Artifact, settings: ClassifierSettings, carefully: bool = False) -> WorkerSpec:
-    """Return what a worker needs to score as the jobs of this project have it (see `udf_of`)."""
+def spec_of(artifact: Artifact, settings: ClassifierSettings, reports: bool = True) -> WorkerSpec:
+    """Return what workers need to score by an artifact that is already open; the jobs of this project want reports."""
     return WorkerSpec(
         source=settings.source,
         fingerprint=artifact.fingerprint,
@@ -102,12 +91,14 @@ def spec_of(artifact: Artifact, settings: ClassifierSettings, carefully: bool = 
         token_budget=settings.token_budget,
         chunk_rows=settings.chunk_rows,
         tells=log.isEnabledFor(logging.INFO),
-        carefully=carefully,
-        reports=True,
+        reports=reports,
     )
 
 
-def _udf(spec: WorkerSpec, returned: StructType) -> UserDefinedFunction:
+def udf_of(spec: WorkerSpec) -> UserDefinedFunction:
+    """Make the UDF of a spec (see `make_emotion_udf`); where it reports, the result is of `REPORTING_TYPE`."""
+    returned = REPORTING_TYPE if spec.reports else SCORE_TYPE
+
     def emotion(batches: Iterator[pd.Series]) -> Iterator[pd.DataFrame]:
         return score_batches(batches, spec)
 

@@ -32,7 +32,7 @@ from emotion_udf.ingest.surroundings import check_names
 from emotion_udf.plans import FOR_FEW, with_settings
 from emotion_udf.schemas import Reason
 from emotion_udf.settings.nightly import InputSettings
-from emotion_udf.storage import Folder, in_threads, open_folder
+from emotion_udf.storage import Folder, in_threads, is_local, open_folder
 from emotion_udf.window import Window
 
 log = logging.getLogger(__name__)
@@ -125,7 +125,7 @@ def write_window(
 
 def _is_elsewhere(root: Folder, failed: FailedFile) -> bool:
     """Tell whether a file that a task did not find is on the driver's disk."""
-    is_missing = failed.reason is Reason.MISSING_FILE and isinstance(root.system, pafs.LocalFileSystem)
+    is_missing = failed.reason is Reason.MISSING_FILE and is_local(root)
     return is_missing and bool(root.system.get_file_info(failed.uri.removeprefix("file://")).is_file)
 
 
@@ -189,7 +189,7 @@ def _wait(pauses: Iterator[float], last: EmotionUdfError) -> None:
 
 def _sizes_for(inventory: Inventory, limits: ReadLimits) -> dict[str, str]:
     """Return the settings by which Spark reads as much at once as the files, and their rows, are worth."""
-    is_on_disk = inventory.root is not None and isinstance(inventory.root.system, pafs.LocalFileSystem)
+    is_on_disk = inventory.root is not None and is_local(inventory.root)
     settings = _FOR_SMALL_FILES | (_ON_DISK if is_on_disk else {}) | (FOR_FEW if inventory.is_small else {})
     read = inventory.schema.fieldNames()
     largest = max((sum(footer.bytes_per_row.get(name, 0) for name in read) for footer in inventory.footers), default=0)

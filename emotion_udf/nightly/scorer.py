@@ -30,26 +30,22 @@ class Scorer:
     """Scores texts by a model: a key and `text` -> the key and the fields of `REPORTING_TYPE`, in one stage.
 
     Attributes:
-        artifact: The model.
-        settings: How to use it.
+        spec: What its workers need.
         profile: What each task of the stage asks Spark for; None for what the job's other tasks ask for.
-        carefully: Score in a process of its own from the first try on.
     """
 
-    artifact: Artifact
-    settings: ClassifierSettings
+    spec: WorkerSpec
     profile: ResourceProfile | None = None
-    carefully: bool = False
 
     def __call__(self, texts: DataFrame) -> DataFrame:
         """Score texts; as many rows come out as go in."""
         if self.profile is None:
-            return by_column(texts, udf_of(self.artifact, self.settings, self.carefully))
-        return _in_stage(texts, spec_of(self.artifact, self.settings, self.carefully), self.profile)
+            return by_column(texts, udf_of(self.spec))
+        return _in_stage(texts, self.spec, self.profile)
 
     def with_care(self) -> Self:
         """Return one that outlives what it scores."""
-        return replace(self, carefully=True)
+        return replace(self, spec=replace(self.spec, carefully=True))
 
 
 def scorer_of(spark: SparkSession, artifact: Artifact, settings: ClassifierSettings) -> Scorer:
@@ -62,7 +58,7 @@ def scorer_of(spark: SparkSession, artifact: Artifact, settings: ClassifierSetti
     Raises:
         UsageError: The settings ask for GPUs that Spark would never give.
     """
-    return Scorer(artifact, settings, gpu_profile(spark, settings.task_gpus))
+    return Scorer(spec_of(artifact, settings), gpu_profile(spark, settings.task_gpus))
 
 
 def by_column(texts: DataFrame, udf: UserDefinedFunction) -> DataFrame:
@@ -114,21 +110,13 @@ def _in_stage(texts: DataFrame, spec: WorkerSpec, profile: ResourceProfile) -> D
 
 def with_keys(batches: Iterator[pd.DataFrame], key: str, spec: WorkerSpec) -> Iterator[pd.DataFrame]:
     """Score batches of a key and `text`; the scores come in batches of their own, each row with its key."""
-    waiting: deque[pd.Series] = deque()  # keys whose scores are still to come
+    waiting: deque[object] = deque()  # keys whose scores are still to come
 
     def texts() -> Iterator[pd.Series]:
         for batch in batches:
-            waiting.append(batch[key])
+            waiting.extend(batch[key])
             yield batch["text"]
 
     for scores in score_batches(texts(), spec):
-        taken: list[pd.Series] = []
-        left = len(scores)
-        while left:
-            keys = waiting.popleft()
-            taken.append(keys.iloc[:left])
-            if left < len(keys):
-                waiting.appendleft(keys.iloc[left:])
-            left -= len(taken[-1])
-        scores.insert(0, key, pd.concat(taken).to_numpy() if taken else [])
+        scores.insert(0, key, [waiting.popleft() for _ in range(len(scores))])
         yield scores

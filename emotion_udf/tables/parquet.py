@@ -20,13 +20,14 @@ def write_rows(frame: DataFrame, folder: Folder, by_date: bool = False, add: boo
         UsageError: Rows that executors have written are not there: they are on a disk of another machine's own.
     """
     mode = "append" if add else "error"
-    seen = Observation()  # by the tasks that write, each of which counts once, however often it is tried
-    if is_local(folder):  # other storage is one and the same for all machines
+    # Other storage is one and the same for all machines. A task that writes counts once, however often it is tried.
+    seen = Observation() if is_local(folder) else None
+    if seen:
         frame = frame.observe(seen, F.count("*").alias("rows"))
     writer = frame.write.mode(mode).option("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false")
     (writer.partitionBy(PARTITION) if by_date else writer).parquet(folder.uri)
     rows = sum(file.rows for file in list_parquet(folder))
-    told = seen.get.get("rows", 0) if is_local(folder) else 0  # of an empty plan Spark observes nothing
+    told = seen.get.get("rows", 0) if seen else 0  # of an empty plan Spark observes nothing
     if rows < told:
         raise UsageError(
             f"expected the {told:,} rows that Spark has written to {folder.uri}, found {rows:,} there: a machine has a "

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.cluster.conftest import GPUS, Place
-from tests.helpers.cluster import Cluster, worked
+from tests.helpers.cluster import Cluster, those_at_work
 from tests.helpers.connect import run_remotely, running_connect, start_remotely
 from tests.helpers.jobs import query, submit
 from tests.helpers.published import tables_of
@@ -103,9 +103,8 @@ def test_a_night_that_is_interrupted_leaves_the_server_nothing_to_do(
 
 def busy_workers(folder: Path) -> list[int]:
     """Return the Python workers that run in a folder and compute."""
-    before = {pid: worked(pid) for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if is_worker(pid, folder)}
-    time.sleep(0.5)
-    return [pid for pid, ticks in before.items() if worked(pid) - ticks >= 5]
+    pids = map(int, filter(str.isdigit, os.listdir("/proc")))
+    return those_at_work([pid for pid in pids if is_worker(pid, folder)], 0.5, ticks=5)
 
 
 def is_worker(pid: int, folder: Path) -> bool:

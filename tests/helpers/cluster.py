@@ -11,7 +11,7 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,9 +95,7 @@ class Cluster:
 
     def busy_workers(self) -> list[int]:
         """Return those of them that compute: idle ones use no processor at all."""
-        before = {pid: worked(pid) for pid in self.python_workers()}
-        time.sleep(0.2)
-        return [pid for pid, ticks in before.items() if worked(pid) - ticks >= 3]
+        return those_at_work(self.python_workers(), 0.2, ticks=3)
 
     def printed(self) -> dict[str, str]:
         """Return what each executor has printed on standard error, by its application and number."""
@@ -205,6 +203,13 @@ def children(parent: int, program: str) -> list[int]:
         except OSError:
             continue  # it ended while we looked
     return sorted(found)
+
+
+def those_at_work(pids: Iterable[int], seconds: float, ticks: int) -> list[int]:
+    """Return the processes that use so much processor time within some seconds, in hundredths of a second."""
+    before = {pid: worked(pid) for pid in pids}
+    time.sleep(seconds)
+    return [pid for pid, earlier in before.items() if worked(pid) - earlier >= ticks]
 
 
 def worked(pid: int) -> int:

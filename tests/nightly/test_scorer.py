@@ -65,8 +65,7 @@ def test_each_row_keeps_its_key_whatever_the_batches(sizes: list[int], chunks: l
 def test_a_stage_scores_as_the_column_does(spark: SparkSession, spec: WorkerSpec) -> None:
     texts = spark.createDataFrame([(f"key-{n}", text) for n, text in enumerate(TEXTS)], "text_key string, text string")
     texts = texts.coalesce(1)
-    artifact = open_artifact(ArtifactSource())
-    by_udf = by_column(texts, udf_of(artifact, ClassifierSettings()))
+    by_udf = by_column(texts, udf_of(spec))
     in_stage = texts.mapInPandas(lambda batches: with_keys(batches, "text_key", spec), by_udf.schema)
 
     assert in_stage.columns == ["text_key", *REPORTING_TYPE.fieldNames()]
